@@ -1,0 +1,67 @@
+#pragma once
+// Where a socket is: an IPv4 or IPv6 address with a port, or the path of a unix socket.
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cirque/result.h"
+
+struct sockaddr;
+struct sockaddr_storage;
+
+namespace cirque {
+
+// A value: copies, compares, hashes. An IPv4 address is kept in its first four bytes.
+class Address {
+ public:
+  enum class Family : std::uint8_t { None, V4, V6, Unix };
+
+  Address() noexcept = default;
+
+  // "127.0.0.1:80", "[::1]:80", "unix:/run/app.sock". A name is Fault::Malformed: see net/resolver.h.
+  static Result<Address> parse(std::string_view text);
+  // "127.0.0.1", "::1", "[::1]"
+  static Result<Address> parse_ip(std::string_view ip, std::uint16_t port);
+  static Address from(const sockaddr* socket_address, std::uint32_t bytes) noexcept;
+
+  // Fills `to`; the bytes used.
+  std::uint32_t to(sockaddr_storage& to) const noexcept;
+
+  Family family() const noexcept { return family_; }
+  bool is_ip() const noexcept { return family_ == Family::V4 || family_ == Family::V6; }
+  bool is_loopback() const noexcept;
+  std::uint16_t port() const noexcept { return port_; }
+  void set_port(std::uint16_t port) noexcept { port_ = port; }
+  const std::array<std::uint8_t, 16>& ip() const noexcept { return ip_; }
+  std::string_view path() const noexcept { return path_ ? std::string_view(*path_) : ""; }
+
+  std::string text() const;     // as parse() reads it
+  std::string ip_text() const;  // without the port; "unix:" for a unix socket
+  // Writes ip_text() to `to` without allocating; the characters written, at most kIpTextMax.
+  static constexpr std::size_t kIpTextMax = 46;
+  std::size_t write_ip(char* to) const noexcept;
+
+  std::uint64_t hash() const noexcept;
+  friend bool operator==(const Address& a, const Address& b) noexcept;
+
+ private:
+  Family family_ = Family::None;
+  std::uint16_t port_ = 0;
+  std::array<std::uint8_t, 16> ip_{};
+  std::shared_ptr<const std::string> path_;
+};
+
+// An address block: "10.0.0.0/8", "::1/128"; without a length, that address alone.
+class Network {
+ public:
+  static Result<Network> parse(std::string_view text);
+  bool contains(const Address& address) const noexcept;
+
+ private:
+  Address base_;
+  unsigned bits_ = 0;
+};
+
+}  // namespace cirque

@@ -1,0 +1,90 @@
+#pragma once
+// One request and its answer on their way through the proxy, and what is known about them.
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "cirque/address.h"
+#include "cirque/arena.h"
+#include "cirque/clock.h"
+#include "cirque/http.h"
+
+namespace cirque {
+
+namespace upstream {
+class Backend;
+}
+
+// The connection that a request came in on. Lives as long as the connection.
+struct Link {
+  Address client;
+  std::string_view service;     // the name of the listener's service
+  std::uint32_t requests = 0;   // begun on this connection, the present one included
+  bool tls = false;
+};
+
+// Where an attempt goes.
+struct Peer {
+  Address address;
+  std::string_view name;  // how logs and metrics call it; empty: its address
+  // Set by pools of the library, which know their backends already; it wins over `address`.
+  upstream::Backend* backend = nullptr;
+
+  // "127.0.0.1:3001", "[::1]:3001", "unix:/run/app.sock"
+  static Result<Peer> at(std::string_view address) {
+    auto parsed = Address::parse(address);
+    if (!parsed) {
+      return fail({.fault = Fault::NoPeer, .reason = "upstream_dns_failed"});
+    }
+    return Peer{.address = std::move(*parsed), .name = {}};
+  }
+};
+
+// One sending of the request to one peer, just before it happens.
+struct Attempt {
+  unsigned number;  // from 1
+  const Peer& peer;
+  Request& request;  // as the peer will see it, but for the framing and hop-by-hop fields
+};
+
+// Lives on one core, from the first byte of the request until after on_done.
+class Exchange {
+ public:
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  const Link& link;
+  Arena arena;  // memory that lives as long as the exchange
+  Request request{arena};
+  Response response{arena};
+  Time started{};             // when the request's first byte was seen
+  std::string_view id;        // X-Request-Id
+  std::string_view reason;    // why it ended as it did: a slug; empty when all went well
+  std::string_view peer;      // the name of the last peer that was tried
+  unsigned attempts = 0;
+  bool reused = false;        // the last attempt went over a pooled connection
+
+  // Tells the story: why something was decided. Printed in the access log.
+  void note(std::string_view why);
+  std::string_view story() const noexcept { return story_; }
+
+  // Makes the answer ourselves. The views are copied. Return the response from a station to send it.
+  Response& answer(int status, std::string_view text = {},
+                   std::string_view content_type = "text/plain; charset=utf-8");
+
+  // Your per-request state, made on first use and destroyed after on_done. One type a proxy.
+  template <class State>
+  State& slot() {
+    if (!slot_) slot_ = &arena.make<State>();
+    return *static_cast<State*>(slot_);
+  }
+
+ protected:
+  explicit Exchange(const Link& l) noexcept : link(l) {}
+  ~Exchange() = default;
+
+  void* slot_ = nullptr;
+  std::string_view story_;
+};
+
+}  // namespace cirque

@@ -1,0 +1,86 @@
+#include "base/json.h"
+
+#include <array>
+#include <cstring>
+
+namespace cirque::base {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+constexpr char kUpperHex[] = "0123456789ABCDEF";
+
+// True: the byte stands for itself in a JSON string.
+constexpr std::array<bool, 256> kStands = [] {
+  std::array<bool, 256> stands{};
+  for (unsigned c = 0x20; c < 0x7f; ++c) stands[c] = true;
+  stands['"'] = stands['\\'] = false;
+  return stands;
+}();
+
+// The length of the valid UTF-8 sequence at the front of `text`; 0 when there is none.
+std::size_t sequence_at(std::string_view text) noexcept {
+  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned lead = byte(0);
+  std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
+  bool beyond = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
+  return overlong || beyond ? 0 : length;
+}
+
+}  // namespace
+
+char* write_json(char* to, std::string_view text) noexcept {
+  while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && kStands[static_cast<unsigned char>(text[plain])]) ++plain;
+    std::memcpy(to, text.data(), plain);
+    to += plain;
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    char c = text.front();
+    if (c == '"' || c == '\\') {
+      *to++ = '\\';
+      *to++ = c;
+    } else if (auto length = static_cast<unsigned char>(c) >= 0x80 ? sequence_at(text) : 0) {
+      std::memcpy(to, text.data(), length);
+      to += length;
+      text.remove_prefix(length);
+      continue;
+    } else {
+      auto byte = static_cast<unsigned char>(c);
+      std::memcpy(to, "\\u00", 4);
+      to[4] = kHex[byte >> 4];
+      to[5] = kHex[byte & 15];
+      to += 6;
+    }
+    text.remove_prefix(1);
+  }
+  return to;
+}
+
+void append_json(std::string& to, std::string_view text) {
+  auto size = to.size();
+  to.resize(size + json_size_max(text));
+  to.resize(static_cast<std::size_t>(write_json(to.data() + size, text) - to.data()));
+}
+
+char* write_plain(char* to, std::string_view text) noexcept {
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (kStands[byte]) {
+      *to++ = c;
+      continue;
+    }
+    *to++ = '\\';
+    *to++ = 'x';
+    *to++ = kUpperHex[byte >> 4];
+    *to++ = kUpperHex[byte & 15];
+  }
+  return to;
+}
+
+}  // namespace cirque::base

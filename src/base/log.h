@@ -1,0 +1,73 @@
+#pragma once
+// The application log: one line an event, for people or as JSON. Events are rare; the access log, which
+// is not, has its own way (observe/access_log.h).
+#include <atomic>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace cirque::log {
+
+enum class Level : std::uint8_t { Trace, Debug, Info, Warn, Error };
+enum class Format : std::uint8_t { Text, Json };
+
+struct Options {
+  Level level = Level::Info;
+  Format format = Format::Text;
+  std::string path;   // empty: standard error
+};
+
+// Once at start, before other threads. False: the file cannot be opened, and nothing has changed.
+bool configure(const Options& options);
+// Any thread: opens the file anew, for log rotation.
+void reopen();
+
+using Value = std::variant<std::string_view, std::int64_t, double, bool>;
+
+struct Field {
+  template <class T>
+  Field(std::string_view k, const T& v) : key(k), value(convert(v)) {}
+  std::string_view key;
+  Value value;
+
+ private:
+  template <class T>
+  static Value convert(const T& v) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return v;
+    } else if constexpr (std::is_integral_v<T>) {
+      return static_cast<std::int64_t>(v);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return static_cast<double>(v);
+    } else {
+      return std::string_view(v);
+    }
+  }
+};
+using Fields = std::initializer_list<Field>;
+
+extern std::atomic<Level> threshold;
+
+inline bool is_on(Level level) noexcept { return level >= threshold.load(std::memory_order_relaxed); }
+
+// Any thread. Control characters in values are escaped. More than kBurst lines of one component and
+// message in a second are counted instead of written, and the count is told afterwards.
+inline constexpr unsigned kBurst = 20;
+void write(Level level, std::string_view component, std::string_view message, Fields fields);
+
+inline void debug(std::string_view component, std::string_view message, Fields fields = {}) {
+  if (is_on(Level::Debug)) write(Level::Debug, component, message, fields);
+}
+inline void info(std::string_view component, std::string_view message, Fields fields = {}) {
+  if (is_on(Level::Info)) write(Level::Info, component, message, fields);
+}
+inline void warn(std::string_view component, std::string_view message, Fields fields = {}) {
+  if (is_on(Level::Warn)) write(Level::Warn, component, message, fields);
+}
+inline void error(std::string_view component, std::string_view message, Fields fields = {}) {
+  if (is_on(Level::Error)) write(Level::Error, component, message, fields);
+}
+
+}  // namespace cirque::log

@@ -1,0 +1,313 @@
+#include "config/reader.h"
+
+#include <fmt/format.h>
+#include <libfyaml.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+
+namespace cirque::config {
+namespace {
+
+// libfyaml loops for ever on some control characters (found by fuzzing: 25 00 80 00), and none of them
+// has a place in a configuration. So no byte reaches it that is not clean UTF-8 text.
+class Prefilter {
+ public:
+  Prefilter(std::string_view text, Report& report) : text_(text), report_(report) {}
+
+  bool run() {
+    while (at_ < text_.size() && bad_ < kReportedMax) step();
+    return bad_ == 0;
+  }
+
+ private:
+  // A binary file has thousands: enough of them to see what it is.
+  static constexpr unsigned kReportedMax = 10;
+
+  void step() {
+    auto [code, bytes] = decode();
+    if (bytes == 0) {
+      refuse("a byte that is not UTF-8");
+      at_ += 1;
+    } else {
+      if (code == '\n') return next_line(1);
+      if (code == '\r') return next_line(text_.substr(at_).starts_with("\r\n") ? 2 : 1);
+      if (!is_allowed(code)) refuse(fmt::format("the character U+{:04X}", code));
+      at_ += bytes;
+    }
+    ++column_;
+  }
+
+  void next_line(std::size_t bytes) {
+    at_ += bytes;
+    ++line_;
+    column_ = 1;
+  }
+
+  void refuse(std::string what) {
+    ++bad_;
+    report_
+        .add(Code::BadCharacter, {.line = line_, .column = column_}, {},
+             what + " is not allowed in a configuration file")
+        .expected = "text in UTF-8 without control characters";
+  }
+
+  static bool is_allowed(std::uint32_t c) {
+    if (c < 0x20) return c == '\t';
+    if (c >= 0x7f && c <= 0x9f) return false;
+    return c != 0x2028 && c != 0x2029 && c != 0xfeff && (c & 0xfffe) != 0xfffe;
+  }
+
+  struct Decoded {
+    std::uint32_t code;
+    std::size_t bytes;  // 0: not UTF-8
+  };
+
+  Decoded decode() const {
+    auto byte = [&](std::size_t i) -> std::uint32_t {
+      return at_ + i < text_.size() ? static_cast<unsigned char>(text_[at_ + i]) : 0U;
+    };
+    auto tail = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
+    auto bits = [&](std::size_t i) { return byte(i) & 0x3f; };
+    auto first = byte(0);
+    if (first < 0x80) return {first, 1};
+    if (first >= 0xc2 && first < 0xe0 && tail(1)) return {(first & 0x1f) << 6 | bits(1), 2};
+    if ((first & 0xf0) == 0xe0 && tail(1) && tail(2)) {
+      auto code = (first & 0x0f) << 12 | bits(1) << 6 | bits(2);
+      bool surrogate = code >= 0xd800 && code < 0xe000;
+      return {code, code >= 0x800 && !surrogate ? std::size_t{3} : 0};
+    }
+    if (first >= 0xf0 && first < 0xf5 && tail(1) && tail(2) && tail(3)) {
+      auto code = (first & 0x07) << 18 | bits(1) << 12 | bits(2) << 6 | bits(3);
+      return {code, code >= 0x10000 && code < 0x110000 ? std::size_t{4} : 0};
+    }
+    return {0, 0};
+  }
+
+  std::string_view text_;
+  Report& report_;
+  std::size_t at_ = 0;
+  unsigned line_ = 1;
+  unsigned column_ = 1;
+  unsigned bad_ = 0;
+};
+
+// Replaces ${NAME} and ${NAME:-default}; $${ is a literal ${.
+class Expansion {
+ public:
+  Expansion(const Environment& environment, Report& report)
+      : environment_(environment), report_(report) {}
+
+  void apply(Node& scalar) {
+    if (!scalar.text.contains("${")) return;
+    std::string out;
+    std::string_view rest = scalar.text;
+    for (auto dollar = rest.find("${"); dollar != rest.npos; dollar = rest.find("${")) {
+      if (dollar > 0 && rest[dollar - 1] == '$') {
+        out.append(rest.substr(0, dollar - 1)).append("${");
+        rest.remove_prefix(dollar + 2);
+        continue;
+      }
+      out.append(rest.substr(0, dollar));
+      rest.remove_prefix(dollar);
+      rest.remove_prefix(replace(scalar, rest, out));
+    }
+    out.append(rest);
+    scalar.text = std::move(out);
+  }
+
+ private:
+  // `rest` starts with "${". Appends what it stands for; the characters used up.
+  std::size_t replace(Node& scalar, std::string_view rest, std::string& out) {
+    auto end = rest.find('}');
+    auto inner = rest.substr(2, end == rest.npos ? rest.npos : end - 2);
+    auto dash = inner.find(":-");
+    auto name = inner.substr(0, dash);
+    if (end == rest.npos || !is_name(name)) {
+      complain(Code::BadExpansion, scalar,
+               fmt::format("'{}' does not name an environment variable", rest.substr(0, end + 1)))
+          .expected = "${NAME} or ${NAME:-default}; write $${ for a literal ${";
+      return rest.size();
+    }
+    auto value = environment_(name);
+    bool use_default = dash != inner.npos && (!value || value->empty());
+    if (use_default) {
+      out.append(inner.substr(dash + 2));
+    } else if (value) {
+      out.append(*value);
+    } else {
+      complain(Code::UnsetVariable, scalar,
+               fmt::format("the environment variable {} is not set", name))
+          .hint = fmt::format("set it, or give a default: ${{{}:-value}}", name);
+    }
+    scalar.plain = true;
+    return end + 1;
+  }
+
+  Finding& complain(Code code, Node& scalar, std::string message) {
+    scalar.broken = true;
+    return report_.add(code, scalar.spot, {}, std::move(message));
+  }
+
+  static bool is_name(std::string_view name) {
+    if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
+    return name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
+           name.npos;
+  }
+
+  const Environment& environment_;
+  Report& report_;
+};
+
+// Puts the tree together from the parser's events.
+class Builder {
+ public:
+  Builder(Report& report, const Environment& environment)
+      : report_(report), expansion_(environment, report) {}
+
+  // False: stop, the reason is in the report.
+  bool take(const fy_event& event);
+  Node finish() { return std::move(root_); }
+
+ private:
+  struct Open {
+    Node node;
+    std::string anchor;
+    std::optional<Node> key;  // of a map: read, and its value is still to come
+  };
+
+  bool open(Node::Kind kind, fy_token* at, fy_token* anchor, fy_token* tag);
+  bool scalar(fy_token* value, fy_token* anchor, fy_token* tag);
+  bool alias(fy_token* anchor);
+  bool close(fy_token* end);
+  bool complete(Node node, const std::string& anchor);
+  bool add_key(Open& map, Node key);
+  void merge(Node& map);
+  bool count(const Node& node, std::size_t max);
+  bool start_document(fy_token* at);
+  bool refuse_tag(fy_token* tag);
+  bool refuse(Code code, Spot spot, std::string message) {
+    report_.add(code, spot, {}, std::move(message));
+    return false;
+  }
+
+  static std::string text_of(fy_token* token);
+  Spot spot_of(fy_token* token, std::size_t width) const;
+
+  Report& report_;
+  Expansion expansion_;
+  Node root_;
+  std::vector<Open> stack_;
+  std::map<std::string, Node> anchors_;
+  std::size_t nodes_ = 0;
+  std::size_t aliased_ = 0;
+  unsigned documents_ = 0;
+  Spot last_;
+};
+
+bool Builder::take(const fy_event& event) {
+  switch (event.type) {
+    case FYET_DOCUMENT_START: return start_document(event.document_start.document_start);
+    case FYET_MAPPING_START: {
+      auto& e = event.mapping_start;
+      return open(Node::Kind::Map, e.mapping_start, e.anchor, e.tag);
+    }
+    case FYET_SEQUENCE_START: {
+      auto& e = event.sequence_start;
+      return open(Node::Kind::List, e.sequence_start, e.anchor, e.tag);
+    }
+    case FYET_SCALAR: return scalar(event.scalar.value, event.scalar.anchor, event.scalar.tag);
+    case FYET_ALIAS: return alias(event.alias.anchor);
+    case FYET_MAPPING_END: return close(event.mapping_end.mapping_end);
+    case FYET_SEQUENCE_END: return close(event.sequence_end.sequence_end);
+    default: return true;
+  }
+}
+
+bool Builder::start_document(fy_token* at) {
+  if (++documents_ == 1) return true;
+  return refuse(Code::Unsupported, spot_of(at, 3), "a second document starts here; only one is read");
+}
+
+bool Builder::open(Node::Kind kind, fy_token* at, fy_token* anchor, fy_token* tag) {
+  Open o;
+  o.node.kind = kind;
+  o.node.spot = spot_of(at, 1);
+  o.anchor = text_of(anchor);
+  if (!refuse_tag(tag) || !count(o.node, kNodesMax)) return false;
+  if (stack_.size() == kDepthMax) {
+    return refuse(Code::TooBig, o.node.spot, fmt::format("nested more than {} levels deep", kDepthMax));
+  }
+  stack_.push_back(std::move(o));
+  return true;
+}
+
+bool Builder::scalar(fy_token* value, fy_token* anchor, fy_token* tag) {
+  Node node;
+  if (!refuse_tag(tag)) return false;
+  auto style = value ? fy_token_scalar_style(value) : FYSS_PLAIN;
+  node.text = text_of(value);
+  node.plain = style == FYSS_PLAIN;
+  node.spot = spot_of(value, std::max<std::size_t>(1, node.text.size()));
+  static const std::set<std::string_view> kNulls = {"", "~", "null", "Null", "NULL"};
+  bool is_null = node.plain && kNulls.contains(node.text);
+  node.kind = is_null ? Node::Kind::Null : Node::Kind::Scalar;
+  bool is_key = !stack_.empty() && stack_.back().node.kind == Node::Kind::Map && !stack_.back().key;
+  if (!is_key) expansion_.apply(node);
+  return count(node, kNodesMax) && complete(std::move(node), text_of(anchor));
+}
+
+bool Builder::alias(fy_token* anchor) {
+  auto name = text_of(anchor);
+  auto spot = spot_of(anchor, name.size());
+  auto found = anchors_.find(name);
+  if (found == anchors_.end()) {
+    for (const auto& open : stack_) {
+      if (open.anchor == name) {
+        return refuse(Code::BadAlias, spot, fmt::format("'*{}' stands inside what it names", name));
+      }
+    }
+    return refuse(Code::BadAlias, spot, fmt::format("nothing above is called '&{}'", name));
+  }
+  if (!count(found->second, kNodesMax)) return false;
+  return complete(found->second, {});
+}
+
+bool Builder::close(fy_token*) {
+  auto open = std::move(stack_.back());
+  stack_.pop_back();
+  if (open.node.kind == Node::Kind::Map) merge(open.node);
+  return complete(std::move(open.node), open.anchor);
+}
+
+bool Builder::complete(Node node, const std::string& anchor) {
+  last_ = node.spot;
+  if (!anchor.empty()) {
+    if (!count(node, kNodesMax)) return false;
+    anchors_[anchor] = node;
+  }
+  if (stack_.empty()) {
+    root_ = std::move(node);
+    return true;
+  }
+  auto& parent = stack_.back();
+  if (parent.node.kind == Node::Kind::List) {
+    parent.node.items.push_back(std::move(node));
+    return true;
+  }
+  if (!parent.key) return add_key(parent, std::move(node));
+  parent.node.entries.push_back({std::move(*parent.key), std::move(node)});
+  parent.key.reset();
+  return true;
+}
+
+bool Builder::add_key(Open& map, Node key) {
+  if (key.kind != Node::Kind::Scalar) {
+    return refuse(Code::Unsupported, key.spot, "a key must be a word");
+  }
+  map.key = std::move(key);
+  return true;
+}
+

@@ -1,0 +1,29 @@
+#include "control/admin.h"
+
+namespace cirque::control {
+
+Step Admin::on_request(Exchange& exchange) {
+  const auto& request = exchange.request;
+  if (request.method != Method::Get && request.method != Method::Head) {
+    auto& refusal = exchange.answer(405, "only GET and HEAD\n");
+    refusal.headers.add(Name::Allow, "GET, HEAD");
+    return refusal;
+  }
+  auto path = request.path();
+  if (path == "/metrics") return metrics(exchange);
+  if (path == "/healthz") return exchange.answer(200, "ok\n");
+  if (path == "/readyz") return readiness(exchange);
+  return exchange.answer(404, "here are /metrics, /healthz and /readyz\n");
+}
+
+Response& Admin::metrics(Exchange& exchange) {
+  return exchange.answer(200, engine_.registry().expose(),
+                         "text/plain; version=0.0.4; charset=utf-8");
+}
+
+Response& Admin::readiness(Exchange& exchange) {
+  if (engine_.is_ready()) return exchange.answer(200, "ready\n");
+  return exchange.answer(503, engine_.is_stopping() ? "draining\n" : "starting\n");
+}
+
+}  // namespace cirque::control

@@ -1,0 +1,122 @@
+#include "h1/client.h"
+
+#include "base/text.h"
+#include "h1/writer.h"
+
+namespace cirque::h1 {
+
+ClientTurn::ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
+                       const ClientSettings& settings) noexcept
+    : in(stream, blocks, arena, settings.body),
+      out(stream, blocks, arena, settings.write_stall),
+      arena_(arena),
+      settings_(settings),
+      parser_(settings.head) {}
+
+void ClientTurn::begin(const Request& request, std::string_view upgrade) {
+  method_ = request.method;
+  asked_upgrade_ = !upgrade.empty();
+  Telling telling;
+  if (request.body) {
+    auto length = request.body->remaining();
+    telling.kind = length ? Telling::Kind::Length : Telling::Kind::Chunked;
+    telling.bytes = length.value_or(0);
+  }
+  RequestHead head;
+  head.telling = telling;
+  head.upgrade = upgrade;
+  out.begin(write_request_head(request, head, arena_), telling);
+}
+
+Error ClientTurn::from_peer(Error error) const noexcept {
+  error.side = Side::Upstream;
+  // Not one byte of an answer: it may never have read the request. Who may send it again is decided
+  // elsewhere, by method.
+  bool ended = error.fault == Fault::Closed || error.fault == Fault::Reset;
+  error.replayable = ended && !heard_;
+  return error;
+}
+
+Task<> ClientTurn::more(Time& until) {
+  auto filled = co_await in.fill(until, settings_.head.head_bytes);
+  if (!filled) {
+    auto error = filled.error();
+    if (error.fault != Fault::Timeout) co_return fail(from_peer(error));
+    if (!out.is_complete()) {  // the request is still on its way: its own deadlines watch over it
+      until = in.stream().loop().now() + settings_.first_byte;
+      co_return done;
+    }
+    error.reason = "upstream_header_timeout";
+    error.status = 504;
+    co_return fail(error);
+  }
+  if (*filled == Inbound::Filled::End) {
+    co_return fail(from_peer({.fault = Fault::Closed, .reason = "upstream_closed_before_response"}));
+  }
+  if (*filled == Inbound::Filled::Moved) parser_.reset();
+  heard_ = true;
+  co_return done;
+}
+
+Task<> ClientTurn::read_head(Response& into) {
+  into.headers.clear();
+  parser_.reset();
+  Time until = in.stream().loop().now() + settings_.first_byte;
+  std::size_t head = 0;
+  for (;;) {
+    if (!in.unread().empty()) {
+      head = co_await ok(parser_.parse(in.unread(), into));
+      if (head > 0) break;
+    }
+    auto before = in.unread().data();
+    co_await ok(more(until));
+    if (in.unread().data() != before) into.headers.clear();
+  }
+  in.consume(head);
+  co_await ok(settle_head(into));
+  co_return done;
+}
+
+Result<Unit> ClientTurn::settle_head(Response& into) {
+  constexpr Error kUnasked{.fault = Fault::Malformed,
+                           .side = Side::Upstream,
+                           .reason = "upstream_unexpected_upgrade"};
+  if (into.status == 101 && !asked_upgrade_) return fail(kUnasked);
+  if (into.status < 200 && into.status != 101) {
+    if (++informational_ > kInformationalMax) {
+      return fail({.fault = Fault::Malformed,
+                   .side = Side::Upstream,
+                   .reason = "upstream_too_many_informational"});
+    }
+    (void)http::strip_hop_by_hop(into.headers);
+    return done;
+  }
+  auto framing = TRY(http::judge_response(into, method_));
+  if (auto* announced = into.headers.find(Name::KeepAlive)) {
+    base::for_each_element(announced->value, [&](std::string_view part) {
+      constexpr std::string_view kTimeout = "timeout=";
+      if (!part.starts_with(kTimeout)) return;
+      if (auto n = base::parse_number(part.substr(kTimeout.size()), 86'400)) {
+        keep_alive_seconds_ = static_cast<unsigned>(*n);
+      }
+    });
+  }
+  auto stripped = http::strip_hop_by_hop(into.headers);
+  if (!stripped) {
+    return fail({.fault = Fault::Malformed, .side = Side::Upstream, .reason = "upstream_bad_header"});
+  }
+  const auto& connection = *stripped;
+  upgrade_ = connection.upgrade_protocol;
+  bool is_10 = into.version == Version::Http10;
+  keep_alive_ = is_10 ? connection.keep_alive : !connection.close;
+  final_ = true;
+  in.begin_body(framing);
+  if (framing.kind != http::Framing::Kind::None) into.body = Body::borrow(in);
+  return done;
+}
+
+bool ClientTurn::is_reusable() const noexcept {
+  return final_ && keep_alive_ && out.is_complete() && in.is_body_complete() && !in.has_excess();
+}
+
+}  // namespace cirque::h1

@@ -1,0 +1,66 @@
+#pragma once
+// One request and its answer on a connection to a peer (RFC 9112, the client's half).
+#include "cirque/exchange.h"
+#include "h1/inbound.h"
+#include "h1/outbound.h"
+#include "h1/parser.h"
+#include "http/forwarding.h"
+
+namespace cirque::h1 {
+
+struct ClientSettings {
+  HeadLimits head;
+  Duration first_byte = 60s;  // from the request's end to the answer's head
+  Pace body{.stall = 60s};
+  Duration write_stall = 60s;
+};
+
+// Lives as long as one attempt; the stream outlives it. One core.
+class ClientTurn {
+ public:
+  ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
+             const ClientSettings& settings) noexcept;
+
+  // Serialises the head, to be sent with the first piece of the body or by out.flush().
+  // `upgrade`: the protocol to switch to, where the client asked for one.
+  void begin(const Request& request, std::string_view upgrade);
+
+  // The next head: an informational one (1xx but 101) or the final one, whose body is then `in`.
+  // Never called again after a final one. Views in `into` live as long as the turn.
+  Task<> read_head(Response& into);
+
+  // The message is over in both directions and the connection is in a known state.
+  bool is_reusable() const noexcept;
+  // After a 101: what has already come in of the other protocol.
+  Leftover leave() noexcept { return in.leave(); }
+  // A byte of the answer has been seen: the request was, or may have been, acted upon.
+  bool heard() const noexcept { return heard_; }
+  // Of a 101: the protocol that the peer switches to.
+  std::string_view upgrade() const noexcept { return upgrade_; }
+  // "Keep-Alive: timeout=N" of the final head; 0 when the peer did not say.
+  unsigned keep_alive_seconds() const noexcept { return keep_alive_seconds_; }
+
+  Inbound in;
+  Outbound out;
+
+ private:
+  static constexpr unsigned kInformationalMax = 32;  // a peer that sends more wants us busy
+
+  Task<> more(Time& until);
+  Result<Unit> settle_head(Response& into);
+  Error from_peer(Error error) const noexcept;
+
+  Arena& arena_;
+  const ClientSettings& settings_;
+  ResponseParser parser_;
+  Method method_ = Method::Get;
+  bool asked_upgrade_ = false;
+  bool heard_ = false;
+  bool final_ = false;
+  bool keep_alive_ = false;
+  std::string_view upgrade_;
+  unsigned informational_ = 0;
+  unsigned keep_alive_seconds_ = 0;
+};
+
+}  // namespace cirque::h1

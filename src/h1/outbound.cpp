@@ -1,0 +1,72 @@
+#include "h1/outbound.h"
+
+#include <array>
+#include <utility>
+
+#include "h1/writer.h"
+
+namespace cirque::h1 {
+
+void Outbound::begin(std::string_view head, Telling telling) noexcept {
+  head_ = head;
+  telling_ = telling;
+}
+
+Task<> Outbound::flush() {
+  if (head_.empty()) co_return done;
+  iovec piece = net::piece_of(std::exchange(head_, {}));
+  begun_ = true;
+  co_await ok(stream_.write({&piece, 1}, stall_, blocks_));
+  co_return done;
+}
+
+Task<> Outbound::send_now(std::string_view head) {
+  iovec piece = net::piece_of(head);
+  co_await ok(stream_.write({&piece, 1}, stall_, blocks_));
+  co_return done;
+}
+
+Result<Unit> Outbound::account(const Piece& piece) noexcept {
+  body_bytes_ += piece.data.size();
+  bool told = telling_.kind == Telling::Kind::Length || telling_.kind == Telling::Kind::None;
+  bool surplus = told && body_bytes_ > telling_.bytes;
+  bool missing = told && piece.last && body_bytes_ < telling_.bytes;
+  if (!surplus && !missing) return done;
+  return fail({.fault = Fault::Malformed, .reason = "body_length_mismatch"});
+}
+
+Task<> Outbound::send(Piece piece, const Headers* trailers) {
+  if (auto fits = account(piece); !fits) co_return fail(fits.error());
+  if (telling_.kind == Telling::Kind::Chunked) {
+    co_await ok(send_chunk(piece, trailers));
+  } else if (!head_.empty() || !piece.data.empty()) {
+    std::array<iovec, 2> pieces = {net::piece_of(std::exchange(head_, {})),
+                                   net::piece_of(piece.data)};
+    begun_ = true;
+    co_await ok(stream_.write(pieces, stall_, blocks_));
+  }
+  complete_ = piece.last;
+  co_return done;
+}
+
+Task<> Outbound::send_chunk(Piece piece, const Headers* trailers) {
+  ChunkLine line;
+  std::array<iovec, 5> pieces;
+  std::size_t count = 0;
+  auto add = [&](std::string_view text) {
+    if (!text.empty()) pieces[count++] = net::piece_of(text);
+  };
+  add(std::exchange(head_, {}));
+  if (!piece.data.empty()) {
+    add(write_chunk_line(line, piece.data.size()));
+    add(piece.data);
+    add("\r\n");
+  }
+  if (piece.last) add(write_last_chunk(trailers, arena_));
+  if (count == 0) co_return done;
+  begun_ = true;
+  co_await ok(stream_.write({pieces.data(), count}, stall_, blocks_));
+  co_return done;
+}
+
+}  // namespace cirque::h1

@@ -1,0 +1,141 @@
+#include "h1/server.h"
+
+#include "h1/writer.h"
+
+namespace cirque::h1 {
+
+ServerTurn::ServerTurn(net::Stream& stream, base::Blocks& blocks, Exchange& exchange,
+                       const ServerSettings& settings, Leftover leftover) noexcept
+    : in(stream, blocks, exchange.arena, settings.body),
+      out(stream, blocks, exchange.arena, settings.write_stall),
+      stream_(stream),
+      blocks_(blocks),
+      exchange_(exchange),
+      settings_(settings) {
+  in.adopt(std::move(leftover));
+}
+
+Task<ServerTurn::Head> ServerTurn::read_head() {
+  Request& request = exchange_.request;
+  RequestParser parser(settings_.head);
+  Time until = stream_.loop().now() + settings_.head_time;
+  std::size_t head = 0;
+  for (;;) {
+    if (!in.unread().empty()) {
+      head = co_await ok(parser.parse(in.unread(), request));
+      if (head > 0) break;
+    }
+    auto filled = co_await in.fill(until, settings_.head.head_bytes);
+    if (!filled) {
+      if (in.unread().empty()) co_return Head::Nothing;
+      auto error = filled.error();
+      if (error.fault == Fault::Timeout) error.reason = "client_header_timeout";
+      if (error.fault == Fault::Timeout) error.status = 408;
+      co_return fail(error);
+    }
+    if (*filled == Inbound::Filled::End) {
+      if (in.unread().empty()) co_return Head::Nothing;
+      co_return fail({.fault = Fault::Closed, .side = Side::Client, .reason = "client_gone"});
+    }
+    if (*filled == Inbound::Filled::Moved) {
+      request.headers.clear();
+      parser.reset();
+    }
+  }
+  in.consume(head);
+  head_bytes_ = head;
+  auto framing = co_await ok(http::judge_request(request));
+  connection_ = co_await ok(http::strip_hop_by_hop(request.headers));
+  in.begin_body(framing);
+  if (framing.kind != http::Framing::Kind::None) request.body = Body::borrow(in);
+  bool is_10 = request.version == Version::Http10;
+  keep_ = is_10 ? connection_.keep_alive && !connection_.close : !connection_.close;
+  expects_continue_ = !is_10 && request.headers.has(Name::Expect) && !in.is_body_complete();
+  if (expects_continue_) in.on_first_wait(&ServerTurn::send_continue, this);
+  co_return Head::Complete;
+}
+
+Task<> ServerTurn::send_continue(void* self) {
+  auto& turn = *static_cast<ServerTurn*>(self);
+  co_await ok(turn.out.send_now("HTTP/1.1 100 Continue\r\n\r\n"));
+  co_return done;
+}
+
+Task<> ServerTurn::inform(const Response& response) {
+  if (exchange_.request.version == Version::Http10) co_return done;  // RFC 9110 15.2
+  if (response.status == 100) continue_is_forwarded();
+  auto head = write_response_head(response, {}, exchange_.arena);
+  co_await ok(out.send_now(head));
+  co_return done;
+}
+
+// An unread body that is short enough is read past, so that the connection lives; otherwise the client
+// must be told now that it will be closed.
+bool ServerTurn::body_will_be_drained() const noexcept {
+  if (in.is_body_complete()) return true;
+  auto left = in.remaining();
+  return left && *left <= settings_.drain_bytes && !expects_continue_;
+}
+
+bool ServerTurn::begin(Response& response, const Source* body) {
+  bool is_10 = exchange_.request.version == Version::Http10;
+  bool bodyless = exchange_.request.method == Method::Head || response.status == 204 ||
+                  response.status == 304 || response.status == 101;
+  Telling telling;
+  if (!bodyless && body) {
+    auto length = body->remaining();
+    telling.kind = length  ? Telling::Kind::Length
+                   : is_10 ? Telling::Kind::UntilClose
+                           : Telling::Kind::Chunked;
+    telling.bytes = length.value_or(0);
+  }
+  if (telling.kind == Telling::Kind::UntilClose) keep_ = false;
+  ResponseHead head;
+  head.telling = telling;
+  head.bodyless = bodyless;
+  head.close = !keep_ && response.status != 101;
+  head.keep_alive = keep_ && is_10;
+  out.begin(write_response_head(response, head, exchange_.arena), telling);
+  return telling.kind != Telling::Kind::None;
+}
+
+void ServerTurn::break_off() noexcept {
+  keep_ = false;
+  if (out.has_begun() && !out.is_complete()) stream_.reset_on_close();
+}
+
+Task<bool> ServerTurn::finish() {
+  if (!keep_) {
+    // Closing with unread bytes in the socket would send RST, and the client might lose the answer:
+    // end our side, then read on for a while (RFC 9112 9.6).
+    bool lingers = out.is_complete() && (!in.is_body_complete() || in.has_excess());
+    if (lingers) {
+      stream_.end_writing();
+      (void)co_await drain(stream_.loop().now() + settings_.drain_time);
+    }
+    co_return false;
+  }
+  if (in.is_body_complete()) co_return true;
+  std::uint64_t drained = 0;
+  while (!in.is_body_complete() && drained <= settings_.drain_bytes) {
+    auto piece = co_await in.next();
+    if (!piece) co_return false;
+    drained += piece->data.size();
+  }
+  co_return in.is_body_complete();
+}
+
+// Whatever comes, unparsed, until the client closes, within bounds.
+Task<> ServerTurn::drain(Time until) {
+  std::size_t drained = 0;
+  while (drained <= settings_.drain_bytes * 16) {
+    auto taken = co_await ok(stream_.take(blocks_.scratch()));
+    if (taken.kind == net::Taken::Kind::End) co_return done;
+    drained += taken.bytes;
+    if (taken.kind != net::Taken::Kind::Again) continue;
+    if (auto readable = co_await stream_.readable(until); !readable) co_return done;
+  }
+  co_return done;
+}
+
+}  // namespace cirque::h1

@@ -1,0 +1,122 @@
+#include "h1/writer.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "base/text.h"
+
+namespace cirque::h1 {
+namespace {
+
+constexpr std::string_view kEnd = "\r\n";
+
+// Appends to memory that was measured before.
+class Pen {
+ public:
+  explicit Pen(char* at) noexcept : at_(at) {}
+  Pen& operator<<(std::string_view text) noexcept {
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+    return *this;
+  }
+  Pen& operator<<(std::uint64_t number) noexcept {
+    at_ = base::write_number(at_, number);
+    return *this;
+  }
+  char* at() const noexcept { return at_; }
+
+ private:
+  char* at_;
+};
+
+bool is_ours(const Field& field) noexcept {
+  return field.id == Name::ContentLength || field.id == Name::TransferEncoding ||
+         field.id == Name::Connection;
+}
+
+std::size_t measure(const Headers& headers) noexcept {
+  std::size_t size = 0;
+  for (const Field& field : headers) size += field.name.size() + field.value.size() + 4;
+  return size;
+}
+
+void write_fields(Pen& pen, const Headers& headers) noexcept {
+  for (const Field& field : headers) {
+    if (!is_ours(field)) pen << field.name << ": " << field.value << kEnd;
+  }
+}
+
+void write_telling(Pen& pen, const Telling& telling) noexcept {
+  if (telling.kind == Telling::Kind::Chunked) pen << "Transfer-Encoding: chunked\r\n";
+  if (telling.kind == Telling::Kind::Length) pen << "Content-Length: " << telling.bytes << kEnd;
+}
+
+// The lines of ours, at their longest.
+constexpr std::size_t kOursMax = 160;
+
+}  // namespace
+
+std::string_view write_request_head(const Request& request, const RequestHead& options,
+                                    Arena& arena) {
+  auto size = request.method_text.size() + request.target.size() + measure(request.headers) +
+              options.upgrade.size() + kOursMax;
+  auto* begin = static_cast<char*>(arena.take(size, 1));
+  Pen pen(begin);
+  pen << request.method_text << " " << request.target << " HTTP/1.1\r\n";
+  // A client of HTTP/1.0 may have sent none, but a request of HTTP/1.1 must have one.
+  if (!request.headers.has(Name::Host)) pen << "Host: " << request.authority << kEnd;
+  write_fields(pen, request.headers);
+  write_telling(pen, options.telling);
+  bool says_empty = options.telling.kind == Telling::Kind::None &&
+                    request.headers.has(Name::ContentLength);
+  if (says_empty) pen << "Content-Length: 0\r\n";
+  if (!options.upgrade.empty()) {
+    pen << "Connection: Upgrade\r\nUpgrade: " << options.upgrade << kEnd;
+  }
+  pen << kEnd;
+  return {begin, pen.at()};
+}
+
+std::string_view write_response_head(const Response& response, const ResponseHead& options,
+                                     Arena& arena) {
+  auto reason = response.reason.empty() ? reason_phrase(response.status) : response.reason;
+  auto size = reason.size() + measure(response.headers) + options.upgrade.size() + kOursMax;
+  auto* begin = static_cast<char*>(arena.take(size, 1));
+  Pen pen(begin);
+  pen << "HTTP/1.1 " << static_cast<std::uint64_t>(response.status) << " " << reason << kEnd;
+  write_fields(pen, response.headers);
+  write_telling(pen, options.telling);
+  bool may_tell = response.status >= 200 && response.status != 204;
+  if (options.telling.kind == Telling::Kind::None && may_tell) {
+    auto told = response.headers.get(Name::ContentLength);
+    if (options.bodyless && !told.empty()) pen << "Content-Length: " << told << kEnd;
+    if (!options.bodyless) pen << "Content-Length: 0\r\n";
+  }
+  if (options.close) pen << "Connection: close\r\n";
+  if (options.keep_alive) pen << "Connection: keep-alive\r\n";
+  if (!options.upgrade.empty()) {
+    pen << "Connection: Upgrade\r\nUpgrade: " << options.upgrade << kEnd;
+  }
+  pen << kEnd;
+  return {begin, pen.at()};
+}
+
+std::string_view write_chunk_line(ChunkLine& to, std::size_t bytes) noexcept {
+  char* at = std::to_chars(to.data(), to.data() + 16, bytes, 16).ptr;
+  *at++ = '\r';
+  *at++ = '\n';
+  return {to.data(), at};
+}
+
+std::string_view write_last_chunk(const Headers* trailers, Arena& arena) {
+  constexpr std::string_view kPlain = "0\r\n\r\n";
+  if (!trailers || trailers->size() == 0) return kPlain;
+  auto* begin = static_cast<char*>(arena.take(kPlain.size() + measure(*trailers), 1));
+  Pen pen(begin);
+  pen << "0\r\n";
+  write_fields(pen, *trailers);
+  pen << kEnd;
+  return {begin, pen.at()};
+}
+
+}  // namespace cirque::h1

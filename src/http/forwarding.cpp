@@ -1,0 +1,125 @@
+#include "http/forwarding.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace cirque::http {
+namespace {
+
+constexpr std::array kHopByHop = {
+    Name::Connection,         Name::KeepAlive,         Name::ProxyConnection,
+    Name::Te,                 Name::Upgrade,           Name::TransferEncoding,
+    Name::Http2Settings,      Name::ProxyAuthenticate, Name::ProxyAuthorization,
+};
+
+// Fields of which a Connection field may not speak.
+constexpr std::array kDecisive = {Name::Host, Name::ContentLength};
+constexpr std::array kEndToEnd = {
+    Name::Authorization, Name::Cookie,        Name::ContentType, Name::ContentEncoding,
+    Name::CacheControl,  Name::Date,          Name::Forwarded,   Name::SetCookie,
+    Name::Via,           Name::XForwardedFor, Name::XForwardedHost,
+    Name::XForwardedProto, Name::XRealIp,     Name::XRequestId,
+};
+
+constexpr std::string_view kVia11 = "1.1 cirque";
+constexpr std::string_view kVia10 = "1.0 cirque";
+
+template <std::size_t N>
+bool contains(const std::array<Name, N>& names, Name name) noexcept {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// One element of a Connection field. False: it cannot be accepted.
+bool nominate(Headers& headers, std::string_view element, Connection& connection) {
+  if (!base::is_token(element)) return false;
+  if (base::equal_fold(element, "close")) return connection.close = true;
+  if (base::equal_fold(element, "keep-alive")) return connection.keep_alive = true;
+  if (base::equal_fold(element, "upgrade")) return connection.upgrade = true;
+  Name name = name_of(element);
+  if (contains(kDecisive, name)) return false;
+  if (!contains(kEndToEnd, name) && !contains(kHopByHop, name)) headers.drop(element);
+  return true;
+}
+
+// `first`, a comma and `second` in the arena.
+std::string_view append(Arena& arena, std::string_view first, std::string_view second) {
+  auto* to = static_cast<char*>(arena.take(first.size() + 2 + second.size(), 1));
+  char* at = to + first.copy(to, first.size());
+  *at++ = ',';
+  *at++ = ' ';
+  at += second.copy(at, second.size());
+  return {to, at};
+}
+
+void put(Headers& headers, Name name, std::string_view value) {
+  headers.drop(name);
+  headers.add_view({text_of(name), value, name});
+}
+
+// A list that hops append to; several lines of it are one list.
+void append_to(Headers& headers, Name name, std::string_view value) {
+  std::string_view list;
+  for (const Field& field : headers) {
+    if (field.id != name || field.value.empty()) continue;
+    list = list.empty() ? field.value : append(headers.arena(), list, field.value);
+  }
+  put(headers, name, list.empty() ? value : append(headers.arena(), list, value));
+}
+
+}  // namespace
+
+Result<Connection> strip_hop_by_hop(Headers& headers) {
+  Connection connection;
+  if (headers.has(Name::Connection)) {
+    bool acceptable = true;
+    for (const Field& field : headers) {
+      if (field.id != Name::Connection) continue;
+      base::for_each_element(field.value, [&](std::string_view element) {
+        acceptable &= nominate(headers, element, connection);
+      });
+    }
+    if (!acceptable) {
+      return fail({.fault = Fault::Malformed,
+                   .side = Side::Client,
+                   .status = 400,
+                   .reason = "bad_connection_field"});
+    }
+  }
+  if (connection.upgrade) {
+    connection.upgrade_protocol = headers.get(Name::Upgrade);
+    connection.upgrade = !connection.upgrade_protocol.empty();
+  }
+  connection.te_trailers = base::has_element(headers.get(Name::Te), "trailers");
+  for (Name name : kHopByHop) headers.drop(name);
+  return connection;
+}
+
+void add_forwarding(Request& request, const Hop& hop) {
+  Headers& headers = request.headers;
+  auto* ip_text = static_cast<char*>(headers.arena().take(Address::kIpTextMax, 1));
+  std::string_view ip(ip_text, hop.client.write_ip(ip_text));
+  bool keep = hop.client_is_trusted;
+  append_to(headers, Name::Via, request.version == Version::Http10 ? kVia10 : kVia11);
+  if (keep) {
+    append_to(headers, Name::XForwardedFor, ip);
+  } else {
+    put(headers, Name::XForwardedFor, ip);
+  }
+  auto set_unless_kept = [&](Name name, std::string_view value) {
+    if (!keep || !headers.has(name)) put(headers, name, value);
+  };
+  set_unless_kept(Name::XForwardedProto, hop.scheme);
+  set_unless_kept(Name::XForwardedHost, request.authority);
+  set_unless_kept(Name::XRealIp, ip);
+  if (headers.get(Name::XRequestId) != hop.request_id) {
+    put(headers, Name::XRequestId, hop.request_id);
+  }
+}
+
+void add_via(Response& response) {
+  append_to(response.headers, Name::Via, response.version == Version::Http10 ? kVia10 : kVia11);
+}
+
+}  // namespace cirque::http

@@ -1,0 +1,169 @@
+#pragma once
+// One core's turn: readiness, timers, mail, what was put off. Everything that lives on a loop is
+// touched by its thread alone; send() is the one way in from outside.
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "base/list.h"
+#include "cirque/clock.h"
+#include "loop/timers.h"
+
+struct epoll_event;
+
+namespace cirque::loop {
+
+class Loop;
+
+// Something the loop calls back: a waiting coroutine or an object. Must be withdrawn before it dies.
+class Wake {
+ public:
+  using Run = void (*)(Wake&) noexcept;
+  explicit Wake(Run run) noexcept : run_(run) {}
+  void operator()() noexcept { run_(*this); }
+
+ private:
+  Run run_;
+};
+
+// A Wake that can be put off to the end of the turn, and withdraws itself when it dies.
+class Deferred : public Wake, public base::ListHook {
+ public:
+  using Wake::Wake;
+};
+
+// A descriptor and what is known of its readiness. Registered with epoll once, edge-triggered, for
+// everything; the flags say what the kernel has promised since the last try. Does not own the
+// descriptor, and must die before it is closed.
+class Watch {
+ public:
+  Watch(Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  ~Watch() { detach(); }
+
+  // Idempotent. A descriptor that never has to wait is never registered, which saves a call.
+  void attach();
+  // Out of epoll, for a descriptor that moves to another loop.
+  void detach() noexcept;
+  // The descriptor is about to be closed, which takes it out of epoll without a call.
+  void forget() noexcept;
+
+  int fd() const noexcept { return fd_; }
+  Loop& loop() const noexcept { return loop_; }
+
+  // Before the kernel has said anything, trying is the way to find out.
+  bool may_read = true;
+  bool may_write = true;
+  bool saw_end = false;     // the other side has sent its last byte (FIN)
+  bool saw_break = false;   // the connection is gone in both directions (RST, or both FINs)
+
+  Wake* reader = nullptr;   // called when may_read becomes true
+  Wake* writer = nullptr;   // called when may_write becomes true
+  Wake* hangup = nullptr;   // called when saw_end or saw_break becomes true
+
+ private:
+  friend class Loop;
+  void ready(std::uint32_t events) noexcept;
+
+  Loop& loop_;
+  int fd_;
+  bool attached_ = false;
+};
+
+class Loop {
+ public:
+  Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  ~Loop();
+
+  // Turns until stop(). The calling thread is the loop's from now on.
+  void run();
+  void stop() noexcept { stopping_ = true; }  // from the loop's own thread
+  // One turn; waits for something to happen only if `wait` says so.
+  enum class Wait : bool { No, Yes };
+  void turn(Wait wait);
+
+  Time now() const noexcept { return now_; }             // read once a turn
+  std::int64_t unix_us() const noexcept;                 // wall clock of this turn
+  TimerWheel& timers() noexcept { return timers_; }
+  void defer(Deferred& wake) noexcept { deferred_.push_back(wake); }
+
+  // Any thread: `message` runs on this loop's thread, in order. Dropped when the loop is gone.
+  using Message = std::move_only_function<void()>;
+  void send(Message message);
+
+  // co_await loop.breathe(): lets everybody else have a turn.
+  struct Breathe : Deferred {
+    explicit Breathe(Loop& l) noexcept
+        : Deferred([](Wake& w) noexcept { static_cast<Breathe&>(w).waiter.resume(); }), loop(l) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> h) noexcept {
+      waiter = h;
+      loop.defer(*this);
+    }
+    void await_resume() const noexcept {}
+    Loop& loop;
+    std::coroutine_handle<> waiter;
+  };
+  Breathe breathe() noexcept { return Breathe(*this); }
+
+  // co_await loop.sleep_until(time)
+  struct Sleep : Timer {
+    Sleep(Loop& l, Time until) noexcept
+        : Timer([](Timer& t) noexcept { static_cast<Sleep&>(t).waiter.resume(); }),
+          loop(l),
+          until_(until) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> h) noexcept {
+      waiter = h;
+      arm(loop.timers(), until_);
+    }
+    void await_resume() const noexcept {}
+    Loop& loop;
+    Time until_;
+    std::coroutine_handle<> waiter;
+  };
+  Sleep sleep_until(Time until) noexcept { return {*this, until}; }
+  Sleep sleep(Duration time) noexcept { return {*this, now_ + time}; }
+
+  std::uint64_t turns() const noexcept { return turns_; }
+  // How long the longest turn since the last call kept everybody waiting.
+  Duration take_longest_turn() noexcept { return std::exchange(longest_turn_, Duration{}); }
+
+ private:
+  friend class Watch;
+  static constexpr int kEventsMax = 256;
+
+  void read_clock() noexcept;
+  void dispatch(int count) noexcept;
+  void run_deferred() noexcept;
+  void open_mail() noexcept;
+  int wait_ms(Wait wait) const noexcept;
+  void withdraw(const Watch& watch) noexcept;
+
+  int epoll_ = -1;
+  Time now_;
+  TimerWheel timers_;
+  base::List<Deferred> deferred_;
+  bool stopping_ = false;
+  std::uint64_t turns_ = 0;
+  Duration longest_turn_{};
+
+  std::unique_ptr<epoll_event[]> events_;
+  int event_at_ = 0;      // the event being dispatched
+  int event_count_ = 0;
+  Watch* dispatching_ = nullptr;
+
+  int mail_fd_ = -1;
+  std::mutex mail_mutex_;
+  std::vector<Message> mail_;
+};
+
+}  // namespace cirque::loop

@@ -1,0 +1,160 @@
+#include "net/stream.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace cirque::net {
+namespace {
+
+std::size_t size_of(std::span<const iovec> pieces) noexcept {
+  std::size_t total = 0;
+  for (const auto& piece : pieces) total += piece.iov_len;
+  return total;
+}
+
+// What is left of the pieces after `skip` bytes, in one stretch.
+void copy_rest(std::span<const iovec> pieces, std::size_t skip, char* to) noexcept {
+  for (const auto& piece : pieces) {
+    std::size_t passed = skip < piece.iov_len ? skip : piece.iov_len;
+    skip -= passed;
+    std::size_t rest = piece.iov_len - passed;
+    if (rest) std::memcpy(to, static_cast<const char*>(piece.iov_base) + passed, rest);
+    to += rest;
+  }
+}
+
+}  // namespace
+
+Stream::Stream(loop::Loop& loop, Fd fd, Side side) noexcept
+    : watch_(loop, fd.get()), fd_(std::move(fd)), side_(side), timer_(*this) {}
+
+Stream::~Stream() { watch_.forget(); }
+
+Error Stream::broken() const noexcept {
+  bool client = side_ == Side::Client;
+  return {.fault = Fault::Reset,
+          .side = side_,
+          .sys = errno,
+          .reason = client ? "client_gone" : "upstream_reset"};
+}
+
+Result<Taken> Stream::take(std::span<char> into) noexcept {
+  if (!watch_.may_read) return Taken{Taken::Kind::Again};
+  for (;;) {
+    ssize_t got = ::recv(watch_.fd(), into.data(), into.size(), 0);
+    if (got > 0) {
+      auto bytes = static_cast<std::size_t>(got);
+      // After a FIN the kernel gives no further edge: the end must be read now or later, unasked.
+      if (bytes < into.size() && !watch_.saw_end) watch_.may_read = false;
+      return Taken{Taken::Kind::Some, bytes};
+    }
+    if (got == 0) return Taken{Taken::Kind::End};
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      watch_.may_read = false;
+      return Taken{Taken::Kind::Again};
+    }
+    return fail(broken());
+  }
+}
+
+Result<std::size_t> Stream::give(std::span<const iovec> pieces) noexcept {
+  if (!watch_.may_write) return 0;
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces.data());
+  message.msg_iovlen = pieces.size();
+  for (;;) {
+    ssize_t sent = ::sendmsg(watch_.fd(), &message, MSG_NOSIGNAL);
+    if (sent >= 0) {
+      auto bytes = static_cast<std::size_t>(sent);
+      if (bytes < size_of(pieces)) watch_.may_write = false;
+      return bytes;
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      watch_.may_write = false;
+      return 0;
+    }
+    return fail(broken());
+  }
+}
+
+void Stream::end_writing() noexcept { ::shutdown(watch_.fd(), SHUT_WR); }
+
+Fd Stream::release() noexcept {
+  watch_.detach();
+  return std::move(fd_);
+}
+
+void Stream::expect(loop::Wake& wake, Time until) noexcept {
+  watch_.attach();
+  timed_out_ = false;
+  watch_.reader = &wake;
+  timer_.arm(loop().timers(), until);
+}
+
+void Stream::expect_nothing() noexcept {
+  watch_.reader = nullptr;
+  timer_.disarm();
+}
+
+void Stream::on_timer(loop::Timer& timer) noexcept {
+  auto& stream = static_cast<ReadTimer&>(timer).stream;
+  if (!stream.watch_.reader) return;
+  stream.timed_out_ = true;
+  (*stream.watch_.reader)();
+}
+
+Result<Unit> Stream::Readable::await_resume() noexcept {
+  if (!waiter_) return done;
+  waiter_ = {};
+  stream_.expect_nothing();
+  if (!stream_.timed_out_) return done;
+  return fail({.fault = Fault::Timeout, .side = stream_.side_, .reason = "timeout"});
+}
+
+void Stream::Writable::await_suspend(std::coroutine_handle<> waiter) noexcept {
+  waiter_ = waiter;
+  stream_.watch_.attach();
+  stream_.watch_.writer = this;
+  timer_.arm(stream_.loop().timers(), until_);
+}
+
+Result<Unit> Stream::Writable::await_resume() noexcept {
+  if (!waiter_) return done;
+  waiter_ = {};
+  stream_.watch_.writer = nullptr;
+  if (!timed_out_) return done;
+  return fail({.fault = Fault::Timeout, .side = stream_.side_, .reason = "timeout"});
+}
+
+Task<> Stream::write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks) {
+  std::size_t total = size_of(pieces);
+  auto first = give(pieces);
+  if (!first) {
+    auto error = first.error();
+    error.replayable = true;  // the kernel took nothing: the other side has seen none of it
+    co_return fail(error);
+  }
+  std::size_t sent = *first;
+  if (sent == total) co_return done;
+
+  base::Block kept = blocks.lease(total - sent);
+  std::string_view rest(kept.data(), total - sent);
+  copy_rest(pieces, sent, kept.data());
+  while (!rest.empty()) {
+    auto room = co_await writable(loop().now() + stall);
+    if (!room) {
+      auto error = room.error();
+      error.reason = side_ == Side::Client ? "client_write_timeout" : "upstream_write_timeout";
+      co_return fail(error);
+    }
+    iovec piece = piece_of(rest);
+    rest.remove_prefix(co_await ok(give({&piece, 1})));
+  }
+  co_return done;
+}
+
+}  // namespace cirque::net

@@ -1,0 +1,62 @@
+#pragma once
+// A ring of records between one worker and the access log's thread: no lock, no allocation.
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "observe/access_log.h"
+
+namespace cirque::observe {
+
+// One writing thread, one reading thread.
+class AccessRing {
+ public:
+  explicit AccessRing(std::size_t bytes)
+      : size_(bytes), mask_(bytes - 1), memory_(std::make_unique<char[]>(bytes)) {}
+
+  // Strings above these are cut.
+  static constexpr std::size_t kTargetMax = 2048;
+  static constexpr std::size_t kTextMax = 512;
+
+  // False: full, and counted.
+  bool push(const AccessEntry& entry) noexcept;
+  bool is_half_full() const noexcept { return head_ - tail_seen_ > size_ / 2; }
+
+  // The oldest record, its views into the ring; good until pop().
+  std::optional<AccessEntry> front() noexcept;
+  void pop() noexcept;
+  bool is_empty() const noexcept {
+    return published_.load(std::memory_order_acquire) == tail_.load(std::memory_order_relaxed);
+  }
+
+  std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr unsigned kTexts = 10;
+  struct Record {
+    std::uint32_t bytes;        // of the whole record; the rest of the ring when `skip`
+    std::uint32_t skip;
+    AccessEntry entry;          // its views are made anew by the reader
+    std::uint16_t lengths[kTexts];
+  };
+  static constexpr std::size_t kAlign = 8;
+
+  Record* at(std::uint64_t position) noexcept {
+    return reinterpret_cast<Record*>(memory_.get() + (position & mask_));
+  }
+
+  const std::size_t size_;
+  const std::size_t mask_;
+  std::unique_ptr<char[]> memory_;
+
+  alignas(64) std::uint64_t head_ = 0;               // writer
+  std::uint64_t tail_seen_ = 0;                      // what the writer last knew of the reader
+  std::atomic<std::uint64_t> dropped_{0};
+  alignas(64) std::atomic<std::uint64_t> published_{0};
+  alignas(64) std::atomic<std::uint64_t> tail_{0};   // reader
+  std::uint32_t front_bytes_ = 0;
+};
+
+}  // namespace cirque::observe

@@ -1,0 +1,227 @@
+// The scrape: every worker's counts added up, in the Prometheus text format 0.0.4.
+#include <fmt/format.h>
+
+#include <string>
+
+#include "observe/metrics.h"
+#include "observe/process_stats.h"
+
+namespace cirque::observe {
+namespace {
+
+constexpr std::array<std::string_view, ServiceMetrics::kClasses> kClassTexts = {
+    "1xx", "2xx", "3xx", "4xx", "5xx", "499"};
+
+std::string escaped(std::string_view label) {
+  std::string out;
+  for (char c : label) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+class Page {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    fmt::format_to(std::back_inserter(text_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+    name_ = name;
+  }
+  template <class Number>
+  void sample(std::string_view labels, Number value, std::string_view suffix = "") {
+    if (labels.empty()) {
+      fmt::format_to(std::back_inserter(text_), "{}{} {}\n", name_, suffix, value);
+    } else {
+      fmt::format_to(std::back_inserter(text_), "{}{}{{{}}} {}\n", name_, suffix, labels, value);
+    }
+  }
+  std::string& text() { return text_; }
+
+ private:
+  std::string text_;
+  std::string_view name_;
+};
+
+// The sum over workers of what `get` finds in each one's part, where it has one.
+template <class Parts, class Get>
+auto sum(const Parts& parts, Get get) {
+  decltype(get(*parts.front())) total{};
+  for (const auto* part : parts) total += get(*part);
+  return total;
+}
+
+template <class Metrics>
+using PartsOf = std::vector<const Metrics*>;
+
+struct Service {
+  std::string labels;
+  PartsOf<ServiceMetrics> parts;
+};
+
+struct BackendRow {
+  std::string labels;
+  bool healthy;
+  std::uint64_t transitions;
+  PartsOf<BackendMetrics> parts;
+};
+
+void write_histogram(Page& page, const std::vector<Service>& services, std::string_view name,
+                     std::string_view help, Histogram ServiceMetrics::* which) {
+  page.family(name, "histogram", help);
+  for (const auto& service : services) {
+    std::uint64_t below = 0;
+    for (unsigned b = 0; b < Histogram::kBuckets; ++b) {
+      below += sum(service.parts, [&](auto& m) { return (m.*which).count(b); });
+      auto limit = std::chrono::duration<double>(Histogram::limit_of(b)).count();
+      page.sample(fmt::format("{},le=\"{:.9g}\"", service.labels, limit), below, "_bucket");
+    }
+    below += sum(service.parts, [&](auto& m) { return (m.*which).count(Histogram::kBuckets); });
+    page.sample(service.labels + ",le=\"+Inf\"", below, "_bucket");
+    auto ns = sum(service.parts, [&](auto& m) { return (m.*which).sum_ns(); });
+    page.sample(service.labels, static_cast<double>(ns) / 1e9, "_sum");
+    page.sample(service.labels, below, "_count");
+  }
+}
+
+void write_services(Page& page, const std::vector<Service>& services) {
+  page.family("cirque_http_requests_total", "counter", "Requests answered, by status class.");
+  for (const auto& service : services) {
+    for (unsigned c = 0; c < ServiceMetrics::kClasses; ++c) {
+      for (unsigned m = 0; m < kMethods; ++m) {
+        auto n = sum(service.parts, [&](auto& s) { return s.requests[c][m].get(); });
+        if (n == 0) continue;
+        page.sample(fmt::format("{},code=\"{}\",method=\"{}\"", service.labels, kClassTexts[c],
+                                text_of(static_cast<Method>(m))),
+                    n);
+      }
+    }
+  }
+  write_histogram(page, services, "cirque_http_request_duration_seconds",
+                  "From a request's first byte to the end of its answer.",
+                  &ServiceMetrics::duration);
+  write_histogram(page, services, "cirque_proxy_overhead_seconds",
+                  "What the proxy itself added, without waits for client and backend.",
+                  &ServiceMetrics::overhead);
+  page.family("cirque_http_requests_in_flight", "gauge", "Requests in progress.");
+  for (const auto& s : services) {
+    page.sample(s.labels, sum(s.parts, [](auto& m) { return m.in_flight.get(); }));
+  }
+  page.family("cirque_http_request_body_bytes_total", "counter", "Bytes of request bodies.");
+  for (const auto& s : services) {
+    page.sample(s.labels, sum(s.parts, [](auto& m) { return m.bytes_in.get(); }));
+  }
+  page.family("cirque_http_response_body_bytes_total", "counter", "Bytes of response bodies.");
+  for (const auto& s : services) {
+    page.sample(s.labels, sum(s.parts, [](auto& m) { return m.bytes_out.get(); }));
+  }
+  page.family("cirque_http_reasons_total", "counter", "Requests that did not end well, by reason.");
+  for (const auto& s : services) {
+    for (unsigned r = 0; r < reasons().size(); ++r) {
+      auto n = sum(s.parts, [&](auto& m) { return m.reasons.get(r); });
+      if (n) page.sample(fmt::format("{},reason=\"{}\"", s.labels, reasons()[r].slug), n);
+    }
+  }
+}
+
+void write_backends(Page& page, const std::vector<BackendRow>& rows) {
+  auto counters = [&](std::string_view name, std::string_view help,
+                      Counter BackendMetrics::* which) {
+    page.family(name, "counter", help);
+    for (const auto& row : rows) {
+      page.sample(row.labels, sum(row.parts, [&](auto& m) { return (m.*which).get(); }));
+    }
+  };
+  counters("cirque_upstream_requests_total", "Requests sent, retries included.",
+           &BackendMetrics::requests);
+  counters("cirque_upstream_connects_total", "Connections opened.", &BackendMetrics::connects);
+  counters("cirque_upstream_reuses_total", "Requests sent over a pooled connection.",
+           &BackendMetrics::reuses);
+  counters("cirque_upstream_idle_expired_total", "Pooled connections ended by time or peer.",
+           &BackendMetrics::expired);
+  counters("cirque_upstream_evictions_total", "Connections not kept.", &BackendMetrics::evictions);
+  counters("cirque_upstream_overflow_taken_total", "Idle connections taken from other workers.",
+           &BackendMetrics::overflow_taken);
+  counters("cirque_upstream_overflow_given_total", "Idle connections offered to other workers.",
+           &BackendMetrics::overflow_given);
+  page.family("cirque_upstream_failures_total", "counter", "Attempts that failed, by reason.");
+  for (const auto& row : rows) {
+    for (unsigned r = 0; r < reasons().size(); ++r) {
+      auto n = sum(row.parts, [&](auto& m) { return m.failures.get(r); });
+      if (n) page.sample(fmt::format("{},reason=\"{}\"", row.labels, reasons()[r].slug), n);
+    }
+  }
+  page.family("cirque_upstream_connections", "gauge", "Connections pooled by workers.");
+  for (const auto& row : rows) {
+    page.sample(row.labels + ",state=\"idle\"",
+                sum(row.parts, [](auto& m) { return m.idle.get(); }));
+  }
+  page.family("cirque_upstream_healthy", "gauge", "1 while health checks pass.");
+  for (const auto& row : rows) page.sample(row.labels, row.healthy ? 1 : 0);
+  page.family("cirque_upstream_health_transitions_total", "counter", "Changes of health.");
+  for (const auto& row : rows) page.sample(row.labels, row.transitions);
+}
+
+void write_connections(Page& page, const PartsOf<WorkerMetrics>& workers) {
+  page.family("cirque_connections_accepted_total", "counter", "Client connections accepted.");
+  page.sample("", sum(workers, [](auto& w) { return w.accepted.get(); }));
+  page.family("cirque_connections_refused_total", "counter", "Client connections refused.");
+  for (unsigned r = 0; r < reasons().size(); ++r) {
+    auto n = sum(workers, [&](auto& w) { return w.refused.get(r); });
+    if (n) page.sample(fmt::format("reason=\"{}\"", reasons()[r].slug), n);
+  }
+  auto open = sum(workers, [](auto& w) { return w.active.get(); });
+  auto idle = sum(workers, [](auto& w) { return w.idle.get(); });
+  page.family("cirque_connections", "gauge", "Client connections.");
+  page.sample("state=\"active\"", open - idle);
+  page.sample("state=\"idle\"", idle);
+  page.family("cirque_underscored_fields_dropped_total", "counter",
+              "Field lines dropped for an underscore in the name.");
+  page.sample("", sum(workers, [](auto& w) { return w.underscored_fields.get(); }));
+}
+
+}  // namespace
+
+std::string Registry::expose() const {
+  std::lock_guard lock(mutex_);
+  static const ServiceMetrics kNoService;
+  static const BackendMetrics kNoBackend;
+  PartsOf<WorkerMetrics> workers;
+  for (const auto& worker : workers_) workers.push_back(worker.get());
+  std::vector<Service> services;
+  for (unsigned i = 0; i < services_.size(); ++i) {
+    Service service{fmt::format("service=\"{}\"", escaped(services_[i])), {&kNoService}};
+    for (const auto* worker : workers) {
+      if (auto* part = worker->find_service(i)) service.parts.push_back(part);
+    }
+    services.push_back(std::move(service));
+  }
+  std::vector<BackendRow> rows;
+  for (unsigned i = 0; i < backends_.size(); ++i) {
+    const auto& backend = backends_[i];
+    BackendRow row{fmt::format("service=\"{}\",backend=\"{}\"", escaped(services_[backend.service]),
+                               escaped(backend.name)),
+                   backend.healthy,
+                   backend.transitions,
+                   {&kNoBackend}};
+    for (const auto* worker : workers) {
+      if (auto* part = worker->find_backend(i)) row.parts.push_back(part);
+    }
+    rows.push_back(std::move(row));
+  }
+  Page page;
+  page.family("cirque_build_info", "gauge", "The version, as a label.");
+  page.sample("version=\"" CIRQUE_VERSION "\"", 1);
+  write_services(page, services);
+  write_connections(page, workers);
+  write_backends(page, rows);
+  page.family("cirque_access_log_dropped_total", "counter", "Access log lines lost for want of room.");
+  page.sample("", access_log_dropped());
+  append_process_stats(page.text());
+  return std::move(page.text());
+}
+
+}  // namespace cirque::observe

@@ -1,0 +1,26 @@
+#pragma once
+// Why requests end as they do: every slug that a user can meet in the log, the metrics, the error page
+// or Proxy-Status, who is to blame, and what it means.
+#include <span>
+#include <string_view>
+
+namespace cirque::observe {
+
+enum class Blame : unsigned char { Nobody, Client, Proxy, Upstream };
+
+struct Reason {
+  std::string_view slug;
+  Blame blame;
+  std::string_view meaning;
+};
+
+// In a fixed order; a reason's place is its index in the metrics.
+std::span<const Reason> reasons() noexcept;
+
+// The place of a slug; that of internal_error for a slug that is not in the list, which a test forbids.
+unsigned reason_index(std::string_view slug) noexcept;
+bool is_reason(std::string_view slug) noexcept;
+
+inline constexpr unsigned kReasonsMax = 96;
+
+}  // namespace cirque::observe

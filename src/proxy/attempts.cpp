@@ -1,0 +1,133 @@
+#include "proxy/attempts.h"
+
+#include "base/text.h"
+
+namespace cirque::proxy {
+namespace {
+
+// Every backend of a pool may be refused a connection; but a request that ends connections is not
+// shown to more than this many peers.
+constexpr unsigned kConnectAttemptsMax = 16;
+constexpr unsigned kSentAttemptsMax = 3;
+
+// The protocol that the client asks to switch to, where we would go along. HTTP/2 by upgrade is not
+// among them: it would carry requests past everything that we check.
+std::string_view wanted_upgrade(const Journey& x) noexcept {
+  const auto& connection = x.client->connection();
+  bool possible = connection.upgrade && x.request.version == Version::Http11 && !x.request.body;
+  if (!possible || base::has_element(connection.upgrade_protocol, "h2c")) return {};
+  return connection.upgrade_protocol;
+}
+
+upstream::Local& local_of(Journey& x, const Peer& peer) {
+  auto& roster = x.worker.roster;
+  if (peer.backend) return roster.local(*peer.backend);
+  return roster.local(peer.address, peer.name, x.site.metrics);
+}
+
+// May what went wrong be answered by sending the request once more?
+bool may_replay(Journey& x, const Error& error, bool was_sent) {
+  if (error.side != Side::Upstream || !error.replayable) return false;
+  if (was_sent && !is_idempotent(x.request.method)) return false;
+  return !x.request.body || x.request.body->rewind();
+}
+
+void count_failure(upstream::Local& local, const Error& error) {
+  if (error.side == Side::Upstream) local.metrics.failures.add(error.reason);
+}
+
+// Sends the request over the call's connection and reads the final head. `was_sent`: the peer may have
+// seen some of the request.
+Task<> converse(Journey& x, bool& was_sent) {
+  auto& turn = x.call->turn;
+  ++x.call->connection->requests;
+  x.connected = x.worker.loop.now();
+  turn.begin(x.request, wanted_upgrade(x));
+  if (x.client->expects_continue()) x.client->continue_is_forwarded();
+  x.upload.emplace(x);
+  auto begun = co_await x.upload->start();
+  was_sent = begun || !begun.error().replayable;
+  // A peer that stopped taking the body may have answered already; only the client's failure is final.
+  bool hopeless = !begun && (!was_sent || begun.error().side != Side::Upstream);
+  if (hopeless) co_return fail(begun.error());
+  for (;;) {
+    co_await ok(turn.read_head(x.response));
+    bool informational = x.response.status < 200 && x.response.status != 101;
+    if (!informational) break;
+    co_await ok(x.client->inform(x.response));
+  }
+  x.answered = x.worker.loop.now();
+  if (auto seconds = turn.keep_alive_seconds()) x.call->local->backend->learn_announced(seconds);
+  co_return done;
+}
+
+Task<> call_over(Journey& x, upstream::Local& local,
+                 std::unique_ptr<upstream::Connection> connection, bool& was_sent) {
+  x.call.emplace(local, std::move(connection), x.worker, x.arena);
+  local.metrics.requests.add();
+  auto outcome = co_await converse(x, was_sent);
+  if (outcome) co_return done;
+  x.upload.reset();
+  x.call.reset();  // an unfinished conversation: the connection is closed
+  co_return fail(outcome.error());
+}
+
+// One peer: over an idle connection first; if that turns out to be dead, over a fresh one.
+Task<> try_peer(Journey& x, const Peer& peer, bool& was_sent) {
+  auto& local = local_of(x, peer);
+  x.peer = local.backend->name;
+  if (auto idle = x.worker.roster.take_idle(local)) {
+    local.metrics.reuses.add();
+    x.reused = true;
+    auto outcome = co_await call_over(x, local, std::move(idle), was_sent);
+    if (outcome) co_return done;
+    count_failure(local, outcome.error());
+    if (!may_replay(x, outcome.error(), was_sent)) co_return fail(outcome.error());
+    x.note("pooled connection was dead");
+  }
+  x.reused = false;
+  was_sent = false;
+  auto fresh = co_await x.worker.roster.dial(local);
+  if (!fresh) {
+    count_failure(local, fresh.error());
+    co_return fail(fresh.error());
+  }
+  auto outcome = co_await call_over(x, local, std::move(*fresh), was_sent);
+  if (!outcome) {
+    count_failure(local, outcome.error());
+    co_return fail(outcome.error());
+  }
+  co_return done;
+}
+
+}  // namespace
+
+Task<> attempt_until_answered(Journey& x) {
+  App& app = *x.site.app;
+  std::optional<Error> last;
+  for (unsigned sent = 0;;) {
+    auto peer = co_await app.choose(x);
+    if (!peer) co_return fail(last.value_or(peer.error()));
+    ++x.attempts;
+    x.chosen = x.worker.loop.now();
+    x.connected = x.answered = Time{};
+    if (x.site.stations.attempt) {
+      Attempt attempt{x.attempts, *peer, x.request};
+      auto verdict = co_await app.on_attempt(x, attempt);
+      if (!verdict) co_return fail(verdict.error());
+      if (*verdict == Step::Verdict::Answered) co_return done;
+    }
+    bool was_sent = false;
+    auto outcome = co_await try_peer(x, *peer, was_sent);
+    if (outcome) co_return done;
+    last = outcome.error();
+    sent += was_sent;
+    bool again = may_replay(x, *last, was_sent) && x.attempts < kConnectAttemptsMax &&
+                 sent < kSentAttemptsMax;
+    if (again && x.site.stations.failure) again = app.on_failure(x, *last) == Recovery::Retry;
+    if (!again) co_return fail(*last);
+    x.note(last->reason);
+  }
+}
+
+}  // namespace cirque::proxy

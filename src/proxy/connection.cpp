@@ -1,0 +1,184 @@
+#include "proxy/connection.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "http/forwarding.h"
+#include "proxy/answer.h"
+#include "proxy/chronicle.h"
+#include "proxy/story.h"
+
+namespace cirque::proxy {
+
+Connection::Connection(Worker& worker, net::Fd fd, const Address& client, const Site& site) noexcept
+    : Wake([](Wake& w) noexcept { static_cast<Connection&>(w).woken_while_idle(); }),
+      worker_(worker),
+      site_(site),
+      stream_(worker.loop, std::move(fd), Side::Client),
+      link_{.client = client, .service = site.name},
+      born_(worker.loop.now()),
+      hangup_(*this),
+      deadline_(*this),
+      next_turn_(*this) {}
+
+Connection::~Connection() {
+  end_idle();
+  if (journey_) {
+    record(*journey_, "shutting_down");
+    turn_.cancel();
+    journey_->~Journey();
+    worker_.give_journey(journey_);
+  }
+}
+
+void Connection::close() noexcept { worker_.retire(*this); }
+
+void Connection::open() { idle(); }
+
+// Nothing is kept but the socket and this object. If the kernel has already promised something to
+// read, no edge will come for it, so it is looked for.
+void Connection::idle() noexcept {
+  bool unseen = stream_.watch().may_read && link_.requests > 0;
+  if (unseen) {
+    char byte;
+    bool quiet = recv(stream_.watch().fd(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
+    // From the loop, not on top of the last turn's stack.
+    if (!quiet) return worker_.loop.defer(next_turn_);
+    stream_.watch().may_read = false;
+  }
+  is_idle_ = true;
+  worker_.metrics.idle.add(1);
+  stream_.expect(*this, worker_.loop.now() + worker_.rules.timeouts.client_idle);
+}
+
+void Connection::end_idle() noexcept {
+  if (!std::exchange(is_idle_, false)) return;
+  stream_.expect_nothing();
+  worker_.metrics.idle.add(-1);
+}
+
+void Connection::woken_while_idle() noexcept {
+  bool over = stream_.timed_out() || stream_.watch().saw_break;
+  end_idle();
+  if (over) return close();
+  begin_turn();
+}
+
+void Connection::begin_turn() {
+  journey_ = new (worker_.take_journey()) Journey(link_, worker_, site_);
+  turn_ = turn(*journey_);
+  turn_.start(this);
+}
+
+// Called from the turn's last suspension: its frame may go, and so may we.
+void Connection::settled() noexcept {
+  turn_.cancel();
+  journey_->~Journey();
+  worker_.give_journey(std::exchange(journey_, nullptr));
+  deadline_.disarm();
+  stream_.watch().hangup = nullptr;
+  if (!keep_) return close();
+  if (leftover_.empty()) return idle();
+  // A pipelined request: begin its turn from the loop, not on top of this one's stack.
+  worker_.loop.defer(next_turn_);
+}
+
+Task<> Connection::turn(Journey& x) {
+  h1::ServerTurn http(stream_, worker_.blocks, x, worker_.rules.server, std::move(leftover_));
+  x.client = &http;
+  keep_ = false;
+  auto head = co_await http.read_head();
+  if (head && *head == h1::ServerTurn::Head::Nothing) {
+    x.unheard = true;
+    co_return done;
+  }
+  name_request(x);
+  if (is_last_request(x)) http.close_after();
+
+  Result<Unit> outcome = done;
+  if (head) {
+    site_metrics().in_flight.add(1);
+    stream_.watch().hangup = &hangup_;
+    deadline_.arm(worker_.loop.timers(), x.started + worker_.rules.timeouts.request_total);
+    outcome = co_await x.interrupt.during(tell(x));
+    site_metrics().in_flight.add(-1);
+  } else {
+    outcome = fail(head.error());
+  }
+  if (!outcome) (void)co_await answer_failure(x, outcome.error());
+  record(x, outcome ? std::string_view() : outcome.error().reason);
+  x.end_call();
+  deadline_.disarm();
+  keep_ = co_await ok(http.finish());
+  leftover_ = http.leave();
+  co_return done;
+}
+
+Task<> Connection::answer_failure(Journey& x, const Error& error) {
+  x.reason = error.reason;
+  x.end_call();
+  int status = status_of(error);
+  if (status == 0 || x.client->has_begun()) {
+    x.client->break_off();
+    co_return done;
+  }
+  bool framing_in_doubt = error.side == Side::Client;
+  if (framing_in_doubt) x.client->close_after();
+  make_error_answer(x, status, error);
+  x.answered_by_us = true;
+  co_await ok(deliver(x));
+  co_return done;
+}
+
+void Connection::name_request(Journey& x) {
+  ++link_.requests;
+  auto sent = x.request.headers.get(Name::XRequestId);
+  constexpr std::size_t kIdMax = 128;
+  bool usable = sent.size() <= kIdMax && base::is_token(sent);
+  if (usable) {
+    x.id = sent;
+    return;
+  }
+  constexpr std::size_t kIdDigits = 32;
+  auto* id = static_cast<char*>(x.arena.take(kIdDigits, 1));
+  base::write_hex128(id, worker_.random.next(), worker_.random.next());
+  x.id = {id, kIdDigits};
+}
+
+bool Connection::is_last_request(const Journey& x) const noexcept {
+  const auto& rules = worker_.rules;
+  return worker_.is_draining() || link_.requests >= rules.limits.requests_per_connection ||
+         x.started - born_ >= rules.timeouts.client_age;
+}
+
+// A client that broke the connection wants nothing any more. One that sent FIN may still read: it is
+// given a moment for its answer to begin, then it is taken for gone too.
+void Connection::client_hung_up() noexcept {
+  if (!journey_ || journey_->tunnelling) return;
+  const auto& watch = stream_.watch();
+  constexpr Error kGone{.fault = Fault::Reset, .side = Side::Client, .reason = "client_gone"};
+  if (watch.saw_break) return journey_->interrupt.raise(kGone);
+  bool body_tells = journey_->client && !journey_->client->in.is_body_complete();
+  if (body_tells) return;  // whoever reads the body meets the end there
+  deadline_.arm(worker_.loop.timers(), worker_.loop.now() + worker_.rules.timeouts.half_close);
+}
+
+void Connection::time_is_up() noexcept {
+  if (!journey_ || journey_->tunnelling) return;
+  bool half_closed = stream_.watch().saw_end;
+  if (half_closed && journey_->client && journey_->client->has_begun()) return;
+  if (half_closed) {
+    return journey_->interrupt.raise(
+        {.fault = Fault::Closed, .side = Side::Client, .reason = "client_gone"});
+  }
+  journey_->interrupt.raise(
+      {.fault = Fault::Timeout, .side = Side::Us, .status = 504, .reason = "request_total_timeout"});
+}
+
+observe::ServiceMetrics& Connection::site_metrics() noexcept {
+  return worker_.metrics.service(site_.metrics);
+}
+
+}  // namespace cirque::proxy

@@ -1,0 +1,31 @@
+// What an App can ask of its exchange.
+#include "cirque/exchange.h"
+
+#include "proxy/answer.h"
+
+namespace cirque {
+
+void Exchange::note(std::string_view why) {
+  if (story_.empty()) {
+    story_ = arena.copy(why);
+    return;
+  }
+  constexpr std::string_view kBetween = "; ";
+  auto size = story_.size() + kBetween.size() + why.size();
+  auto* to = static_cast<char*>(arena.take(size, 1));
+  char* at = to + story_.copy(to, story_.size());
+  at += kBetween.copy(at, kBetween.size());
+  why.copy(at, why.size());
+  story_ = {to, size};
+}
+
+Response& Exchange::answer(int status, std::string_view text, std::string_view content_type) {
+  response.status = status;
+  response.reason = {};
+  response.headers.clear();
+  if (!text.empty()) response.headers.add(Name::ContentType, content_type);
+  response.body = proxy::text_body(arena, arena.copy(text));
+  return response;
+}
+
+}  // namespace cirque

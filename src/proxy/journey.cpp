@@ -1,0 +1,15 @@
+#include "proxy/journey.h"
+
+namespace cirque::proxy {
+
+void Journey::end_call() noexcept {
+  upload.reset();
+  request.body = Body();
+  response.body = Body();
+  if (!call) return;
+  bool reusable = !tunnelling && call->turn.is_reusable();
+  if (reusable) worker.roster.give_back(*call->local, std::move(call->connection));
+  call.reset();
+}
+
+}  // namespace cirque::proxy

@@ -1,0 +1,59 @@
+#pragma once
+// The engine's half of an exchange: everything that one request needs on its way and the user's App
+// does not see.
+#include <memory>
+#include <optional>
+
+#include "cirque/exchange.h"
+#include "h1/client.h"
+#include "proxy/interrupt.h"
+#include "proxy/upload.h"
+#include "proxy/worker.h"
+
+namespace cirque::proxy {
+
+// A connection lent for one attempt.
+struct Call {
+  upstream::Local* local;
+  std::unique_ptr<upstream::Connection> connection;
+  h1::ClientTurn turn;
+
+  Call(upstream::Local& l, std::unique_ptr<upstream::Connection> c, Worker& worker, Arena& arena)
+      : local(&l),
+        connection(std::move(c)),
+        turn(connection->stream, worker.blocks, arena, worker.rules.client) {}
+};
+
+class Journey final : public Exchange {
+ public:
+  Journey(const Link& link_of, Worker& w, const Site& s) noexcept
+      : Exchange(link_of), worker(w), site(s), interrupt(w.loop) {
+    started = w.loop.now();
+  }
+  ~Journey() { end_call(); }
+
+  Worker& worker;
+  const Site& site;
+  h1::ServerTurn* client = nullptr;
+  Interrupt interrupt;
+
+  std::optional<Call> call;        // the attempt in progress, and then the one that answers
+  std::optional<Upload> upload;    // its request body on the way; ends before the call does
+
+  // The application has taken the connection over after a 101.
+  bool tunnelling = false;
+  bool answered_by_us = false;
+  bool is_recorded = false;
+  bool unheard = false;            // nothing was asked, nothing is told
+  int status_sent = 0;             // of the final answer; 0: none was begun
+
+  // When things happened, for the log; zero: they did not.
+  Time chosen{};                   // the peer was
+  Time connected{};                // a connection to it was there
+  Time answered{};                 // the answer's head was here
+
+  // Hands the connection back to its pool, or closes it.
+  void end_call() noexcept;
+};
+
+}  // namespace cirque::proxy

@@ -1,0 +1,74 @@
+#include "cirque/server.h"
+
+#include <csignal>
+
+#include "base/log.h"
+#include "loop/signals.h"
+#include "proxy/engine.h"
+
+namespace cirque {
+namespace {
+
+observe::AccessLogOptions log_options(const ServerOptions& options) {
+  observe::AccessLogOptions log;
+  using Format = ServerOptions::LogFormat;
+  log.format = options.log_format == Format::Json   ? observe::AccessFormat::Json
+               : options.log_format == Format::Text ? observe::AccessFormat::Text
+                                                    : observe::AccessFormat::Combined;
+  log.output = options.log_output;
+  log.path = options.log_path;
+  return log;
+}
+
+proxy::EngineOptions engine_options(ServerOptions options) {
+  proxy::EngineOptions engine;
+  if (options.access_log) engine.access_log = log_options(options);
+  engine.workers = options.workers;
+  engine.pin_workers = options.pin_workers;
+  engine.backlog = options.backlog;
+  engine.congestion_control = std::move(options.congestion_control);
+  engine.trusted_proxies = std::move(options.trusted_proxies);
+  engine.timeouts = options.timeouts;
+  engine.limits = options.limits;
+  return engine;
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options)
+    : engine_(std::make_unique<proxy::Engine>(engine_options(std::move(options)))) {}
+
+Server::~Server() = default;
+
+Result<Address> Server::listen(std::string_view address, App& app, Stations stations,
+                               std::string name, Thread thread) {
+  auto parsed = TRY(Address::parse(address));
+  auto where = thread == Thread::Worker ? proxy::Engine::Where::Workers
+                                        : proxy::Engine::Where::Steward;
+  auto& site = engine_->add_site(std::move(name), app, stations);
+  return engine_->listen(parsed, site, where);
+}
+
+int Server::run() {
+  std::signal(SIGPIPE, SIG_IGN);
+  bool forced = false;
+  auto stop = [&](int signal) {
+    bool second = engine_->is_stopping();
+    forced |= second;
+    log::info("proxy", second ? "stopping now" : "stopping, requests in progress may end",
+              {{"signal", signal}});
+    second ? engine_->stop_now() : engine_->stop();
+  };
+  loop::Signals signals(engine_->steward_loop(), {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1},
+                        [&](int signal) {
+                          if (signal == SIGHUP) return on_hangup();
+                          if (signal != SIGUSR1) return stop(signal);
+                          if (auto* access_log = engine_->access_log()) access_log->reopen();
+                          on_reopen();
+                        });
+  engine_->on_ready = [this] { on_ready(); };
+  engine_->run();
+  return forced ? 2 : 0;
+}
+
+}  // namespace cirque

@@ -1,0 +1,103 @@
+#pragma once
+// What one core has to serve requests with. One a worker thread, and one for the steward's own listeners.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/blocks.h"
+#include "base/list.h"
+#include "base/random.h"
+#include "cirque/app.h"
+#include "h1/client.h"
+#include "h1/server.h"
+#include "loop/loop.h"
+#include "loop/scope.h"
+#include "observe/access_log.h"
+#include "observe/metrics.h"
+#include "cirque/settings.h"
+#include "upstream/roster.h"
+
+namespace cirque::proxy {
+
+class Connection;
+
+// A named listener and who answers there. Frozen once requests flow.
+struct Site {
+  std::string name;
+  App* app = nullptr;
+  Stations stations;
+  unsigned metrics = 0;   // its index in observe::Registry
+  bool logged = true;     // in the access log
+};
+
+// The engine's settings in the form that each room takes them.
+struct Rules {
+  Rules(const Timeouts& timeouts, const Limits& limits, std::string congestion_control,
+        const std::vector<std::string>& trusted_proxies, bool share_idle);
+
+  // May this client say who its own client is (X-Forwarded-For and the like)?
+  bool trusts(const Address& client) const noexcept;
+
+  Timeouts timeouts;
+  Limits limits;
+  h1::ServerSettings server;
+  h1::ClientSettings client;
+  upstream::ConnectSettings connect;
+  std::uint32_t connections_max = 0;  // of this worker's share
+  std::vector<Network> trusted;
+};
+
+class Worker {
+ public:
+  Worker(unsigned index, const Rules& rules, upstream::Directory& directory,
+         observe::WorkerMetrics& metrics, observe::AccessLog::Writer* log);
+  ~Worker();
+
+  const unsigned index;
+  const Rules& rules;
+  loop::Loop loop;
+  base::Blocks blocks;
+  base::Random random;
+  observe::WorkerMetrics& metrics;
+  observe::AccessLog::Writer* log;
+  upstream::Roster roster;
+
+  // Memory for exchanges, reused newest first.
+  void* take_journey();
+  void give_journey(void* memory) noexcept;
+
+  // Connections.
+  void adopt(net::Fd fd, const Address& client, const Site& site);
+  void retire(Connection& connection) noexcept;
+  bool has_room() const noexcept { return open_ < rules.connections_max; }
+  std::uint32_t open() const noexcept { return open_; }
+
+  // From now on every answer is its connection's last, and idle connections end after a moment in
+  // which a request that was on its way still arrives.
+  void begin_drain();
+  bool is_draining() const noexcept { return draining_; }
+  void cut_connections();  // what is still there after the drain
+
+  std::function<void()> on_room = [] {};   // a connection has ended where there was no room
+  std::function<void()> on_drained = [] {};
+
+ private:
+  static constexpr Duration kLastRequest = 1s;
+  static constexpr std::size_t kSpareJourneysMax = 512;
+
+  struct EndIdle : loop::Timer {
+    explicit EndIdle(Worker& w) noexcept
+        : Timer([](Timer& t) noexcept { static_cast<EndIdle&>(t).worker.end_idle(); }), worker(w) {}
+    Worker& worker;
+  };
+  void end_idle() noexcept;
+
+  base::List<Connection> connections_;
+  std::uint32_t open_ = 0;
+  bool draining_ = false;
+  EndIdle end_idle_;
+  std::vector<void*> spare_journeys_;
+};
+
+}  // namespace cirque::proxy

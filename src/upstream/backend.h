@@ -1,0 +1,73 @@
+#pragma once
+// One address that answers requests, as all cores know it: its health, its load, what was learned of it.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cirque/address.h"
+#include "cirque/clock.h"
+
+namespace cirque::upstream {
+
+// Everything that makes two connections different. Two connections are interchangeable only if their
+// keys are equal, so what is not in here (TLS profile, source address) must be added before it varies.
+struct ReuseKey {
+  Address address;
+
+  std::uint64_t hash() const noexcept { return address.hash(); }
+  friend bool operator==(const ReuseKey&, const ReuseKey&) noexcept = default;
+};
+
+// Outlives snapshots: a reload that mentions the same address finds the same object. Any thread.
+class Backend : public std::enable_shared_from_this<Backend> {
+ public:
+  Backend(ReuseKey k, std::string n, unsigned metrics_index)
+      : key(std::move(k)), name(std::move(n)), metrics(metrics_index) {}
+
+  const ReuseKey key;
+  const std::string name;    // as the configuration has it: the label of its metrics
+  const unsigned metrics;    // its index in observe::Registry
+
+  // Health checks write, choosing reads.
+  std::atomic<bool> healthy{true};
+  // Open connections of the whole process, idle ones included.
+  std::atomic<std::uint32_t> connections{0};
+
+  // How long an idle connection may be trusted: the peer's own idle time-out, where it was seen or
+  // announced, less a margin; kNoLimit until then.
+  static constexpr std::int64_t kNoLimit = INT64_MAX;
+  std::atomic<std::int64_t> keep_alive_ns{kNoLimit};
+
+  // The peer closed a connection that had idled for `age`.
+  void learn_idle_close(Duration age) noexcept;
+  // The peer announced "Keep-Alive: timeout=seconds".
+  void learn_announced(unsigned seconds) noexcept;
+
+ private:
+  void lower_keep_alive(Duration limit) noexcept;
+};
+
+// One open connection's share of its backend's count, wherever the connection is.
+class Claim {
+ public:
+  explicit Claim(std::shared_ptr<Backend> backend) noexcept : backend_(std::move(backend)) {
+    backend_->connections.fetch_add(1, std::memory_order_relaxed);
+  }
+  Claim(Claim&&) noexcept = default;
+  Claim& operator=(Claim&& other) noexcept {
+    std::swap(backend_, other.backend_);
+    return *this;
+  }
+  ~Claim() {
+    if (backend_) backend_->connections.fetch_sub(1, std::memory_order_relaxed);
+  }
+  Backend* operator->() const noexcept { return backend_.get(); }
+  Backend& operator*() const noexcept { return *backend_; }
+
+ private:
+  std::shared_ptr<Backend> backend_;
+};
+
+}  // namespace cirque::upstream

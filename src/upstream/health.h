@@ -1,0 +1,62 @@
+#pragma once
+// Active health: a TCP connect now and then, to every backend of a pool. Runs on the steward; cores
+// only read the verdict.
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "loop/loop.h"
+#include "loop/scope.h"
+#include "upstream/backend.h"
+#include "upstream/pool.h"
+
+namespace cirque::upstream {
+
+struct HealthPolicy {
+  Duration timeout = 500ms;
+  Duration interval = 5s;
+  unsigned unhealthy_threshold = 1;   // failures in a row
+  unsigned healthy_threshold = 1;     // successes in a row
+};
+
+// What one backend's probes have come to. A value; it knows no time.
+class HealthState {
+ public:
+  explicit HealthState(const HealthPolicy& policy, bool healthy = true) noexcept
+      : policy_(policy), healthy_(healthy) {}
+
+  // True: the verdict has changed.
+  bool count(bool success) noexcept;
+  bool is_healthy() const noexcept { return healthy_; }
+  // A verdict is under way: look again soon.
+  bool is_in_transition() const noexcept { return in_a_row_ > 0; }
+
+ private:
+  const HealthPolicy& policy_;
+  bool healthy_;
+  unsigned in_a_row_ = 0;   // probes that contradict the verdict
+};
+
+// The probes of one pool. Lives on the steward's loop.
+class HealthChecks {
+ public:
+  // `reason` is a slug, empty for a success.
+  using OnChange = std::function<void(const Backend&, bool healthy, std::string_view reason)>;
+
+  HealthChecks(loop::Loop& loop, HealthPolicy policy, OnChange on_change)
+      : loop_(loop), policy_(policy), on_change_(std::move(on_change)) {}
+
+  // From now on exactly these are probed; what is new is probed at once and starts healthy.
+  void watch(const Members& members);
+
+ private:
+  Task<> probe_forever(std::shared_ptr<Backend> backend);
+  Task<> probe(const Backend& backend);
+
+  loop::Loop& loop_;
+  const HealthPolicy policy_;
+  OnChange on_change_;
+  std::map<Backend*, std::unique_ptr<loop::Scope>> probes_;
+};
+
+}  // namespace cirque::upstream

@@ -1,0 +1,101 @@
+#include "upstream/keeper.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace cirque::upstream {
+
+Keeper::Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
+               observe::Registry& registry, Pool& pool, unsigned service, KeeperSettings settings)
+    : loop_(loop),
+      resolver_(resolver),
+      directory_(directory),
+      registry_(registry),
+      pool_(pool),
+      service_(service),
+      settings_(settings),
+      checks_(loop, settings.health,
+              [this](const Backend& backend, bool healthy, std::string_view reason) {
+                on_health(backend, healthy, reason);
+              }) {}
+
+void Keeper::start(std::vector<Origin> origins) {
+  for (auto& origin : origins) {
+    auto metrics = registry_.add_backend(service_, origin.text);
+    entries_.push_back(std::make_unique<Entry>(Entry{std::move(origin), metrics, {}, {}}));
+  }
+  for (auto& entry : entries_) {
+    if (entry->origin.address) take(*entry, {*entry->origin.address});
+  }
+  publish();
+  for (auto& entry : entries_) {
+    if (!entry->origin.address) tasks_.spawn(refresh_forever(*entry));
+  }
+}
+
+bool Keeper::all_resolved() const noexcept {
+  return std::ranges::none_of(entries_, [](const auto& entry) { return entry->members.empty(); });
+}
+
+Task<> Keeper::refresh_forever(Entry& entry) {
+  constexpr Duration kSoon = 1s;
+  for (;;) {
+    auto addresses = co_await resolver_.resolve(entry.origin.host, entry.origin.port);
+    if (addresses) {
+      bool changed = !std::ranges::equal(
+          entry.members, *addresses, [](const std::shared_ptr<Backend>& known, const Address& now) {
+            return known->key.address == now;
+          });
+      if (changed) {
+        log::info("upstream", "name resolved",
+                  {{"pool", pool_.name},
+                   {"name", entry.origin.text},
+                   {"addresses", static_cast<std::int64_t>(addresses->size())}});
+        take(entry, *addresses);
+        publish();
+      }
+      entry.trouble.clear();
+    } else if (entry.trouble.empty()) {
+      entry.trouble = addresses.error().reason;
+      log::warn("upstream", "name does not resolve, trying on",
+                {{"pool", pool_.name},
+                 {"name", entry.origin.text},
+                 {"addresses_kept", static_cast<std::int64_t>(entry.members.size())}});
+    }
+    bool waiting_for_first = entry.members.empty();
+    co_await loop_.sleep(waiting_for_first ? std::min(kSoon, settings_.dns_refresh)
+                                           : settings_.dns_refresh);
+  }
+}
+
+void Keeper::take(Entry& entry, const std::vector<Address>& addresses) {
+  Members members;
+  for (const auto& address : addresses) {
+    members.push_back(directory_.find_or_add({address}, entry.origin.text, entry.metrics));
+  }
+  entry.members = std::move(members);
+  registry_.set_healthy(entry.metrics, true);
+}
+
+void Keeper::publish() {
+  Members all;
+  for (const auto& entry : entries_) {
+    all.insert(all.end(), entry->members.begin(), entry->members.end());
+  }
+  checks_.watch(all);
+  pool_.set_members(std::move(all));
+}
+
+void Keeper::on_health(const Backend& backend, bool healthy, std::string_view reason) {
+  registry_.set_healthy(backend.metrics, healthy);
+  auto address = backend.key.address.text();
+  if (healthy) {
+    log::info("upstream", "backend is up", {{"pool", pool_.name}, {"backend", backend.name}, {"address", address}});
+  } else {
+    log::warn("upstream", "backend is down",
+              {{"pool", pool_.name}, {"backend", backend.name}, {"address", address}, {"reason", reason}});
+  }
+}
+
+}  // namespace cirque::upstream

@@ -1,0 +1,65 @@
+#pragma once
+// Keeps one pool true: names are resolved again and again, members probed, changes told.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loop/scope.h"
+#include "net/resolver.h"
+#include "observe/metrics.h"
+#include "upstream/directory.h"
+#include "upstream/health.h"
+
+namespace cirque::upstream {
+
+// One entry of the configuration: an address, or a name that may be several.
+struct Origin {
+  std::string text;   // as it was written; the label of its metrics
+  std::string host;
+  std::uint16_t port = 0;
+  std::optional<Address> address;
+};
+
+struct KeeperSettings {
+  HealthPolicy health;
+  Duration dns_refresh = 10s;
+};
+
+// Lives on the steward's loop, which outlives it; so do resolver, directory and registry.
+class Keeper {
+ public:
+  Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
+         observe::Registry& registry, Pool& pool, unsigned service, KeeperSettings settings);
+
+  // Addresses are members at once, names as soon as they resolve. A name that does not resolve is
+  // tried for ever; one that did keeps its last addresses.
+  void start(std::vector<Origin> origins);
+
+  bool all_resolved() const noexcept;
+
+ private:
+  struct Entry {
+    Origin origin;
+    unsigned metrics = 0;
+    Members members;
+    std::string trouble;   // the last failure, told once
+  };
+
+  Task<> refresh_forever(Entry& entry);
+  void take(Entry& entry, const std::vector<Address>& addresses);
+  void publish();
+  void on_health(const Backend& backend, bool healthy, std::string_view reason);
+
+  loop::Loop& loop_;
+  net::Resolver& resolver_;
+  Directory& directory_;
+  observe::Registry& registry_;
+  Pool& pool_;
+  unsigned service_;
+  KeeperSettings settings_;
+  std::vector<std::unique_ptr<Entry>> entries_;
+  HealthChecks checks_;
+  loop::Scope tasks_;
+};
+
+}  // namespace cirque::upstream

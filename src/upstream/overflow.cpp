@@ -1,0 +1,67 @@
+#include "upstream/overflow.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace cirque::upstream {
+namespace {
+
+// Nobody watches a parked descriptor, so it is asked: silence is life, an end or stray bytes are not.
+bool is_alive(int fd) noexcept {
+  char byte;
+  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+Duration patience(const Backend& backend, Duration idle_max) noexcept {
+  return std::min(idle_max, Duration(backend.keep_alive_ns.load(std::memory_order_relaxed)));
+}
+
+}  // namespace
+
+bool Overflow::park(Parked parked) {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || size_ >= kParkedMax) return false;
+  parked_[&*parked.claim].push_back(std::move(parked));
+  ++size_;
+  return true;
+}
+
+std::optional<Parked> Overflow::take(Backend& backend, Time now, Duration idle_max) {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || size_ == 0) return std::nullopt;
+  auto found = parked_.find(&backend);
+  if (found == parked_.end()) return std::nullopt;
+  auto& list = found->second;
+  while (!list.empty()) {
+    Parked newest = std::move(list.back());
+    list.pop_back();
+    --size_;
+    bool fresh = now - newest.idle_since < patience(backend, idle_max);
+    if (fresh && is_alive(newest.fd.get())) return newest;
+  }
+  return std::nullopt;
+}
+
+void Overflow::sweep(Time now, Duration idle_max) {
+  std::lock_guard lock(mutex_);
+  for (auto& [key, list] : parked_) {
+    auto* backend = key;
+    auto limit = patience(*backend, idle_max);
+    size_ -= std::erase_if(list, [&](const Parked& parked) {
+      if (now - parked.idle_since >= limit) return true;
+      if (is_alive(parked.fd.get())) return false;
+      backend->learn_idle_close(now - parked.idle_since);
+      return true;
+    });
+  }
+  std::erase_if(parked_, [](const auto& entry) { return entry.second.empty(); });
+}
+
+std::size_t Overflow::size() const {
+  std::lock_guard lock(mutex_);
+  return size_;
+}
+
+}  // namespace cirque::upstream

@@ -1,0 +1,155 @@
+#include "upstream/roster.h"
+
+#include <algorithm>
+
+namespace cirque::upstream {
+
+void Connection::woken_while_idle() noexcept {
+  Local& home = *home_;
+  bool expired = stream.timed_out();
+  if (!expired && stream.watch().saw_end) {
+    claim->learn_idle_close(stream.loop().now() - idle_since);
+  }
+  home.drop_idle(*this);  // ends our life
+}
+
+Local::~Local() {
+  while (auto* connection = idle_.pop_front()) delete connection;
+}
+
+void Local::drop_idle(Connection& connection) noexcept {
+  connection.unlink();
+  --idle_count_;
+  --roster_.idle_;
+  metrics.idle.add(-1);
+  metrics.expired.add();
+  delete &connection;
+}
+
+Roster::Roster(loop::Loop& loop, Directory& directory, observe::WorkerMetrics& metrics,
+               const ConnectSettings& settings)
+    : loop_(loop), directory_(directory), metrics_(metrics), settings_(settings), sweep_(*this) {}
+
+Roster::~Roster() = default;
+
+Local& Roster::local(Backend& backend) {
+  auto& slot = locals_[&backend];
+  if (!slot) {
+    slot = std::make_unique<Local>(*this, backend.shared_from_this(),
+                                   metrics_.backend(backend.metrics));
+  }
+  return *slot;
+}
+
+Local& Roster::local(const Address& address, std::string_view name, unsigned metrics_index) {
+  auto& known = by_address_[address.hash()];
+  for (auto* local : known) {
+    if (local->backend->key.address == address) return *local;
+  }
+  auto label = name.empty() ? address.text() : std::string(name);
+  auto backend = directory_.find_or_add({address}, label, metrics_index);
+  return *known.emplace_back(&local(*backend));
+}
+
+Duration Roster::patience(const Backend& backend) const noexcept {
+  return std::min(settings_.keep_alive,
+                  Duration(backend.keep_alive_ns.load(std::memory_order_relaxed)));
+}
+
+std::unique_ptr<Connection> Roster::take_idle(Local& local) {
+  auto limit = patience(*local.backend);
+  while (auto* newest = local.idle_.pop_front()) {
+    std::unique_ptr<Connection> connection(newest);
+    --local.idle_count_;
+    --idle_;
+    local.metrics.idle.add(-1);
+    connection->leave_idle();
+    const auto& watch = connection->stream.watch();
+    bool alive = !watch.saw_end && loop_.now() - connection->idle_since < limit;
+    if (alive) return connection;
+  }
+  auto parked = directory_.overflow.take(*local.backend, loop_.now(), settings_.keep_alive);
+  if (!parked) return nullptr;
+  local.metrics.overflow_taken.add();
+  auto connection = std::make_unique<Connection>(loop_, std::move(parked->fd),
+                                                 std::move(parked->claim), parked->born);
+  connection->requests = parked->requests;
+  return connection;
+}
+
+Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
+  Time until = loop_.now() + settings_.connect;
+  if (local.backend->connections.load(std::memory_order_relaxed) >= settings_.connections_max) {
+    co_await ok(await_room(local));
+  }
+  auto fd = co_await ok(net::begin_connect(local.backend->key.address, settings_.congestion_control));
+  auto connection =
+      std::make_unique<Connection>(loop_, std::move(fd), Claim(local.backend), loop_.now());
+  auto& stream = connection->stream;
+  stream.watch().may_write = false;
+  auto writable = co_await stream.writable(until);
+  if (!writable) {
+    co_return fail({.fault = Fault::Timeout,
+                    .side = Side::Upstream,
+                    .replayable = true,
+                    .reason = "upstream_connect_timeout"});
+  }
+  co_await ok(net::finish_connect(stream.watch().fd()));
+  stream.watch().may_read = false;  // registered since before the connect: an edge will tell
+  local.metrics.connects.add();
+  co_return connection;
+}
+
+// Connections come free on any core and nobody tells: at the limit, which is rare, we look again soon.
+Task<> Roster::await_room(Local& local) {
+  constexpr Duration kLook = 5ms;
+  Time until = loop_.now() + settings_.connect;
+  while (local.backend->connections.load(std::memory_order_relaxed) >= settings_.connections_max) {
+    if (loop_.now() >= until) {
+      co_return fail({.fault = Fault::Overload,
+                      .side = Side::Upstream,
+                      .replayable = true,
+                      .status = 503,
+                      .reason = "upstream_connection_limit"});
+    }
+    co_await loop_.sleep(kLook);
+  }
+  co_return done;
+}
+
+void Roster::give_back(Local& local, std::unique_ptr<Connection> connection) {
+  bool full = local.idle_count_ >= settings_.idle_max;
+  if (full || connection->stream.watch().saw_end) {
+    local.metrics.evictions.add();
+    return;
+  }
+  connection->idle_since = loop_.now();
+  connection->idle_in(local, loop_.now() + patience(*local.backend));
+  local.idle_.push_front(*connection.release());
+  ++local.idle_count_;
+  local.metrics.idle.add(1);
+  if (idle_++ == 0 && settings_.share_idle) sweep_.arm(loop_.timers(), loop_.now() + kParkAfter);
+}
+
+// The oldest are at the back; what has idled long enough there is parked for all cores.
+void Roster::offer_idle() noexcept {
+  for (auto& [key, local] : locals_) {
+    while (auto* oldest = local->idle_.back()) {
+      if (loop_.now() - oldest->idle_since < kParkAfter) break;
+      std::unique_ptr<Connection> connection(oldest);
+      oldest->unlink();
+      --local->idle_count_;
+      --idle_;
+      local->metrics.idle.add(-1);
+      connection->leave_idle();
+      if (connection->stream.watch().saw_end) continue;
+      auto requests = connection->requests;
+      Parked parked{connection->stream.release(), std::move(connection->claim), connection->born,
+                    connection->idle_since, requests};
+      if (directory_.overflow.park(std::move(parked))) local->metrics.overflow_given.add();
+    }
+  }
+  if (idle_ > 0) sweep_.arm(loop_.timers(), loop_.now() + kParkAfter);
+}
+
+}  // namespace cirque::upstream

@@ -1,0 +1,89 @@
+#pragma once
+// The backends as one core uses them: idle connections kept, new ones dialled, limits held.
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "loop/loop.h"
+#include "observe/metrics.h"
+#include "upstream/connection.h"
+#include "upstream/directory.h"
+
+namespace cirque::upstream {
+
+struct ConnectSettings {
+  Duration connect = 2s;
+  Duration keep_alive = 30s;              // an idle connection; less where the peer's own limit is known
+  std::uint32_t connections_max = 1024;   // a backend, whole process
+  std::uint32_t idle_max = 256;           // a backend and core
+  bool share_idle = true;                 // with the other cores; pointless where there is but one
+  std::string congestion_control;
+};
+
+class Roster;
+
+// One backend on one core.
+class Local {
+ public:
+  Local(Roster& roster, std::shared_ptr<Backend> backend, observe::BackendMetrics& metrics) noexcept
+      : backend(std::move(backend)), metrics(metrics), roster_(roster) {}
+  ~Local();
+
+  const std::shared_ptr<Backend> backend;
+  observe::BackendMetrics& metrics;
+
+ private:
+  friend class Roster;
+  friend class Connection;
+  void drop_idle(Connection& connection) noexcept;
+
+  Roster& roster_;
+  base::List<Connection> idle_;   // newest in front
+  std::uint32_t idle_count_ = 0;
+};
+
+// One a worker.
+class Roster {
+ public:
+  Roster(loop::Loop& loop, Directory& directory, observe::WorkerMetrics& metrics,
+         const ConnectSettings& settings);
+  ~Roster();
+
+  Local& local(Backend& backend);
+  // For an App's own peers, which have no pool.
+  Local& local(const Address& address, std::string_view name, unsigned metrics_index);
+
+  // An idle connection to that backend: this core's newest, else one of the shared overflow, else none.
+  std::unique_ptr<Connection> take_idle(Local& local);
+  // A new one. Errors: upstream_connect_refused, _timeout, upstream_unreachable,
+  // upstream_connection_limit; all replayable.
+  Task<std::unique_ptr<Connection>> dial(Local& local);
+  // It has served its request and is in a known state.
+  void give_back(Local& local, std::unique_ptr<Connection> connection);
+
+ private:
+  friend class Local;
+  // Connections that idled this long on their core are offered to all.
+  static constexpr Duration kParkAfter = 250ms;
+
+  Task<> await_room(Local& local);
+  void offer_idle() noexcept;
+  Duration patience(const Backend& backend) const noexcept;
+
+  struct Sweep : loop::Timer {
+    explicit Sweep(Roster& r) noexcept
+        : Timer([](Timer& t) noexcept { static_cast<Sweep&>(t).roster.offer_idle(); }), roster(r) {}
+    Roster& roster;
+  };
+
+  loop::Loop& loop_;
+  Directory& directory_;
+  observe::WorkerMetrics& metrics_;
+  const ConnectSettings& settings_;
+  std::unordered_map<const Backend*, std::unique_ptr<Local>> locals_;
+  std::unordered_map<std::uint64_t, std::vector<Local*>> by_address_;
+  std::uint32_t idle_ = 0;
+  Sweep sweep_;
+};
+
+}  // namespace cirque::upstream
