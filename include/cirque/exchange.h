@@ -72,6 +72,9 @@ class Exchange {
   Response& answer(int status, std::string_view text = {},
                    std::string_view content_type = "text/plain; charset=utf-8");
 
+  // Waits without keeping the core from other work.
+  Task<> sleep(Duration time);
+
   // Your per-request state, made on first use and destroyed after on_done. One type a proxy.
   template <class State>
   State& slot() {

@@ -145,12 +145,18 @@ class Headers {
   void clear() noexcept;
 
   // For parsers and for text that outlives the exchange: the views are kept as they are.
-  void add_view(Field field);
+  void add_view(const Field& field) {
+    if (size_ == capacity_) grow();
+    present_ |= 1ULL << static_cast<unsigned>(field.id);
+    new (&fields_[size_++]) Field(field);
+  }
   void drop_line(const Field& line) noexcept;  // one of ours
 
   Arena& arena() const noexcept { return *arena_; }
 
  private:
+  void grow();
+
   Arena* arena_;
   Field* fields_ = nullptr;
   std::uint32_t size_ = 0;

@@ -106,7 +106,10 @@ class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Ta
   ~Task() { cancel(); }
 
   explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
-  bool is_settled() const noexcept { return handle_ && handle_.done(); }
+  // An error may have climbed out of it: then it is settled, but not at its end.
+  bool is_settled() const noexcept {
+    return handle_ && (handle_.done() || handle_.promise().failed);
+  }
 
   void cancel() noexcept {
     if (handle_) std::exchange(handle_, {}).destroy();

@@ -36,7 +36,7 @@ struct FrameLists {
 
 constinit thread_local FrameLists lists;
 
-std::size_t class_of(std::size_t bytes) { return (bytes + kGrainBytes - 1) / kGrainBytes; }
+[[maybe_unused]] std::size_t class_of(std::size_t bytes) { return (bytes + kGrainBytes - 1) / kGrainBytes; }
 
 }  // namespace
 

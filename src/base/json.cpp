@@ -1,11 +1,14 @@
 #include "base/json.h"
 
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 
 namespace cirque::base {
 namespace {
 
+constexpr std::size_t kNumberMax = 32;  // "-2.2250738585072014e-308" is the longest kind
 constexpr char kHex[] = "0123456789abcdef";
 constexpr char kUpperHex[] = "0123456789ABCDEF";
 
@@ -31,6 +34,18 @@ std::size_t sequence_at(std::string_view text) noexcept {
   return overlong || beyond ? 0 : length;
 }
 
+// U+0080 to U+009F: terminals obey these as they do ESC.
+bool is_c1_control(std::string_view sequence) noexcept {
+  return sequence[0] == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0;
+}
+
+char* write_code(char* to, unsigned char code) noexcept {
+  std::memcpy(to, "\\u00", 4);
+  to[4] = kHex[code >> 4];
+  to[5] = kHex[code & 15];
+  return to + 6;
+}
+
 }  // namespace
 
 char* write_json(char* to, std::string_view text) noexcept {
@@ -41,23 +56,20 @@ char* write_json(char* to, std::string_view text) noexcept {
     to += plain;
     text.remove_prefix(plain);
     if (text.empty()) break;
-    char c = text.front();
-    if (c == '"' || c == '\\') {
+    auto byte = static_cast<unsigned char>(text.front());
+    std::size_t length = byte >= 0x80 ? sequence_at(text) : 0;
+    if (byte == '"' || byte == '\\') {
       *to++ = '\\';
-      *to++ = c;
-    } else if (auto length = static_cast<unsigned char>(c) >= 0x80 ? sequence_at(text) : 0) {
+      *to++ = text.front();
+    } else if (length == 0) {
+      to = write_code(to, byte);
+    } else if (is_c1_control(text)) {
+      to = write_code(to, static_cast<unsigned char>(text[1]));
+    } else {
       std::memcpy(to, text.data(), length);
       to += length;
-      text.remove_prefix(length);
-      continue;
-    } else {
-      auto byte = static_cast<unsigned char>(c);
-      std::memcpy(to, "\\u00", 4);
-      to[4] = kHex[byte >> 4];
-      to[5] = kHex[byte & 15];
-      to += 6;
     }
-    text.remove_prefix(1);
+    text.remove_prefix(length ? length : 1);
   }
   return to;
 }
@@ -66,6 +78,15 @@ void append_json(std::string& to, std::string_view text) {
   auto size = to.size();
   to.resize(size + json_size_max(text));
   to.resize(static_cast<std::size_t>(write_json(to.data() + size, text) - to.data()));
+}
+
+void append_json(std::string& to, double number) {
+  if (!std::isfinite(number)) {
+    to += "null";
+    return;
+  }
+  char text[kNumberMax];
+  to.append(text, std::to_chars(text, text + sizeof text, number).ptr);
 }
 
 char* write_plain(char* to, std::string_view text) noexcept {

@@ -7,13 +7,18 @@
 namespace cirque::base {
 
 // What `text` needs as a JSON string at most, without the quotes.
-constexpr std::size_t json_size_max(std::string_view text) noexcept { return 6 * text.size(); }
+constexpr std::size_t json_size_max(std::string_view text) noexcept {
+  return 6 * text.size();
+}
 
-// Writes `text` escaped, without the quotes; the position after it. Control characters, quotes and
-// backslashes are escaped; a byte that is not part of valid UTF-8 becomes U+00XX.
+// Writes `text` escaped, without the quotes; the position after it. Control characters, those of
+// U+0080 to U+009F included, quotes and backslashes are escaped; a byte that is not part of valid
+// UTF-8 becomes U+00XX.
 char* write_json(char* to, std::string_view text) noexcept;
 
 void append_json(std::string& to, std::string_view text);
+// The shortest digits that read back as the same number; null for what JSON has no number for.
+void append_json(std::string& to, double number);
 
 // The same text for a line that people read: control characters and bytes above 0x7e as \xHH, and
 // quotes and backslashes likewise, as nginx does.

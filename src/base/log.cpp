@@ -17,22 +17,47 @@ std::atomic<Level> threshold{Level::Info};
 
 namespace {
 
+// Messages are literals, so this is never reached unless somebody puts a value into one.
+constexpr std::size_t kSitesMax = 1024;
+
+// How often one component has said one thing in the current second.
+struct Rate {
+  std::int64_t second = 0;
+  unsigned lines = 0;
+  std::uint64_t suppressed = 0;
+};
+
+struct Site {
+  std::string component;
+  std::string message;
+};
+
+struct SiteView {
+  std::string_view component;
+  std::string_view message;
+};
+
+struct SiteOrder {
+  using is_transparent = void;
+
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const noexcept {
+    int order = std::string_view(a.message).compare(b.message);
+    return order < 0 || (order == 0 && std::string_view(a.component) < b.component);
+  }
+};
+
 // The one place of the process that is everybody's: where events are written.
 struct Sink {
   std::mutex mutex;
   Options options;
   int fd = STDERR_FILENO;
-
-  struct Rate {
-    std::time_t second = 0;
-    unsigned lines = 0;
-    std::uint64_t suppressed = 0;
-  };
-  std::map<std::string, Rate, std::less<>> rates;
+  std::map<Site, Rate, SiteOrder> rates;
 };
 
 Sink& sink() {
-  static Sink the_sink;
+  // Never destroyed: whoever still runs at exit may still log.
+  static Sink& the_sink = *new Sink;
   return the_sink;
 }
 
@@ -40,13 +65,14 @@ int open_file(const std::string& path) {
   return open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
-std::string timestamp(const timespec& now) {
+std::string timestamp(std::int64_t unix_ms) {
+  std::time_t second = unix_ms / 1000;
   std::tm utc;
-  gmtime_r(&now.tv_sec, &utc);
-  char text[40];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900,
+  gmtime_r(&second, &utc);
+  char text[80];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                now.tv_nsec / 1'000'000);
+                static_cast<int>(unix_ms % 1000));
   return text;
 }
 
@@ -59,15 +85,35 @@ void append_plain(std::string& to, std::string_view text) {
   to.resize(static_cast<std::size_t>(base::write_plain(to.data() + size, text) - to.data()));
 }
 
-template <class AppendText>
-void append_value(std::string& line, const Value& value, AppendText append_text) {
+void append_quoted(std::string& to, std::string_view text) {
+  to += '"';
+  append_plain(to, text);
+  to += '"';
+}
+
+void append_json_text(std::string& to, std::string_view text) {
+  to += '"';
+  base::append_json(to, text);
+  to += '"';
+}
+
+// A value that could be taken for the end of a field is quoted.
+void append_field_text(std::string& to, std::string_view text) {
+  bool stands_alone = !text.empty() && text.find_first_of(" =") == std::string_view::npos;
+  stands_alone ? append_plain(to, text) : append_quoted(to, text);
+}
+
+void append_value(std::string& line, const Value& value,
+                  void (*append_text)(std::string&, std::string_view)) {
   std::visit(
       [&](const auto& v) {
         using T = std::decay_t<decltype(v)>;
         if constexpr (std::is_same_v<T, std::string_view>) {
-          append_text(v);
+          append_text(line, v);
         } else if constexpr (std::is_same_v<T, bool>) {
           line += v ? "true" : "false";
+        } else if constexpr (std::is_same_v<T, double>) {
+          base::append_json(line, v);
         } else {
           line += std::to_string(v);
         }
@@ -75,66 +121,69 @@ void append_value(std::string& line, const Value& value, AppendText append_text)
       value);
 }
 
-std::string text_line(std::string_view when, Level level, std::string_view component,
-                      std::string_view message, Fields fields) {
-  std::string line(when);
+std::string text_line(std::int64_t now_ms, Level level, SiteView site, Fields fields) {
+  std::string line = timestamp(now_ms);
   line += ' ';
   line += kUpper[static_cast<int>(level)];
   line.append(level == Level::Info || level == Level::Warn ? 2 : 1, ' ');
-  line += component;
+  append_plain(line, site.component);
   line += ": ";
-  append_plain(line, message);
+  append_plain(line, site.message);
   for (const auto& field : fields) {
     line += ' ';
-    line += field.key;
+    append_plain(line, field.key);
     line += '=';
-    append_value(line, field.value, [&](std::string_view text) {
-      bool quoted = text.empty() || text.contains(' ');
-      if (quoted) line += '"';
-      append_plain(line, text);
-      if (quoted) line += '"';
-    });
+    append_value(line, field.value, append_field_text);
   }
+  line += '\n';
   return line;
 }
 
-std::string json_line(std::string_view when, Level level, std::string_view component,
-                      std::string_view message, Fields fields) {
+std::string json_line(std::int64_t now_ms, Level level, SiteView site, Fields fields) {
   std::string line = "{\"ts\":\"";
-  line += when;
+  line += timestamp(now_ms);
   line += "\",\"level\":\"";
   line += kLower[static_cast<int>(level)];
-  line += "\",\"component\":\"";
-  line += component;
-  line += "\",\"message\":\"";
-  base::append_json(line, message);
-  line += '"';
+  line += "\",\"component\":";
+  append_json_text(line, site.component);
+  line += ",\"message\":";
+  append_json_text(line, site.message);
   for (const auto& field : fields) {
-    line += ",\"";
-    line += field.key;
-    line += "\":";
-    append_value(line, field.value, [&](std::string_view text) {
-      line += '"';
-      base::append_json(line, text);
-      line += '"';
-    });
+    line += ',';
+    append_json_text(line, field.key);
+    line += ':';
+    append_value(line, field.value, append_json_text);
   }
-  line += '}';
+  line += "}\n";
   return line;
 }
 
-// Under the sink's lock. False: too many of these in this second. `told` gets the number that went
-// unwritten before.
-bool within_rate(Sink& s, std::string_view component, std::string_view message, std::time_t now,
-                 std::uint64_t& told) {
-  std::string key = std::string(component) + '\n' + std::string(message);
-  auto& rate = s.rates[key];
-  if (rate.second != now) {
-    told = std::exchange(rate.suppressed, 0);
-    rate.second = now;
-    rate.lines = 0;
+void put_line(const Sink& s, std::int64_t now_ms, Level level, SiteView site, Fields fields) {
+  auto line = s.options.format == Format::Json ? json_line(now_ms, level, site, fields)
+                                               : text_line(now_ms, level, site, fields);
+  // One write, so that lines of several processes do not mix. Nobody could be told that it failed.
+  [[maybe_unused]] auto written = ::write(s.fd, line.data(), line.size());
+}
+
+// What went unwritten in seconds that are over.
+void tell_suppressed(Sink& s, std::int64_t now_ms) {
+  for (auto& [site, rate] : s.rates) {
+    if (rate.suppressed == 0 || rate.second == now_ms / 1000) continue;
+    put_line(s, now_ms, Level::Warn, {site.component, "lines suppressed"},
+             {{"suppressed", std::exchange(rate.suppressed, 0)}, {"message", site.message}});
   }
-  if (++rate.lines <= kBurst) return true;
+}
+
+bool is_within_rate(Sink& s, SiteView site, std::int64_t second) {
+  auto known = s.rates.find(site);
+  if (known == s.rates.end()) {
+    if (s.rates.size() == kSitesMax) s.rates.clear();
+    Site made{std::string(site.component), std::string(site.message)};
+    known = s.rates.try_emplace(std::move(made)).first;
+  }
+  Rate& rate = known->second;
+  if (std::exchange(rate.second, second) != second) rate.lines = 0;
+  if (rate.lines < kBurst) return ++rate.lines;
   ++rate.suppressed;
   return false;
 }
@@ -146,6 +195,7 @@ bool configure(const Options& options) {
   std::lock_guard lock(s.mutex);
   int fd = options.path.empty() ? STDERR_FILENO : open_file(options.path);
   if (fd < 0) return false;
+  if (!s.options.path.empty()) close(s.fd);
   s.options = options;
   s.fd = fd;
   threshold.store(options.level, std::memory_order_relaxed);
@@ -157,28 +207,23 @@ void reopen() {
   std::lock_guard lock(s.mutex);
   if (s.options.path.empty()) return;
   int fd = open_file(s.options.path);
-  if (fd < 0) return;  // the old file is better than none
+  if (fd < 0) return;
   close(std::exchange(s.fd, fd));
 }
 
 void write(Level level, std::string_view component, std::string_view message, Fields fields) {
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
+  write_at(now.tv_sec * 1000 + now.tv_nsec / 1'000'000, level, component, message, fields);
+}
+
+void write_at(std::int64_t unix_ms, Level level, std::string_view component,
+              std::string_view message, Fields fields) {
   auto& s = sink();
   std::lock_guard lock(s.mutex);
-  std::uint64_t suppressed = 0;
-  if (!within_rate(s, component, message, now.tv_sec, suppressed)) return;
-  bool json = s.options.format == Format::Json;
-  auto line = json ? json_line(timestamp(now), level, component, message, fields)
-                   : text_line(timestamp(now), level, component, message, fields);
-  if (suppressed) {
-    if (json) line.pop_back();
-    line += json ? ",\"suppressed\":" : " suppressed=";
-    line += std::to_string(suppressed);
-    if (json) line += '}';
-  }
-  line += '\n';
-  [[maybe_unused]] auto written = ::write(s.fd, line.data(), line.size());
+  tell_suppressed(s, unix_ms);
+  SiteView site{component, message};
+  if (is_within_rate(s, site, unix_ms / 1000)) put_line(s, unix_ms, level, site, fields);
 }
 
 }  // namespace cirque::log

@@ -1,6 +1,6 @@
 #pragma once
-// From a file to a Model: reads, expands the environment, types every value by the table of options,
-// checks what belongs together. Never throws, never stops at the first mistake.
+// From a file to a Model: reads, expands the environment, types every value by the table of
+// options, checks what belongs together. Never throws, never stops at the first mistake.
 #include <functional>
 #include <optional>
 #include <string>

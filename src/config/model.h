@@ -1,6 +1,7 @@
 #pragma once
-// What a configuration file says, as plain values: the typed model that everything behind it is built
-// from. The defaults here are the defaults that help, documentation and man page print.
+// What a configuration file says, as plain values: the typed model that everything behind it is
+// built from. The defaults here and in cirque/settings.h are those that help and documentation
+// print.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,10 +11,15 @@
 #include "base/log.h"
 #include "cirque/address.h"
 #include "cirque/clock.h"
+#include "cirque/settings.h"
 
 namespace cirque::config {
 
-// Where to listen or connect. An IP address or a unix socket is known at once; a name is resolved later.
+using cirque::Limits;
+using cirque::Timeouts;
+
+// Where to listen or connect. An IP address or a unix socket is known at once; a name is resolved
+// later.
 struct HostPort {
   std::string text;                // as the file has it
   std::string host;                // without port and brackets; empty for a unix socket
@@ -36,37 +42,9 @@ struct Service {
   HealthCheck health_check;
 };
 
-struct Timeouts {
-  Duration client_header = 15s;  // the whole head
-  Duration client_body = 30s;    // without progress
-  Duration client_write = 60s;   // without progress
-  Duration client_idle = 75s;
-  Duration client_age = 1h;
-  Duration half_close = 1s;
-  Duration upstream_connect = 2s;
-  Duration upstream_header = 60s;
-  Duration upstream_idle = 60s;
-  Duration upstream_keepalive = 30s;
-  Duration request_total = 24h;
-  Duration tunnel_idle = 1h;
-  Duration drain = 30s;
-  Duration dns_refresh = 10s;
-};
-
-struct Limits {
-  std::size_t head_bytes = 32 * 1024;
-  std::size_t field_bytes = 16 * 1024;
-  std::size_t fields = 128;
-  std::size_t target_bytes = 16 * 1024;
-  unsigned requests_per_connection = 10000;
-  std::uint32_t connections = 0;              // 0: from the file-descriptor budget
-  std::uint32_t upstream_connections = 1024;  // per backend and process
-  std::uint32_t upstream_idle = 256;          // per backend
-  std::size_t drain_bytes = 64 * 1024;
-};
-
 struct AccessLog {
   enum Format : std::uint8_t { Json, Text, Combined };
+
   bool enabled = true;
   Format format = Json;
   std::string output = "stdout";  // or stderr, file

@@ -1,7 +1,7 @@
 #pragma once
-// The text of a configuration file as a tree in which everything knows its place. YAML and JSON are read
-// by libfyaml; aliases and merge keys (`<<`) are resolved, `${NAME}` is expanded, and what cannot be read
-// is reported. Nothing here knows what a key means.
+// The text of a configuration file as a tree in which everything knows its place. YAML and JSON are
+// read by libfyaml; aliases and merge keys (`<<`) are resolved, `${NAME}` is expanded, and what
+// cannot be read is reported. Nothing here knows what a key means.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,12 +29,12 @@ struct Entry {
   Node value;
 };
 
-// Deep and large enough for any configuration that people or programs write, small enough that a hostile
-// file costs neither stack nor memory.
+// Deep and large enough for any configuration that people or programs write, small enough that a
+// hostile file costs neither stack nor memory.
 inline constexpr std::size_t kFileBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kDepthMax = 64;
-inline constexpr std::size_t kNodesMax = 2'000'000;
-inline constexpr std::size_t kAliasedNodesMax = 100'000;
+inline constexpr std::size_t kNodesMax = 4'000'000;
+inline constexpr std::size_t kCopiedBytesMax = 64 * 1024 * 1024;  // by anchors and aliases
 
 // A Null node when there are errors; they are in the report then. `text` may start with a BOM.
 Node read_tree(std::string_view text, bool strict_json, const Environment& environment,

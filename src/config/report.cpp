@@ -8,7 +8,9 @@
 namespace cirque::config {
 namespace {
 
-auto place_of(const Finding& f) { return std::tie(f.line, f.column, f.code, f.message); }
+auto place_of(const Finding& f) {
+  return std::tie(f.line, f.column, f.code, f.message);
+}
 
 }  // namespace
 
@@ -25,9 +27,8 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
     ++left_out_;
     return beyond_;
   }
-  bool is_warning = static_cast<unsigned>(code) >= 1500;
   auto source = line(spot.line);
-  return findings_.emplace_back(Finding{.severity = is_warning ? Severity::Warning : Severity::Error,
+  return findings_.emplace_back(Finding{.severity = severity_of(code),
                                         .code = code,
                                         .file = file_,
                                         .line = spot.line,
@@ -45,7 +46,7 @@ bool Report::has_errors() const noexcept {
 }
 
 std::vector<Finding> Report::take() {
-  std::ranges::stable_sort(findings_, [](auto& a, auto& b) { return place_of(a) < place_of(b); });
+  std::ranges::sort(findings_, [](auto& a, auto& b) { return place_of(a) < place_of(b); });
   auto same = [](const Finding& a, const Finding& b) { return place_of(a) == place_of(b); };
   auto repeated = std::ranges::unique(findings_, same);
   findings_.erase(repeated.begin(), repeated.end());

@@ -13,7 +13,10 @@ void Inbound::adopt(Leftover leftover) noexcept {
 
 Leftover Inbound::leave() noexcept {
   if (!excess_.empty()) return {std::move(excess_.block), 0, std::exchange(excess_.to, 0)};
-  if (at_ == filled_) block_.release();
+  if (at_ == filled_) {
+    block_.release();
+    at_ = filled_ = 0;
+  }
   return {std::move(block_), std::exchange(at_, 0), std::exchange(filled_, 0)};
 }
 

@@ -35,15 +35,26 @@ Result<Unit> Outbound::account(const Piece& piece) noexcept {
   return fail({.fault = Fault::Malformed, .reason = "body_length_mismatch"});
 }
 
+// Head and body as one stretch where copying a small body is cheaper than having the kernel gather two.
+std::array<iovec, 2> Outbound::join(std::string_view head, std::string_view body) {
+  constexpr std::size_t kCopyBytesMax = 1024;
+  if (head.empty() || body.empty()) return {net::piece_of(head.empty() ? body : head), iovec{}};
+  if (body.size() > kCopyBytesMax) return {net::piece_of(head), net::piece_of(body)};
+  auto* whole = static_cast<char*>(arena_.take(head.size() + body.size(), 1));
+  head.copy(whole, head.size());
+  body.copy(whole + head.size(), body.size());
+  return {iovec{whole, head.size() + body.size()}, iovec{}};
+}
+
 Task<> Outbound::send(Piece piece, const Headers* trailers) {
   if (auto fits = account(piece); !fits) co_return fail(fits.error());
   if (telling_.kind == Telling::Kind::Chunked) {
     co_await ok(send_chunk(piece, trailers));
   } else if (!head_.empty() || !piece.data.empty()) {
-    std::array<iovec, 2> pieces = {net::piece_of(std::exchange(head_, {})),
-                                   net::piece_of(piece.data)};
+    auto pieces = join(std::exchange(head_, {}), piece.data);
     begun_ = true;
-    co_await ok(stream_.write(pieces, stall_, blocks_));
+    bool two = pieces[1].iov_len > 0;
+    co_await ok(stream_.write({pieces.data(), two ? 2UL : 1UL}, stall_, blocks_));
   }
   complete_ = piece.last;
   co_return done;

@@ -1,6 +1,7 @@
 #pragma once
 // What goes out on an HTTP/1 connection during one message: a head, kept back until the first bytes of
 // the body can leave in the same call, then the body in its framing (RFC 9112 7).
+#include <array>
 #include <optional>
 
 #include "base/blocks.h"
@@ -36,6 +37,7 @@ class Outbound {
 
  private:
   Task<> send_chunk(Piece piece, const Headers* trailers);
+  std::array<iovec, 2> join(std::string_view head, std::string_view body);
   Result<Unit> account(const Piece& piece) noexcept;
 
   net::Stream& stream_;

@@ -24,21 +24,18 @@ class HeadParser {
   void reset() noexcept { at_ = lines_ = fields_ = 0; }
 
  protected:
-  struct Line {
-    bool complete = false;
-    std::string_view text;   // without CR LF
-  };
-
-  // The line that begins at at_; incomplete when its end has not come yet. Errors: a bare LF or CR, a
-  // control character, a line or a head that is too long.
-  Result<Line> line(std::string_view bytes);
-  void step_over(const Line& l) noexcept { at_ += l.text.size() + 2; }
-  // One field line into `headers`.
-  Result<Unit> field(std::string_view text, Headers& headers);
-  Result<Unit> check_partial_name(std::string_view text) const;
-  std::unexpected<Error> refuse(std::string_view client_reason, std::uint16_t status,
-                                std::string_view upstream_reason) const;
-  std::unexpected<Error> too_large(std::string_view client_reason) const;
+  // The line that begins at at_, without CR LF. Partial: its end has not come yet. Bad: the error is in
+  // error_ (a bare LF or CR, a control character, a line or a head that is too long).
+  enum class Got : std::uint8_t { Line, Partial, Bad };
+  Got line(std::string_view bytes, std::string_view& text);
+  void step_over(std::string_view text) noexcept { at_ += text.size() + 2; }
+  // One field line into `headers`. False: the error is in error_. So do all of these: a field line is
+  // the hot path, and a large result a line would be felt.
+  bool field(std::string_view text, Headers& headers);
+  bool check_partial_name(std::string_view text);
+  [[gnu::cold]] bool refuse(std::string_view client_reason, std::uint16_t status,
+                            std::string_view upstream_reason);
+  [[gnu::cold]] bool too_large(std::string_view client_reason);
 
   const HeadLimits& limits_;
   Side side_;
@@ -46,6 +43,7 @@ class HeadParser {
   std::size_t lines_ = 0;    // complete lines seen, without empty ones in front
   std::size_t fields_ = 0;
   unsigned underscored_ = 0;
+  Error error_;
 };
 
 // Lives as long as one head.
@@ -63,9 +61,12 @@ class RequestParser final : public HeadParser {
   unsigned underscored() const noexcept { return underscored_; }
 
  private:
-  Result<Unit> request_line(std::string_view text, Request& request);
-  Result<Unit> check_partial_method(std::string_view bytes) const;
-  Result<Unit> finish(Request& request) const;
+  bool request_line(std::string_view text, Request& request);
+  bool check_partial_method(std::string_view bytes);
+  bool finish(Request& request);
+  bool refuse(std::string_view reason, std::uint16_t status = 400) {
+    return HeadParser::refuse(reason, status, {});
+  }
 
   std::string_view target_authority_;
 };
@@ -78,7 +79,7 @@ class ResponseParser final : public HeadParser {
   Result<std::size_t> parse(std::string_view bytes, Response& response);
 
  private:
-  Result<Unit> status_line(std::string_view text, Response& response);
+  bool status_line(std::string_view text, Response& response);
 };
 
 }  // namespace cirque::h1

@@ -54,16 +54,12 @@ const char* find_control_sse2(const char* from, const char* to) noexcept {
 
 bool has_avx2() noexcept { return __builtin_cpu_supports("avx2"); }
 
-const char* find_control(const char* from, const char* to) noexcept {
-  static const bool wide = has_avx2();
-  return wide ? find_control_avx2(from, to) : find_control_sse2(from, to);
-}
+const char* (*const find_control)(const char*, const char*) noexcept =
+    has_avx2() ? find_control_avx2 : find_control_sse2;
 
 #else
 
-const char* find_control(const char* from, const char* to) noexcept {
-  return find_control_scalar(from, to);
-}
+const char* (*const find_control)(const char*, const char*) noexcept = find_control_scalar;
 
 #endif
 

@@ -6,8 +6,8 @@
 namespace cirque::h1 {
 
 // The first byte in [from, to) that is below 0x20 and not HTAB, or 0x7f; `to` when there is none.
-// Never reads beyond `to`. Chooses the widest variant that the CPU has, once.
-const char* find_control(const char* from, const char* to) noexcept;
+// Never reads beyond `to`. The widest variant that the CPU has, chosen when the program starts.
+extern const char* (*const find_control)(const char* from, const char* to) noexcept;
 
 // The variants, for the test that holds them against each other.
 const char* find_control_scalar(const char* from, const char* to) noexcept;

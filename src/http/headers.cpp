@@ -57,16 +57,12 @@ std::size_t Headers::size() const noexcept {
   return lines;
 }
 
-void Headers::add_view(Field field) {
-  if (size_ == capacity_) {
-    auto capacity = capacity_ ? 2 * capacity_ : kFirstCapacity;
-    auto* roomier = arena_->take_array<Field>(capacity);
-    if (size_) std::memcpy(static_cast<void*>(roomier), fields_, size_ * sizeof(Field));
-    fields_ = roomier;
-    capacity_ = capacity;
-  }
-  present_ |= bit(field.id);
-  new (&fields_[size_++]) Field(field);
+void Headers::grow() {
+  auto capacity = capacity_ ? 2 * capacity_ : kFirstCapacity;
+  auto* roomier = arena_->take_array<Field>(capacity);
+  if (size_) std::memcpy(static_cast<void*>(roomier), fields_, size_ * sizeof(Field));
+  fields_ = roomier;
+  capacity_ = capacity;
 }
 
 bool Headers::add(std::string_view name, std::string_view value) {

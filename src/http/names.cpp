@@ -182,7 +182,9 @@ Name name_of(std::string_view name) noexcept {
   if (name.empty()) return Name::Other;
   Name candidate = kTable.slots[slot_of(key_of(name), kTable.multiplier)];
   if (candidate == Name::Other) return Name::Other;
-  return base::equal_fold(name, text_of(candidate)) ? candidate : Name::Other;
+  auto known = text_of(candidate);
+  if (name == known) return candidate;   // nearly always: most software writes the usual spelling
+  return base::equal_fold(name, known) ? candidate : Name::Other;
 }
 
 std::string_view text_of(Name name) noexcept { return kNames[static_cast<std::size_t>(name)]; }

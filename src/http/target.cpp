@@ -115,7 +115,8 @@ Result<std::string_view> canonical(std::string_view raw, Arena& arena) {
   auto path = raw.substr(0, raw.find('?'));
   auto query = raw.substr(path.size());
   if (is_canonical(path)) return raw;
-  auto clean = TRY(resolve_dots(TRY(decode(path, arena)), arena));
+  auto decoded = TRY(decode(path, arena));
+  auto clean = TRY(resolve_dots(decoded, arena));
   if (query.empty()) return clean;
   auto* whole = static_cast<char*>(arena.take(clean.size() + query.size(), 1));
   clean.copy(whole, clean.size());

@@ -25,6 +25,17 @@ void copy_rest(std::span<const iovec> pieces, std::size_t skip, char* to) noexce
   }
 }
 
+// One stretch goes by send(), which spares the kernel the vector.
+ssize_t send_pieces(int fd, std::span<const iovec> pieces) noexcept {
+  if (pieces.size() == 1) {
+    return ::send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+  }
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces.data());
+  message.msg_iovlen = pieces.size();
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 Stream::Stream(loop::Loop& loop, Fd fd, Side side) noexcept
@@ -62,11 +73,8 @@ Result<Taken> Stream::take(std::span<char> into) noexcept {
 
 Result<std::size_t> Stream::give(std::span<const iovec> pieces) noexcept {
   if (!watch_.may_write) return 0;
-  msghdr message{};
-  message.msg_iov = const_cast<iovec*>(pieces.data());
-  message.msg_iovlen = pieces.size();
   for (;;) {
-    ssize_t sent = ::sendmsg(watch_.fd(), &message, MSG_NOSIGNAL);
+    ssize_t sent = send_pieces(watch_.fd(), pieces);
     if (sent >= 0) {
       auto bytes = static_cast<std::size_t>(sent);
       if (bytes < size_of(pieces)) watch_.may_write = false;

@@ -20,7 +20,7 @@ struct AccessLogOptions {
   AccessFormat format = AccessFormat::Json;
   std::string output = "stdout";   // or "stderr", "file"
   std::string path;
-  std::size_t ring_bytes = 1 << 20;   // a writer; a power of two
+  std::size_t ring_bytes = 256 * 1024;   // a writer's; a power of two
 };
 
 // One request. Views need only live during write(). Fields that carry credentials are not here, so

@@ -1,28 +1,25 @@
 #include "observe/access_ring.h"
 
 #include <algorithm>
-#include <array>
 #include <new>
 
 namespace cirque::observe {
 namespace {
 
-// The texts of an entry, always in this order.
-std::array<std::string_view*, 10> texts_of(AccessEntry& e) noexcept {
-  return {&e.request_id, &e.method,  &e.host,    &e.target, &e.user_agent,
-          &e.referer,    &e.service, &e.backend, &e.reason, &e.story};
+std::string_view cut(std::string_view text) noexcept {
+  return text.substr(0, AccessRing::kTextMax);
 }
 
 }  // namespace
 
 bool AccessRing::push(const AccessEntry& entry) noexcept {
-  AccessEntry copy = entry;
-  auto texts = texts_of(copy);
+  const std::string_view texts[kTexts] = {
+      cut(entry.request_id), cut(entry.method),  cut(entry.host),
+      entry.target.substr(0, kTargetMax),        cut(entry.user_agent),
+      cut(entry.referer),    cut(entry.service), cut(entry.backend),
+      cut(entry.reason),     cut(entry.story)};
   std::size_t bytes = sizeof(Record);
-  for (auto* text : texts) {
-    *text = text->substr(0, text == &copy.target ? kTargetMax : kTextMax);
-    bytes += text->size();
-  }
+  for (auto text : texts) bytes += text.size();
   bytes = (bytes + kAlign - 1) & ~(kAlign - 1);
 
   std::size_t to_end = size_ - (head_ & mask_);
@@ -34,17 +31,32 @@ bool AccessRing::push(const AccessEntry& entry) noexcept {
       return false;
     }
   }
-  if (skip) {
-    std::uint32_t marker[2] = {static_cast<std::uint32_t>(skip), 1};
-    std::memcpy(memory_.get() + (head_ & mask_), marker, std::min(sizeof marker, skip));
+  if (skip) {  // every record leaves room for the next one's fixed part, so that this one fits
+    auto* marker = new (at(head_)) Record{};
+    marker->bytes = static_cast<std::uint32_t>(skip);
+    marker->skip = 1;
     head_ += skip;
   }
-  auto* record = new (at(head_)) Record{static_cast<std::uint32_t>(bytes), 0, std::move(copy), {}};
+  auto* record = new (at(head_)) Record{
+      .bytes = static_cast<std::uint32_t>(bytes),
+      .skip = 0,
+      .reused = entry.reused,
+      .version = entry.version,
+      .attempts = static_cast<std::uint8_t>(std::min(entry.attempts, 255U)),
+      .status = static_cast<std::uint16_t>(entry.status),
+      .lengths = {},
+      .unix_us = entry.unix_us,
+      .bytes_in = entry.bytes_in,
+      .bytes_out = entry.bytes_out,
+      .duration_us = entry.duration_us,
+      .connect_us = entry.connect_us,
+      .upstream_us = entry.upstream_us,
+      .client = entry.client,
+  };
   auto* to = reinterpret_cast<char*>(record + 1);
-  texts = texts_of(record->entry);
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    record->lengths[i] = static_cast<std::uint16_t>(texts[i]->size());
-    to += texts[i]->copy(to, texts[i]->size());
+  for (unsigned i = 0; i < kTexts; ++i) {
+    record->lengths[i] = static_cast<std::uint16_t>(texts[i].size());
+    to += texts[i].copy(to, texts[i].size());
   }
   head_ += bytes;
   published_.store(head_, std::memory_order_release);
@@ -60,11 +72,24 @@ std::optional<AccessEntry> AccessRing::front() noexcept {
     tail_.store(tail, std::memory_order_release);
   }
   Record* record = at(tail);
-  AccessEntry entry = std::move(record->entry);
-  record->entry.~AccessEntry();
+  AccessEntry entry;
+  entry.unix_us = record->unix_us;
+  entry.client = std::move(record->client);
+  entry.status = record->status;
+  entry.version = record->version;
+  entry.reused = record->reused;
+  entry.attempts = record->attempts;
+  entry.bytes_in = record->bytes_in;
+  entry.bytes_out = record->bytes_out;
+  entry.duration_us = record->duration_us;
+  entry.connect_us = record->connect_us;
+  entry.upstream_us = record->upstream_us;
+  std::string_view* texts[kTexts] = {&entry.request_id, &entry.method,     &entry.host,
+                                     &entry.target,     &entry.user_agent, &entry.referer,
+                                     &entry.service,    &entry.backend,    &entry.reason,
+                                     &entry.story};
   const auto* from = reinterpret_cast<const char*>(record + 1);
-  auto texts = texts_of(entry);
-  for (std::size_t i = 0; i < texts.size(); ++i) {
+  for (unsigned i = 0; i < kTexts; ++i) {
     *texts[i] = {from, record->lengths[i]};
     from += record->lengths[i];
   }

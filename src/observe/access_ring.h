@@ -35,11 +35,19 @@ class AccessRing {
 
  private:
   static constexpr unsigned kTexts = 10;
+  // As small as can be: a ring that is written and read in turn should stay in the cache.
   struct Record {
-    std::uint32_t bytes;        // of the whole record; the rest of the ring when `skip`
-    std::uint32_t skip;
-    AccessEntry entry;          // its views are made anew by the reader
+    std::uint32_t bytes;        // of the whole record; of what is left of the ring when `skip`
+    std::uint8_t skip;
+    std::uint8_t reused;
+    Version version;
+    std::uint8_t attempts;
+    std::uint16_t status;
     std::uint16_t lengths[kTexts];
+    std::int64_t unix_us;
+    std::uint64_t bytes_in, bytes_out;
+    std::int64_t duration_us, connect_us, upstream_us;
+    Address client;
   };
   static constexpr std::size_t kAlign = 8;
 

@@ -12,6 +12,7 @@ namespace {
 constexpr std::array<std::string_view, ServiceMetrics::kClasses> kClassTexts = {
     "1xx", "2xx", "3xx", "4xx", "5xx", "499"};
 
+// A label's value: it comes from the configuration, where anything may stand.
 std::string escaped(std::string_view label) {
   std::string out;
   for (char c : label) {
@@ -31,6 +32,7 @@ class Page {
     fmt::format_to(std::back_inserter(text_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
     name_ = name;
   }
+
   template <class Number>
   void sample(std::string_view labels, Number value, std::string_view suffix = "") {
     if (labels.empty()) {
@@ -39,6 +41,7 @@ class Page {
       fmt::format_to(std::back_inserter(text_), "{}{}{{{}}} {}\n", name_, suffix, labels, value);
     }
   }
+
   std::string& text() { return text_; }
 
  private:
@@ -69,17 +72,19 @@ struct BackendRow {
   PartsOf<BackendMetrics> parts;
 };
 
+template <const auto& kBounds>
 void write_histogram(Page& page, const std::vector<Service>& services, std::string_view name,
-                     std::string_view help, Histogram ServiceMetrics::* which) {
+                     std::string_view help, Histogram<kBounds> ServiceMetrics::* which) {
+  constexpr auto kBuckets = Histogram<kBounds>::kBuckets;
   page.family(name, "histogram", help);
   for (const auto& service : services) {
     std::uint64_t below = 0;
-    for (unsigned b = 0; b < Histogram::kBuckets; ++b) {
+    for (unsigned b = 0; b < kBuckets; ++b) {
       below += sum(service.parts, [&](auto& m) { return (m.*which).count(b); });
-      auto limit = std::chrono::duration<double>(Histogram::limit_of(b)).count();
-      page.sample(fmt::format("{},le=\"{:.9g}\"", service.labels, limit), below, "_bucket");
+      auto limit = std::chrono::duration<double>(Histogram<kBounds>::limit_of(b)).count();
+      page.sample(fmt::format("{},le=\"{}\"", service.labels, limit), below, "_bucket");
     }
-    below += sum(service.parts, [&](auto& m) { return (m.*which).count(Histogram::kBuckets); });
+    below += sum(service.parts, [&](auto& m) { return (m.*which).count(kBuckets); });
     page.sample(service.labels + ",le=\"+Inf\"", below, "_bucket");
     auto ns = sum(service.parts, [&](auto& m) { return (m.*which).sum_ns(); });
     page.sample(service.labels, static_cast<double>(ns) / 1e9, "_sum");
@@ -218,7 +223,8 @@ std::string Registry::expose() const {
   write_services(page, services);
   write_connections(page, workers);
   write_backends(page, rows);
-  page.family("cirque_access_log_dropped_total", "counter", "Access log lines lost for want of room.");
+  page.family("cirque_access_log_dropped_total", "counter",
+              "Access log lines lost for want of room.");
   page.sample("", access_log_dropped());
   append_process_stats(page.text());
   return std::move(page.text());

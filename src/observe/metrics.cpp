@@ -11,7 +11,9 @@ Registry::Registry(unsigned workers) {
 unsigned Registry::add_service(const std::string& name) {
   std::lock_guard lock(mutex_);
   auto known = std::ranges::find(services_, name);
-  if (known == services_.end()) known = services_.insert(services_.end(), name);
+  bool is_full = services_.size() == WorkerMetrics::kMax;
+  if (known == services_.end() && is_full) --known;
+  if (known == services_.end()) known = services_.insert(known, name);
   return static_cast<unsigned>(known - services_.begin());
 }
 
@@ -19,7 +21,9 @@ unsigned Registry::add_backend(unsigned service, const std::string& name) {
   std::lock_guard lock(mutex_);
   auto known = std::ranges::find_if(
       backends_, [&](const Backend& b) { return b.service == service && b.name == name; });
-  if (known == backends_.end()) known = backends_.insert(backends_.end(), {service, name});
+  bool is_full = backends_.size() == WorkerMetrics::kMax;
+  if (known == backends_.end() && is_full) --known;
+  if (known == backends_.end()) known = backends_.insert(known, {service, name});
   return static_cast<unsigned>(known - backends_.begin());
 }
 

@@ -2,7 +2,6 @@
 // Counts of what happens. Every worker has its own and is their only writer; a scrape adds them up.
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -11,63 +10,16 @@
 #include <string>
 #include <vector>
 
-#include "cirque/clock.h"
 #include "cirque/http.h"
+#include "observe/histogram.h"
 #include "observe/reasons.h"
 
 namespace cirque::observe {
 
-// One writer: a plain addition, which readers on other threads see whole.
-class Counter {
- public:
-  void add(std::uint64_t n = 1) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
-
-class Gauge {
- public:
-  void add(std::int64_t n) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  std::int64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::int64_t> value_{0};
-};
-
-// Buckets double from 16 us to 34 s, so that finding one is counting zeros.
-class Histogram {
- public:
-  static constexpr unsigned kBuckets = 22;
-  static constexpr Duration limit_of(unsigned bucket) noexcept {
-    return Duration(std::int64_t{1} << (bucket + kFirstBit));
-  }
-
-  void record(Duration time) noexcept {
-    auto ns = static_cast<std::uint64_t>(time.count() > 0 ? time.count() : 0);
-    unsigned bit = ns > 1 ? static_cast<unsigned>(std::bit_width(ns - 1)) : 0;
-    unsigned bucket = bit <= kFirstBit ? 0 : bit - kFirstBit;
-    counts_[bucket < kBuckets ? bucket : kBuckets].add();
-    sum_ns_.add(ns);
-  }
-  // Beyond the last limit: bucket kBuckets.
-  std::uint64_t count(unsigned bucket) const noexcept { return counts_[bucket].get(); }
-  std::uint64_t sum_ns() const noexcept { return sum_ns_.get(); }
-
- private:
-  static constexpr unsigned kFirstBit = 14;   // 2^14 ns = 16.384 us
-  std::array<Counter, kBuckets + 1> counts_;
-  Counter sum_ns_;
-};
-
 class ReasonCounts {
  public:
   void add(std::string_view slug) noexcept { counts_[reason_index(slug)].add(); }
+
   std::uint64_t get(unsigned index) const noexcept { return counts_[index].get(); }
 
  private:
@@ -75,13 +27,13 @@ class ReasonCounts {
 };
 
 struct ServiceMetrics {
-  static constexpr unsigned kClasses = 6;   // 1xx..5xx, and 499: nobody was left to answer
+  static constexpr unsigned kClasses = 6;  // 1xx..5xx, and 499: nobody was left to answer
   std::array<std::array<Counter, kMethods>, kClasses> requests;
-  Histogram duration;
-  Histogram overhead;       // what we added: the duration without the waits for client and peer
+  Histogram<kDurationBounds> duration;
+  Histogram<kOverheadBounds> overhead;  // what we added: without the waits for client and peer
   Gauge in_flight;
-  Counter bytes_in;         // of request bodies
-  Counter bytes_out;        // of response bodies
+  Counter bytes_in;   // of request bodies
+  Counter bytes_out;  // of response bodies
   ReasonCounts reasons;
 };
 
@@ -91,8 +43,8 @@ struct BackendMetrics {
   Counter requests;
   ReasonCounts failures;
   Gauge idle;
-  Counter expired;          // idle connections ended by time or by the peer
-  Counter evictions;        // not kept: the pool was full
+  Counter expired;    // idle connections ended by time or by the peer
+  Counter evictions;  // not kept: the pool was full
   Counter overflow_taken;
   Counter overflow_given;
 };
@@ -100,26 +52,32 @@ struct BackendMetrics {
 // One a worker. Services and backends are named by their index in the registry.
 class WorkerMetrics {
  public:
+  // Services, or backends, of all configurations of this process. 32 KiB of slots each.
+  static constexpr unsigned kMax = 4096;
+
   Counter accepted;
   ReasonCounts refused;
   Gauge active;
   Gauge idle;
-  Counter underscored_fields;   // field lines dropped for an underscore in the name
+  Counter underscored_fields;  // field lines dropped for an underscore in the name
 
   // The worker's thread. Made on first use; the references stay good.
   ServiceMetrics& service(unsigned index) { return at(services_, index); }
+
   BackendMetrics& backend(unsigned index) { return at(backends_, index); }
+
   // Any thread; null when this worker has not used it.
   const ServiceMetrics* find_service(unsigned index) const { return find(services_, index); }
+
   const BackendMetrics* find_backend(unsigned index) const { return find(backends_, index); }
 
  private:
-  static constexpr unsigned kMax = 4096;   // services, or backends, of one configuration
   template <class T>
   using Slots = std::vector<std::atomic<T*>>;
 
   template <class T>
   T& at(Slots<T>& slots, unsigned index);
+
   template <class T>
   static const T* find(const Slots<T>& slots, unsigned index) {
     return index < slots.size() ? slots[index].load(std::memory_order_acquire) : nullptr;
@@ -136,9 +94,11 @@ class Registry {
  public:
   explicit Registry(unsigned workers);
 
-  // Any thread. The same name again gives the same index. Beyond what fits, the last index.
+  // Any thread, workers running or not. The same name again gives the same index. Beyond
+  // WorkerMetrics::kMax names, the last index: numbers are mixed up rather than memory.
   unsigned add_service(const std::string& name);
   unsigned add_backend(unsigned service, const std::string& name);
+
   WorkerMetrics& worker(unsigned index) { return *workers_[index]; }
 
   // By backend index.
@@ -147,7 +107,7 @@ class Registry {
   // The Prometheus text format, version 0.0.4.
   std::string expose() const;
 
-  // More lines for the scrape, from whoever keeps the numbers.
+  // From whoever keeps the number; called by expose().
   std::function<std::uint64_t()> access_log_dropped = [] { return 0; };
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -48,12 +49,18 @@ double boot_time() {
   return 0;
 }
 
-std::size_t open_descriptors() {
+// Since Linux 6.2 the size of the folder is the answer; before, one has to count, which takes
+// milliseconds when there are ten thousand.
+std::uintmax_t open_descriptors() {
+  struct stat info{};
+  if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0) {
+    return static_cast<std::uintmax_t>(info.st_size);
+  }
   std::error_code error;
   std::filesystem::directory_iterator all("/proc/self/fd", error);
-  std::size_t count = 0;
-  for (auto it = begin(all); it != end(all); ++it) ++count;
-  return count > 0 ? count - 1 : 0;   // without the directory itself
+  std::uintmax_t count = 0;
+  for (auto it = begin(all); it != end(all); it.increment(error)) ++count;
+  return count > 0 ? count - 1 : 0;  // without the directory itself
 }
 
 void line(std::string& to, std::string_view name, std::string_view type, std::string_view help,

@@ -2,6 +2,7 @@
 #include "cirque/exchange.h"
 
 #include "proxy/answer.h"
+#include "proxy/journey.h"
 
 namespace cirque {
 
@@ -17,6 +18,12 @@ void Exchange::note(std::string_view why) {
   at += kBetween.copy(at, kBetween.size());
   why.copy(at, why.size());
   story_ = {to, size};
+}
+
+// Every exchange is the outer half of a journey.
+Task<> Exchange::sleep(Duration time) {
+  co_await static_cast<proxy::Journey*>(this)->worker.loop.sleep(time);
+  co_return done;
 }
 
 Response& Exchange::answer(int status, std::string_view text, std::string_view content_type) {

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Two figures that a noisy machine cannot blur, with limits for CI: user instructions and system calls a
+request, at 64 connections with keep-alive. Each is the difference of two runs that differ only in how
+many requests they serve, so that starting, connecting and stopping cancel out.
+
+  bench/guard.py                    Cirque, both figures; fails above a limit
+  bench/guard.py --annotate         also the functions that the instructions went to
+  bench/guard.py --proxy nginx      another proxy, for comparison, without limits
+"""
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import typing
+
+import harness
+from proxies import CIRQUE, PROXIES, install_peers
+
+CONNECTIONS = 64
+OUTPUT = harness.BUILD / "guard"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    name: str
+    limit: float
+    requests: tuple          # of the small run and the large one
+    tool: typing.Callable    # (folder of the tool's output) -> the command before the proxy's own
+    total: typing.Callable   # (folder) -> what the tool counted in all
+
+
+def callgrind(folder):
+    return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/callgrind.%p"]
+
+
+def instructions(folder):
+    return sum(int(re.search(r"^(?:totals|summary): (\d+)", path.read_text(), re.M)[1]) for path in folder.glob("callgrind.*"))
+
+
+def strace(folder):
+    return ["strace", "-c", "-f", "-q", "-o", folder / "strace"]
+
+
+def system_calls(folder):
+    row = next(line for line in (folder / "strace").read_text().splitlines() if line.endswith(" total"))
+    return int(row.split()[3])
+
+
+MEASURES = (
+    Measure("user instructions", 10_000, (2_000, 12_000), callgrind, instructions),
+    Measure("system calls", 4.3, (4_000, 24_000), strace, system_calls),
+)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--proxy", choices=PROXIES, default="cirque")
+    parser.add_argument("--annotate", action="store_true", help="list the functions that cost most")
+    options = parser.parse_args()
+    proxy = PROXIES[options.proxy]
+    harness.build_programs()
+    if proxy.peer:
+        install_peers()
+    if proxy.name == "cirque" and not CIRQUE.exists():
+        sys.exit("guard: there is no cirque to measure; run make build")
+    harness.enter_network("system")
+    harness.raise_descriptor_limit()
+    failed = False
+    with harness.workplace() as work, harness.origin(work):
+        for measure in MEASURES:
+            small, large = (total_of(measure, proxy, requests, work) for requests in measure.requests)
+            value = (large - small) / (measure.requests[1] - measure.requests[0])
+            guarded = proxy.name == "cirque"
+            failed |= guarded and value > measure.limit
+            verdict = f"  (at most {measure.limit:,}: {'ok' if value <= measure.limit else 'FAILED'})" if guarded else ""
+            print(f"{proxy.name}: {value:,.2f} {measure.name} a request{verdict}", flush=True)
+    if options.annotate:
+        annotate()
+    sys.exit(failed)
+
+
+def total_of(measure, proxy, requests, work):
+    folder = OUTPUT / measure.tool.__name__
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with harness.serving(proxy, work, under=measure.tool(folder)) as process:
+        harness.load("--connections", CONNECTIONS, "--requests", requests)
+        # strace is the parent of what it watches, valgrind has become it; the tool writes when that ends.
+        tree = harness.tree_of(process.pid)
+        os.kill(tree[1] if measure.tool is strace else process.pid, signal.SIGTERM)
+        process.wait(60)
+    return measure.total(folder)
+
+
+def annotate():
+    files = sorted(map(str, (OUTPUT / "callgrind").glob("callgrind.*")), key=lambda path: pathlib.Path(path).stat().st_size)
+    text = subprocess.run(["callgrind_annotate", "--threshold=95", files[-1]], capture_output=True, text=True).stdout
+    print("\n".join(text.splitlines()[:70]))
+
+
+if __name__ == "__main__":
+    main()

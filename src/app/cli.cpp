@@ -1,0 +1,346 @@
+#include "app/cli.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/options.h"
+#include "config/values.h"
+
+#ifndef CIRQUE_VERSION
+#define CIRQUE_VERSION "unknown"
+#endif
+
+namespace cirque::app {
+namespace {
+
+using config::words_of;
+
+constexpr VerbRow kVerbs[] = {
+    {Verb::Run, "run start", "[FILE]", "run the proxy (this is what happens without a verb)",
+     "Reads the configuration, opens all listeners and serves until it is told to stop. When "
+     "anything is "
+     "wrong with the configuration, all of it is listed and nothing is started.",
+     "cirque  # with config/default.yaml or /etc/cirque/cirque.yaml\n"
+     "cirque --config config/production.yaml --daemon\n"
+     "cirque run site.yaml --workers 4 --log-level debug\n"
+     "CONFIG_PATH=site.yaml WORKER_THREADS=2 cirque"},
+    {Verb::Validate, "validate check", "[FILE]",
+     "check a configuration and list every mistake in it",
+     "Reads the configuration and says what is wrong with it: the place, the line, what was "
+     "expected there. "
+     "Opens no sockets. The exit status is 0 when it can be used (warnings are listed all the "
+     "same), and 1 "
+     "when not.",
+     "cirque validate config/production.yaml\n"
+     "cirque --config config/production.yaml --validate\n"
+     "cirque -t -q -c site.yaml && systemctl restart cirque\n"
+     "generate-config | cirque validate -"},
+    {Verb::Demo, "demo", "[FILE]", "run the proxy with small backends to try it on",
+     "Starts backends on 127.0.0.1:3001 and 127.0.0.1:3002 and the proxy in front of them, and "
+     "prints what "
+     "to try.",
+     "cirque demo"},
+    {Verb::Help, "help", "[TOPIC]", "explain a verb, the configuration, a key or a code",
+     "The topic is a verb, `config`, a section or key of the configuration, `codes`, or the code "
+     "of a finding.",
+     "cirque help validate\n"
+     "cirque help config\n"
+     "cirque help timeouts.drain\n"
+     "cirque help CQ1203\n"
+     "cirque help config --markdown  # docs/configuration.md"},
+    {Verb::Version, "version", "", "print the version", "Prints the version.", "cirque --version"},
+};
+
+Misuse bad_value(std::string_view what, std::string_view value, std::string_view expected,
+                 std::string_view nearest_word = {}) {
+  return {fmt::format("{} cannot be '{}'; expected {}", what, value, expected),
+          nearest_word.empty() ? "" : fmt::format("did you mean '{}'?", nearest_word)};
+}
+
+const config::Option& level_option() {
+  return *config::option_at("logging.level");
+}
+
+std::optional<log::Level> level_of(std::string_view word) {
+  auto levels = words_of(level_option().choices);
+  auto found = std::ranges::find(levels, base::lowered(word));
+  if (found == levels.end()) return std::nullopt;
+  return static_cast<log::Level>(found - levels.begin());
+}
+
+std::optional<Misuse> set_level(Command& command, std::string_view what, std::string_view word) {
+  command.level = level_of(word);
+  if (command.level) return std::nullopt;
+  return bad_value(what, word, expected_of(level_option()), nearest_choice(level_option(), word));
+}
+
+std::optional<Misuse> set_workers(Command& command, std::string_view what, std::string_view text) {
+  const auto& option = *config::option_at("server.workers");
+  auto number = base::parse_number(text, option.max);
+  if (!number) return bad_value(what, text, expected_of(option));
+  command.workers = static_cast<unsigned>(*number);
+  return std::nullopt;
+}
+
+const FlagRow kFlags[] = {
+    {"--config -c -f", "FILE", "CONFIG_PATH", "run validate demo",
+     "The configuration, YAML or (when its name ends in .json) JSON; - is standard input. Without "
+     "it: "
+     "config/default.yaml, else /etc/cirque/cirque.yaml.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       if (value.empty()) return Misuse{"--config has no file", {}};
+       c.config = value;
+       return std::nullopt;
+     }},
+    {"--validate -t", "", "", "", "The same as the verb validate.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.verb = Verb::Validate;
+       return std::nullopt;
+     }},
+    {"--daemon -d", "", "", "run", "Detach from the terminal once all listeners are open.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.daemon = true;
+       return std::nullopt;
+     }},
+    {"--workers -w", "N", "WORKER_THREADS", "run",
+     "Threads that serve requests; 0 for one a CPU. Goes before server.workers of the "
+     "configuration.",
+     [](Command& c, std::string_view value) { return set_workers(c, "--workers", value); }},
+    {"--log-level -l", "LEVEL", "CIRQUE_LOG", "run",
+     "trace, debug, info, warn or error. Goes before logging.level of the configuration.",
+     [](Command& c, std::string_view value) { return set_level(c, "--log-level", value); }},
+    {"--quiet -q", "", "", "validate", "Say nothing when all is well.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.quiet = true;
+       return std::nullopt;
+     }},
+    {"--markdown", "", "", "help", "Print `help config` as Markdown.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.page = Page::Markdown;
+       return std::nullopt;
+     }},
+    {"--man", "", "", "help",
+     "Print the man page: cirque(8), and with the topic config cirque.yaml(5).",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.page = Page::Man;
+       return std::nullopt;
+     }},
+    {"--help -h", "", "", "", "Help, for the verb when there is one.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       if (c.verb != Verb::Help && c.verb != Verb::Run)
+         c.topic = {std::string(words_of(row_of(c.verb).names)[0])};
+       c.verb = Verb::Help;
+       return std::nullopt;
+     }},
+    {"--version -v -V", "", "", "", "Print the version.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.verb = Verb::Version;
+       return std::nullopt;
+     }},
+};
+
+bool has_name(std::string_view names, std::string_view name) {
+  return std::ranges::any_of(words_of(names), [&](auto n) { return n == name; });
+}
+
+const VerbRow* verb_called(std::string_view word) {
+  auto found = std::ranges::find_if(kVerbs, [&](auto& row) { return has_name(row.names, word); });
+  return found == std::end(kVerbs) ? nullptr : &*found;
+}
+
+const FlagRow* flag_called(std::string_view word) {
+  auto found = std::ranges::find_if(kFlags, [&](auto& row) { return has_name(row.names, word); });
+  return found == std::end(kFlags) ? nullptr : &*found;
+}
+
+class Arguments {
+ public:
+  explicit Arguments(std::span<const std::string_view> words) : rest_(words) {}
+
+  std::optional<Misuse> read(Command& command) {
+    bool only_operands = false;
+    while (!rest_.empty()) {
+      auto word = next();
+      std::optional<Misuse> misuse;
+      if (!only_operands && word == "--") {
+        only_operands = true;
+      } else if (!only_operands && word.size() > 1 && word.starts_with('-')) {
+        misuse = flag(command, word);
+      } else {
+        misuse = operand(command, word);
+      }
+      if (misuse) return misuse;
+    }
+    return check_flags(command);
+  }
+
+ private:
+  std::string_view next() {
+    auto word = rest_.front();
+    rest_ = rest_.subspan(1);
+    return word;
+  }
+
+  std::optional<Misuse> flag(Command& command, std::string_view word) {
+    bool is_long = word.starts_with("--");
+    auto name = is_long ? word.substr(0, word.find('=')) : word.substr(0, 2);
+    const auto* row = flag_called(name);
+    if (!row) return unknown_flag(name);
+    std::string_view value = word.substr(name.size());
+    bool is_joined = !value.empty();
+    if (is_joined && value.starts_with('=')) value.remove_prefix(1);
+    if (row->value.empty() && is_joined) return Misuse{fmt::format("{} takes no value", name), {}};
+    if (!row->value.empty() && !is_joined) {
+      if (rest_.empty())
+        return Misuse{fmt::format("{} needs a value: {} {}", name, name, row->value), {}};
+      value = next();
+    }
+    used_.push_back(row);
+    return row->apply(command, value);
+  }
+
+  static Misuse unknown_flag(std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const auto& row : kFlags)
+      std::ranges::copy(words_of(row.names), std::back_inserter(names));
+    auto meant = name.starts_with("--") ? nearest(name, names) : std::string_view();
+    return {fmt::format("unknown flag '{}'", name),
+            meant.empty() ? "" : fmt::format("did you mean '{}'?", meant)};
+  }
+
+  // The first is the verb, if it is one; then a file, or the topic of help.
+  std::optional<Misuse> operand(Command& command, std::string_view word) {
+    if (!has_verb_) {
+      has_verb_ = true;
+      bool is_decided = command.verb != Verb::Run;  // by a flag: cirque -t site.yaml
+      const auto* row = verb_called(word);
+      if (row && command.verb == Verb::Help) {
+        command.topic = {std::string(word)};
+        return std::nullopt;
+      }
+      if (row) {
+        command.verb = row->verb;
+        return std::nullopt;
+      }
+      if (!is_decided) return unknown_verb(word);
+    }
+    if (command.verb == Verb::Help) {
+      command.topic.emplace_back(word);
+      return std::nullopt;
+    }
+    bool takes_file = command.verb != Verb::Version && command.config.empty();
+    if (!takes_file) return Misuse{fmt::format("'{}' is one argument too many", word), {}};
+    command.config = word;
+    return std::nullopt;
+  }
+
+  static Misuse unknown_verb(std::string_view word) {
+    std::vector<std::string_view> names;
+    for (const auto& row : kVerbs)
+      std::ranges::copy(words_of(row.names), std::back_inserter(names));
+    auto meant = nearest(word, names);
+    bool is_file = word.contains('/') || word.contains('.');
+    std::string hint;
+    if (!meant.empty()) hint = fmt::format("did you mean 'cirque {}'?", meant);
+    if (is_file) hint = fmt::format("did you mean 'cirque run {}'?", word);
+    return {fmt::format("unknown verb '{}'", word), std::move(hint)};
+  }
+
+  std::optional<Misuse> check_flags(const Command& command) const {
+    if (command.verb == Verb::Help || command.verb == Verb::Version) return std::nullopt;
+    for (const auto* row : used_) {
+      if (goes_with(*row, command.verb)) continue;
+      return Misuse{fmt::format("{} does not go with {}", words_of(row->names)[0],
+                                words_of(row_of(command.verb).names)[0]),
+                    {}};
+    }
+    return std::nullopt;
+  }
+
+  std::span<const std::string_view> rest_;
+  std::vector<const FlagRow*> used_;
+  bool has_verb_ = false;
+};
+
+// "info", or the last plain level of "pingora=debug,info", or of its last pair. RUST_LOG belongs to
+// others as well, so what is not understood is not our business.
+std::optional<log::Level> level_in_rust_log(std::string_view text) {
+  std::optional<log::Level> plain, paired;
+  base::for_each_element(text, [&](std::string_view element) {
+    auto equals = element.find('=');
+    auto word = equals == element.npos ? element : element.substr(equals + 1);
+    auto level = level_of(word);
+    if (level) (equals == element.npos ? plain : paired) = level;
+  });
+  return plain ? plain : paired;
+}
+
+// What no argument has said already.
+std::optional<Misuse> read_environment(Command& command, const config::Environment& environment) {
+  auto value = [&](const char* name) { return environment(name).value_or(std::string()); };
+  if (command.config.empty()) command.config = value("CONFIG_PATH");
+  if (command.verb != Verb::Run) return std::nullopt;
+  auto workers = value("WORKER_THREADS");
+  if (!command.workers && !workers.empty() && workers != "auto") {
+    if (auto misuse = set_workers(command, "WORKER_THREADS", workers)) return misuse;
+  }
+  auto level = value("CIRQUE_LOG");
+  if (!command.level && !level.empty()) return set_level(command, "CIRQUE_LOG", level);
+  if (!command.level) command.level = level_in_rust_log(value("RUST_LOG"));
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view version() noexcept {
+  return CIRQUE_VERSION;
+}
+
+std::expected<Command, Misuse> parse(std::span<const std::string_view> arguments,
+                                     const config::Environment& environment) {
+  Command command;
+  if (auto misuse = Arguments(arguments).read(command)) return std::unexpected(*misuse);
+  if (auto misuse = read_environment(command, environment)) return std::unexpected(*misuse);
+  return command;
+}
+
+std::optional<std::string> default_config() {
+  for (const char* path : kDefaultConfigs) {
+    if (access(path, F_OK) == 0) return path;
+  }
+  return std::nullopt;
+}
+
+std::span<const VerbRow> verbs() {
+  return kVerbs;
+}
+
+const VerbRow& row_of(Verb verb) {
+  return *std::ranges::find(kVerbs, verb, &VerbRow::verb);
+}
+
+std::span<const FlagRow> flags() {
+  return kFlags;
+}
+
+bool goes_with(const FlagRow& flag, Verb verb) {
+  return flag.verbs.empty() || has_name(flag.verbs, words_of(row_of(verb).names)[0]);
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> words) {
+  std::string_view best;
+  std::size_t distance = 3;  // two slips of the pen
+  for (auto candidate : words) {
+    auto d = base::edit_distance(word, candidate);
+    bool is_near = d < distance && d * 2 < std::max(word.size(), candidate.size());
+    if (!is_near) continue;
+    distance = d;
+    best = candidate;
+  }
+  return best;
+}
+
+}  // namespace cirque::app

@@ -1,0 +1,76 @@
+#pragma once
+// The command line: one table of verbs and one of flags, from which parsing, help and man page are
+// made.
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "config/load.h"
+
+namespace cirque::app {
+
+std::string_view version() noexcept;
+
+enum class Verb : std::uint8_t { Run, Validate, Demo, Help, Version };
+enum class Page : std::uint8_t { Text, Markdown, Man };
+
+// What the arguments and the environment ask for, the arguments first.
+struct Command {
+  Verb verb = Verb::Run;
+  std::string config;  // empty: see default_config()
+  std::optional<unsigned> workers;
+  std::optional<log::Level> level;
+  bool daemon = false;
+  bool quiet = false;
+  std::vector<std::string> topic;  // of help
+  Page page = Page::Text;
+};
+
+// Why the command line cannot be understood; exit status 2.
+struct Misuse {
+  std::string message;
+  std::string hint;  // may be empty
+};
+
+// `arguments` without the name of the program.
+std::expected<Command, Misuse> parse(std::span<const std::string_view> arguments,
+                                     const config::Environment& environment);
+
+inline constexpr const char* kDefaultConfigs[] = {"config/default.yaml", "/etc/cirque/cirque.yaml"};
+// The first of them that exists.
+std::optional<std::string> default_config();
+
+// The tables, for help and man page.
+struct VerbRow {
+  Verb verb;
+  std::string_view names;      // the first is its name, the others are aliases
+  std::string_view arguments;  // "FILE"
+  std::string_view brief;
+  std::string_view text;
+  std::string_view examples;  // "command  # what it does", one a line
+};
+
+std::span<const VerbRow> verbs();
+const VerbRow& row_of(Verb verb);
+
+struct FlagRow {
+  std::string_view names;  // "--config -c -f"
+  std::string_view value;  // "FILE"; empty: it takes none
+  std::string_view environment;
+  std::string_view verbs;  // that it goes with; empty: all
+  std::string_view text;
+  std::optional<Misuse> (*apply)(Command& command, std::string_view value);
+};
+
+std::span<const FlagRow> flags();
+bool goes_with(const FlagRow& flag, Verb verb);
+
+// The word that was meant, or "".
+std::string_view nearest(std::string_view word, std::span<const std::string_view> words);
+
+}  // namespace cirque::app

@@ -1,0 +1,109 @@
+// The program: reads the command line and the configuration, and calls what was asked for.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "app/cli.h"
+#include "app/daemon.h"
+#include "app/demo.h"
+#include "app/help.h"
+#include "config/load.h"
+
+namespace cirque::app {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kMisused = 2;
+
+void print(std::FILE* to, const std::string& text) {
+  std::fputs(text.c_str(), to);
+  std::fflush(to);
+}
+
+int misused(const Misuse& misuse) {
+  auto hint = misuse.hint.empty() ? std::string() : fmt::format("   {}\n", misuse.hint);
+  print(stderr, fmt::format("cirque: {}\n{}   see: cirque --help\n", misuse.message, hint));
+  return kMisused;
+}
+
+int help_on(const Command& command) {
+  auto text = help(command);
+  if (!text) return misused(text.error());
+  print(stdout, *text);
+  return 0;
+}
+
+std::string counted(std::size_t number, std::string_view word) {
+  return fmt::format("{} {}{}", number, word, number == 1 ? "" : "s");
+}
+
+std::string summary(const config::Loaded& loaded) {
+  std::size_t errors = 0;
+  for (const auto& f : loaded.findings) errors += f.severity == config::Severity::Error ? 1 : 0;
+  auto warnings = loaded.findings.size() - errors;
+  auto tail = warnings > 0 ? fmt::format(", {}", counted(warnings, "warning")) : std::string();
+  if (errors > 0)
+    return fmt::format("{}: {}{}\n", loaded.model.file, counted(errors, "error"), tail);
+  auto services = counted(loaded.model.services.size(), "service");
+  return fmt::format("{}: configuration is valid ({}{})\n", loaded.model.file, services, tail);
+}
+
+int validate(const Command& command) {
+  auto loaded = config::load_file(command.config);
+  print(stderr, config::render(loaded.findings));
+  if (!loaded.ok()) {
+    print(stderr, summary(loaded));
+    return kFailed;
+  }
+  if (!command.quiet) print(stdout, summary(loaded));
+  return 0;
+}
+
+int run(const Command& command) {
+  auto loaded = config::load_file(command.config);
+  print(stderr, config::render(loaded.findings));
+  if (!loaded.ok()) {
+    print(stderr, summary(loaded));
+    return kFailed;
+  }
+  auto& model = loaded.model;
+  if (command.workers) model.server.workers = *command.workers;
+  if (command.level) model.logging.level = *command.level;
+  return serve(model, {.daemon = command.daemon});
+}
+
+int start(Command command) {
+  if (command.verb == Verb::Help) return help_on(command);
+  if (command.verb == Verb::Version) {
+    print(stdout, fmt::format("cirque {}\n", version()));
+    return 0;
+  }
+  if (command.config.empty()) {
+    auto found = default_config();
+    if (!found) {
+      print(stderr, fmt::format("cirque: no configuration: neither {} nor {} exists\n"
+                                "   name one: cirque run --config FILE\n",
+                                kDefaultConfigs[0], kDefaultConfigs[1]));
+      return kFailed;
+    }
+    command.config = *found;
+  }
+  switch (command.verb) {
+    case Verb::Validate:
+      return validate(command);
+    case Verb::Demo:
+      return demo(command.config);
+    default:
+      return run(command);
+  }
+}
+
+}  // namespace
+}  // namespace cirque::app
+
+int main(int argc, char** argv) {
+  std::vector<std::string_view> arguments(argv + 1, argv + argc);
+  auto command = cirque::app::parse(arguments, cirque::config::process_environment);
+  if (!command) return cirque::app::misused(command.error());
+  return cirque::app::start(std::move(*command));
+}

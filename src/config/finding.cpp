@@ -1,0 +1,274 @@
+#include "config/finding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace cirque::config {
+namespace {
+
+// A line of a generated file may be megabytes long; this much of it is shown around the caret.
+constexpr std::size_t kShownCharsMax = 160;
+
+constexpr Explanation kExplanations[] = {
+    {Code::Unreadable, "the file cannot be read",
+     "The file does not exist, is a folder, or the user that cirque runs as may not read it. The "
+     "message ends "
+     "with what the kernel said.",
+     "", ""},
+    {Code::BadCharacter, "a character that no configuration needs",
+     "A configuration is text in UTF-8. Control characters other than tab and line break, and "
+     "bytes that are "
+     "not UTF-8, are refused: they come from a wrong encoding or from a binary file, and they can "
+     "hide what "
+     "a line really says.",
+     "", ""},
+    {Code::Syntax, "not valid YAML (or JSON)",
+     "The text breaks the rules of the language, so what stands behind this place cannot be "
+     "trusted and is not "
+     "checked. Mend it and check again. Frequent reasons: a tab used as indentation, a quote or "
+     "bracket that "
+     "is not closed, ': ' within a value without quotes, ${NAME} without quotes within [] or {}.",
+     "upstreams: [${BACKEND}]", "upstreams: ['${BACKEND}']"},
+    {Code::DuplicateKey, "the same key twice",
+     "A key may stand once in a map. Which of the two is meant nobody can know, so neither is "
+     "guessed.",
+     "name: a\nname: b", "name: a"},
+    {Code::Unsupported, "a part of YAML that is not supported",
+     "One document a file, keys that are words, no tags such as !!str: this is all that a "
+     "configuration needs.",
+     "name: !!str 7", "name: '7'"},
+    {Code::BadAlias, "an alias without its anchor",
+     "*name repeats what &name has named further up in the same file. It cannot stand within what "
+     "it names, and "
+     "'<<' takes maps alone.",
+     "health_check: *fast", "health_check: &fast {frequency_secs: 1}"},
+    {Code::TooBig, "more than a configuration may be",
+     "A file has bounds, so that a broken or hostile one costs neither memory nor time: 64 MiB, 64 "
+     "levels, "
+     "4 million values, and 64 MiB of what aliases repeat.",
+     "", ""},
+
+    {Code::UnsetVariable, "an environment variable is not set",
+     "${NAME} is replaced by the environment variable NAME. When it is not set there is nothing to "
+     "put here. "
+     "Set it where cirque is started, or write a default into the file.",
+     "name: ${SITE}", "name: ${SITE:-main}"},
+    {Code::BadExpansion, "${ without a name",
+     "After ${ comes the name of an environment variable (letters, digits, underscores), then } or "
+     ":-default}. "
+     "Write $${ for a literal ${.",
+     "name: ${site-name}", "name: ${SITE_NAME}"},
+
+    {Code::WrongType, "a value of the wrong type",
+     "The key takes another type of value: the line below the message says which. Numbers, true "
+     "and false "
+     "stand without quotes; a text that looks like one of them needs them. yes, no, on and off are "
+     "texts.",
+     "tls: 'no'", "tls: false"},
+    {Code::MissingKey, "a required key is missing",
+     "There is no sensible default for this key, so it must be given.", "services:\n  - name: web",
+     "services:\n  - name: web\n    bind_address: '0.0.0.0:80'\n    upstreams: ['127.0.0.1:3000']"},
+    {Code::UnknownKey, "an unknown key",
+     "No such key is known at this place. It is an error, not ignored, because a mistyped key "
+     "would otherwise "
+     "silently leave a default in force. `cirque help config` lists all keys.",
+     "upstream: ['127.0.0.1:3000']", "upstreams: ['127.0.0.1:3000']"},
+    {Code::NoValue, "a key without a value",
+     "The key is there, and nothing behind it. Give it a value, or remove it to have the default.",
+     "name:", "name: web"},
+
+    {Code::OutOfRange, "a value out of range",
+     "The value is of the right type, but smaller or larger than makes sense. The bounds are in "
+     "the line below "
+     "the message.",
+     "timeout_ms: 5", "timeout_ms: 500"},
+    {Code::BadDuration, "not a duration",
+     "A duration is a whole number with its unit: ms, s, m, h or d. Several may follow each other, "
+     "the largest "
+     "first. A number alone is refused: nginx would take it for seconds, HAProxy for milliseconds.",
+     "drain: 30", "drain: 30s"},
+    {Code::BadSize, "not a size",
+     "A size is a whole number of bytes. k, m and g behind it stand for 1024, 1024 k and 1024 m.",
+     "head_bytes: 32 KB", "head_bytes: 32k"},
+    {Code::BadChoice, "not one of the choices",
+     "The key takes one of a few words, in small letters. They are in the line below the message.",
+     "level: warning", "level: warn"},
+    {Code::BadAddress, "not an address",
+     "An address is an IPv4 address, an IPv6 address in brackets or a name, then a colon and a "
+     "port; or unix: "
+     "and the path of a socket. It has no scheme and no path.",
+     "upstreams: ['http://127.0.0.1:3000/']", "upstreams: ['127.0.0.1:3000']"},
+    {Code::BadNetwork, "not a network",
+     "A network is an IP address, or an address, a slash and the number of its leading bits that "
+     "count.",
+     "trusted_proxies: ['10.*']", "trusted_proxies: ['10.0.0.0/8']"},
+    {Code::BadText, "a text that cannot be used",
+     "The text is empty or too long, or has characters that would garble logs and metrics.",
+     "name: 'my service'", "name: my-service"},
+
+    {Code::NoServices, "no services",
+     "A configuration without services would start a process that does nothing.", "services: []",
+     "services:\n  - name: web\n    bind_address: '0.0.0.0:80'\n    upstreams: ['127.0.0.1:3000']"},
+    {Code::NoUpstreams, "a service without upstreams",
+     "Every request to this service could only be answered with an error.", "upstreams: []",
+     "upstreams: ['127.0.0.1:3000']"},
+    {Code::DuplicateService, "two services with one name",
+     "Logs and metrics tell services apart by their names.", "- name: web\n- name: web",
+     "- name: web\n- name: api"},
+    {Code::DuplicateBind, "two listeners on one address",
+     "The kernel would hand each connection to one or the other at random, so half of the requests "
+     "would "
+     "reach the wrong service. 0.0.0.0:80 beside 127.0.0.1:80 is fine: the more exact address "
+     "wins. localhost "
+     "counts as 127.0.0.1. Metrics have an address too: 127.0.0.1:9090 unless metrics.listen says "
+     "another.",
+     "- bind_address: 'localhost:80'\n- bind_address: '127.0.0.1:80'",
+     "- bind_address: '127.0.0.1:80'\n- bind_address: '127.0.0.1:81'"},
+    {Code::UpstreamTls, "TLS towards the upstream is not there yet",
+     "tls: true asks for TLS between the proxy and its upstreams. This version cannot do that, and "
+     "sending in "
+     "the clear what was meant to be secret would be worse than not starting.",
+     "tls: true", "tls: false"},
+    {Code::ProxyLoop, "a service that is its own upstream",
+     "A request would go round in circles until a limit ends it.",
+     "bind_address: '0.0.0.0:80'\nupstreams: ['127.0.0.1:80']",
+     "bind_address: '0.0.0.0:80'\nupstreams: ['127.0.0.1:3000']"},
+    {Code::NoLogPath, "a log file without a path", "output: file needs a path to write to.",
+     "output: file", "output: file\npath: /var/log/cirque/access.log"},
+    {Code::LimitsContradict, "limits that contradict each other",
+     "A part cannot be larger than the whole that it is in: a field or a request target than the "
+     "head, the idle "
+     "connections than all connections.",
+     "head_bytes: 8k\nfield_bytes: 16k", "head_bytes: 16k\nfield_bytes: 8k"},
+
+    {Code::OpenMetrics, "metrics for everybody (warning)",
+     "Metrics name services and backends and count requests and failures: useful to an attacker. "
+     "Unless a "
+     "firewall or a container network guards the port, listen on the loopback address.",
+     "listen: '0.0.0.0:9090'", "listen: '127.0.0.1:9090'"},
+    {Code::TrustsEverybody, "every client is trusted (warning)",
+     "X-Forwarded-For of a trusted proxy is believed. With 0.0.0.0/0 or ::/0 any client can claim "
+     "any address, "
+     "in the logs and towards the upstreams.",
+     "trusted_proxies: ['0.0.0.0/0']", "trusted_proxies: ['10.0.0.0/8']"},
+    {Code::SlowHealthCheck, "a health check that overlaps the next (warning)",
+     "When a check may take as long as the time between two, an upstream that hangs is checked all "
+     "the time, and "
+     "is found out later than the frequency promises.",
+     "timeout_ms: 5000\nfrequency_secs: 5", "timeout_ms: 500\nfrequency_secs: 5"},
+    {Code::DuplicateUpstream, "an upstream twice in the list (warning)",
+     "It takes two turns in every round. That may be meant as a weight; more often a line was "
+     "copied and not "
+     "changed.",
+     "upstreams: ['10.0.0.1:80', '10.0.0.1:80']", "upstreams: ['10.0.0.1:80', '10.0.0.2:80']"},
+    {Code::UnusedPath, "a log path that nothing is written to (warning)",
+     "A path is used with output: file alone.", "path: /var/log/cirque/access.log",
+     "output: file\npath: /var/log/cirque/access.log"},
+    {Code::TimeoutsContradict, "a time-out that is never reached (warning)",
+     "timeouts.request_total ends a request whatever it waits for, so a longer time-out for a part "
+     "of it has no "
+     "effect.",
+     "request_total: 30s\nupstream_header: 60s", "request_total: 5m\nupstream_header: 60s"},
+};
+
+// The environment can bring control characters into a message; a terminal must not obey them.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    auto code = static_cast<unsigned char>(c);
+    if (code < 0x20 || code == 0x7f) {
+      out += fmt::format("\\x{:02x}", code);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+bool starts_char(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+}
+
+// The byte at which a character starts; the size when there are fewer.
+std::size_t byte_of(std::string_view text, std::size_t character) {
+  std::size_t at = 0;
+  for (; at < text.size(); ++at) {
+    if (starts_char(text[at]) && character-- == 0) break;
+  }
+  return at;
+}
+
+std::size_t chars_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, starts_char));
+}
+
+void append_source(std::string& out, const Finding& f) {
+  if (f.line == 0 || f.source.empty()) return;
+  // A tab in front of the caret would move it: as a space it is as wide as any other character.
+  // What is not text (the finding may be about just that) is shown as a question mark.
+  std::string line = f.source;
+  for (char& c : line) {
+    auto code = static_cast<unsigned char>(c);
+    if (c == '\t') c = ' ';
+    if (code < 0x20 || code == 0x7f || f.code == Code::BadCharacter)
+      c = code < 0x80 && code >= 0x20 && code != 0x7f ? c : '?';
+  }
+  auto column = f.column > 0 ? std::size_t{f.column} - 1 : 0;
+  auto skipped = column > kShownCharsMax / 2 && chars_of(line) > kShownCharsMax
+                     ? column - kShownCharsMax / 2
+                     : 0;
+  auto from = byte_of(line, skipped);
+  auto window = std::string_view(line).substr(from);
+  auto shown = window.substr(0, byte_of(window, kShownCharsMax));
+  auto room = std::max(chars_of(shown), column - skipped + 1) - (column - skipped);
+  auto number = fmt::format("{}", f.line);
+  out += fmt::format(" {} | {}\n", number, shown);
+  if (f.column == 0) return;
+  auto width = std::min<std::size_t>(f.width, room);
+  out += fmt::format(" {:{}} | {:{}}^{:~<{}}\n", "", number.size(), "", column - skipped, "",
+                     width - 1);
+}
+
+}  // namespace
+
+std::string text_of(Code code) {
+  return fmt::format("CQ{}", static_cast<unsigned>(code));
+}
+
+std::string render(const Finding& finding) {
+  std::string out = printable(finding.file);
+  if (finding.line > 0) out += fmt::format(":{}:{}", finding.line, finding.column);
+  out += fmt::format(": {} {}: {}\n", finding.severity == Severity::Error ? "error" : "warning",
+                     text_of(finding.code), printable(finding.message));
+  append_source(out, finding);
+  if (!finding.expected.empty())
+    out += fmt::format("   expected: {}\n", printable(finding.expected));
+  if (!finding.hint.empty()) out += fmt::format("   {}\n", printable(finding.hint));
+  return out;
+}
+
+std::string render(std::span<const Finding> findings) {
+  std::string out;
+  for (const auto& finding : findings) out += render(finding);
+  return out;
+}
+
+std::span<const Explanation> explanations() {
+  return kExplanations;
+}
+
+const Explanation* explanation_of(std::string_view code) {
+  bool has_prefix = code.size() > 2 && base::equal_fold(code.substr(0, 2), "CQ");
+  auto number = base::parse_number(has_prefix ? code.substr(2) : code, 9999);
+  if (!number) return nullptr;
+  for (const auto& e : kExplanations) {
+    if (static_cast<std::uint64_t>(e.code) == *number) return &e;
+  }
+  return nullptr;
+}
+
+}  // namespace cirque::config
