@@ -88,6 +88,7 @@ def total_of(measure, proxy, requests, work):
     folder = OUTPUT / measure.tool.__name__
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    folder.chmod(0o777)  # nginx gives its privileges up before the tool writes
     with harness.serving(proxy, work, under=measure.tool(folder)) as process:
         harness.load("--connections", CONNECTIONS, "--requests", requests)
         # strace is the parent of what it watches, valgrind has become it; the tool writes when that ends.

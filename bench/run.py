@@ -47,6 +47,7 @@ SCENARIOS = {scenario.name: scenario for scenario in (
 )}
 QUICK = ("c64", "c1000", "b10k", "b1m")
 IDLE_CONNECTIONS = 5000
+DISTURBED_RUNS_MAX = 3
 WARMUP = 0.3  # seconds of load before the window that counts
 
 
@@ -112,7 +113,7 @@ def measure(options):
                 for name in turned(options.only, number):
                     if name == "relay" and not scenario.relay:
                         continue
-                    figures = one_run(PROXIES[name], scenario, options, work, origin)
+                    figures = quiet_run(PROXIES[name], scenario, options, work, origin)
                     runs.append({"round": number + 1, "scenario": scenario.name, "proxy": name, **figures})
                     progress(runs[-1], options)
     results = {
@@ -130,6 +131,16 @@ def turned(names, number):
     """Each round begins with another proxy, so that none always comes after the same one."""
     at = number % len(names)
     return names[at:] + names[:at]
+
+
+def quiet_run(proxy, scenario, options, work, origin):
+    """A run that others disturbed is measured again, a few times; what it showed plays no part in that."""
+    runs = []
+    while len(runs) < DISTURBED_RUNS_MAX:
+        runs.append(one_run(proxy, scenario, options, work, origin))
+        if runs[-1].get("foreign", 0) <= report.FOREIGN_SHARE_MAX:
+            break
+    return min(runs, key=lambda run: run.get("foreign", 0))
 
 
 def one_run(proxy, scenario, options, work, origin):

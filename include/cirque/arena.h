@@ -14,7 +14,7 @@ namespace cirque {
 // in kChunkBytes pieces and freed by reset().
 class Arena {
  public:
-  static constexpr std::size_t kFirstBytes = 4096;
+  static constexpr std::size_t kFirstBytes = 6 * 1024;
   static constexpr std::size_t kChunkBytes = 16 * 1024;
 
   Arena() noexcept : at_(first_), end_(first_ + kFirstBytes) {}

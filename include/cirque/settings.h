@@ -33,7 +33,7 @@ struct Limits {
   unsigned requests_per_connection = 10'000;
   std::uint32_t connections = 0;           // of clients; 0: from the descriptor budget
   std::uint32_t upstream_connections = 1024;  // a backend
-  std::uint32_t upstream_idle = 256;       // a backend and worker
+  std::uint32_t upstream_idle = 1024;      // a backend and worker
   std::size_t drain_bytes = 64 * 1024;     // of an unread request body
 };
 

@@ -60,6 +60,8 @@ class Blocks {
   Block lease(std::size_t bytes = kBlockBytes);
   // Good until the next task on this core runs.
   std::span<char> scratch() noexcept { return {scratch_.get(), kScratchBytes}; }
+  // The same for a head on its way out: always the same warm memory.
+  std::span<char> head_scratch() noexcept { return {head_scratch_.get(), kBlockBytes}; }
   std::size_t leased() const noexcept { return leased_; }
 
  private:
@@ -70,6 +72,7 @@ class Blocks {
   void give(char* data, std::size_t size) noexcept;
 
   std::unique_ptr<char[]> scratch_;
+  std::unique_ptr<char[]> head_scratch_;
   Free* free_ = nullptr;
   std::size_t idle_ = 0;
   std::size_t leased_ = 0;

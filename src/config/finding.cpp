@@ -206,17 +206,25 @@ std::size_t chars_of(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, starts_char));
 }
 
-void append_source(std::string& out, const Finding& f) {
-  if (f.line == 0 || f.source.empty()) return;
-  // A tab in front of the caret would move it: as a space it is as wide as any other character.
-  // What is not text (the finding may be about just that) is shown as a question mark.
+// A tab in front of the caret would move it; as a space it is as wide as any other character. A
+// line that is not text (the finding may be about just that) gets question marks.
+std::string shown_as_text(const Finding& f) {
   std::string line = f.source;
+  bool is_ascii_only = f.code == Code::BadCharacter;
   for (char& c : line) {
     auto code = static_cast<unsigned char>(c);
-    if (c == '\t') c = ' ';
-    if (code < 0x20 || code == 0x7f || f.code == Code::BadCharacter)
-      c = code < 0x80 && code >= 0x20 && code != 0x7f ? c : '?';
+    if (c == '\t') {
+      c = ' ';
+    } else if (code < 0x20 || code == 0x7f || (is_ascii_only && code >= 0x80)) {
+      c = '?';
+    }
   }
+  return line;
+}
+
+void append_source(std::string& out, const Finding& f) {
+  if (f.line == 0 || f.source.empty()) return;
+  auto line = shown_as_text(f);
   auto column = f.column > 0 ? std::size_t{f.column} - 1 : 0;
   auto skipped = column > kShownCharsMax / 2 && chars_of(line) > kShownCharsMax
                      ? column - kShownCharsMax / 2

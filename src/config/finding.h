@@ -65,15 +65,15 @@ std::string text_of(Code code);
 struct Finding {
   Severity severity = Severity::Error;
   Code code = Code::Syntax;
-  std::string file;
-  unsigned line = 0;    // from 1; 0: the file as a whole
-  unsigned column = 0;  // from 1, in characters
-  unsigned width = 1;   // how many characters the caret underlines
-  std::string path;     // "services[0].health_check.timeout_ms", empty when it is about the text
-  std::string message;
-  std::string expected;  // may be empty
-  std::string hint;      // "did you mean 'upstreams'?", may be empty
-  std::string source;    // the line it is about, may be empty
+  std::string file = {};
+  unsigned line = 0;      // from 1; 0: the file as a whole
+  unsigned column = 0;    // from 1, in characters
+  unsigned width = 1;     // how many characters the caret underlines
+  std::string path = {};  // "services[0].health_check.timeout_ms", empty when it is about the text
+  std::string message = {};
+  std::string expected = {};  // may be empty
+  std::string hint = {};      // "did you mean 'upstreams'?", may be empty
+  std::string source = {};    // the line it is about, may be empty
 };
 
 // For people: place, message, source line with caret, what was expected. Ends with a line break.

@@ -30,8 +30,9 @@ class Walk {
       return;
     }
     if (root.kind != Node::Kind::Map) {
-      report_.add(Code::WrongType, root.spot, {}, fmt::format("found {}", what_is(root))).expected =
-          "a map of keys and values, such as services: [...]";
+      report_
+          .add(Code::WrongType, root.spot, {}, fmt::format("the file cannot be {}", what_is(root)))
+          .expected = "a map of keys and values, such as services: [...]";
       return;
     }
     map(root, root.spot, "", "");
@@ -108,7 +109,9 @@ class Walk {
       if (item.kind == Node::Kind::Map) {
         map(item, item.spot, table, path);
       } else {
-        report_.add(Code::WrongType, item.spot, path, fmt::format("found {}", what_is(item)))
+        report_
+            .add(Code::WrongType, item.spot, path,
+                 fmt::format("{} cannot be {}", path, what_is(item)))
             .expected = "a map with name, bind_address and upstreams";
       }
     }
@@ -194,10 +197,7 @@ class Walk {
 
   bool number(const Option& option, const Node& value, const std::string& shown) {
     auto parsed = value.plain ? parse_whole(value.text) : std::nullopt;
-    bool is_integer = value.plain && looks_like_number(value.text) &&
-                      value.text.find_first_of("._") == std::string::npos;
-    if (!parsed && is_integer && value.text.starts_with('-'))
-      return out_of_range(option, value, shown);
+    if (!parsed && is_beyond_numbers(value)) return out_of_range(option, value, shown);
     if (!parsed) {
       auto& finding = wrong_type(option, value, shown);
       if (auto meant = in_the_unit_of(option, value.text)) {
@@ -213,6 +213,16 @@ class Walk {
     }
     assign(option, amount);
     return true;
+  }
+
+  // A whole number, but below zero or larger than any machine counts.
+  static bool is_beyond_numbers(const Node& value) {
+    std::string_view digits = value.text;
+    bool is_negative = digits.starts_with('-');
+    if (is_negative) digits.remove_prefix(1);
+    bool is_whole = !digits.empty() && digits.front() != '0' &&
+                    digits.find_first_not_of("0123456789") == digits.npos;
+    return value.plain && is_whole && (is_negative || !parse_whole(digits));
   }
 
   // Somebody wrote "500ms" or "'500'" where the key has the unit already.
@@ -237,9 +247,7 @@ class Walk {
 
   bool size(const Option& option, const Node& value, const std::string& shown) {
     auto parsed = parse_size(value.text);
-    if (!parsed && value.plain && looks_like_number(value.text) && value.text.starts_with('-')) {
-      return out_of_range(option, value, shown);
-    }
+    if (!parsed && is_beyond_numbers(value)) return out_of_range(option, value, shown);
     if (!parsed) return complain(option, Code::BadSize, value, shown, parsed.error());
     if (*parsed < option.min || *parsed > option.max) return out_of_range(option, value, shown);
     assign(option, *parsed);
@@ -254,9 +262,8 @@ class Walk {
       return false;
     }
     if (value.text.size() < option.min || value.text.size() > option.max) {
-      auto message = value.text.empty()
-                         ? std::string("the text is empty")
-                         : fmt::format("{} characters are too many", value.text.size());
+      auto message = value.text.empty() ? std::string("the text is empty")
+                                        : fmt::format("{} bytes are too many", value.text.size());
       complain(option, Code::BadText, value.spot, shown, message).expected +=
           "; " + bounds_of(option);
       return false;

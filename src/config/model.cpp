@@ -334,7 +334,7 @@ const Option kOptions[] = {
      .slot = IN(m.limits.upstream_idle),
      .min = 0,
      .max = 100'000,
-     .doc = "Idle connections that are kept for one upstream.",
+     .doc = "Idle connections that every worker keeps for one upstream.",
      .example = "256",
      .also = "keepalive pool_size"},
     {.path = "limits.drain_bytes",
@@ -610,7 +610,7 @@ std::string bounds_of(const Option& option) {
     case Type::Text:
     case Type::Name:
     case Type::Path:
-      return fmt::format("{} to {} characters", option.min, option.max);
+      return fmt::format("{} to {} bytes", option.min, option.max);
     default:
       return {};
   }

@@ -44,7 +44,7 @@ struct Option {
   std::string_view path;  // "timeouts.drain", "services[].name"
   Type type;
   Slot slot;
-  std::uint64_t min = 0;  // durations count in milliseconds, sizes in bytes, texts in characters
+  std::uint64_t min = 0;  // durations count in milliseconds, sizes in bytes, texts in bytes
   std::uint64_t max = 0;
   std::string_view doc;
   std::string_view example = {};

@@ -61,8 +61,10 @@ Value<HostPort> parse_unix(std::string_view text) {
 std::optional<Complaint> common_slip(std::string_view text, Use use) {
   if (auto scheme = text.find("://"); scheme != text.npos) {
     auto rest = text.substr(scheme + 3);
-    return Complaint{"is a URL",
-                     fmt::format("without the scheme: {}", rest.substr(0, rest.find('/')))};
+    auto host = rest.substr(0, rest.find('/'));
+    bool has_port = host.rfind(':') != host.npos && !host.ends_with(']');
+    auto port = has_port ? "" : text.starts_with("https") ? ":443" : ":80";
+    return Complaint{"is a URL", fmt::format("write {}{}", host, port)};
   }
   bool is_port = !text.empty() && text.find_first_not_of(kDigits) == text.npos;
   if (is_port || (text.starts_with(':') && !text.starts_with("::"))) {
@@ -136,12 +138,13 @@ Value<std::uint64_t> parse_size(std::string_view text) {
   auto unit = base::lowered(text.substr(digits.size()));
   auto number = parse_whole(digits);
   constexpr std::string_view kUnits = "kmg";
-  auto power = unit.empty() ? 0 : kUnits.find(unit.front()) + 1;
-  if (!number || unit.size() > 1 || power > kUnits.size()) {
+  auto at = unit.empty() ? 0 : kUnits.find(unit.front());
+  if (!number || unit.size() > 1 || at == kUnits.npos) {
     bool has_tail = number && (unit == "kb" || unit == "kib" || unit == "mb" || unit == "mib");
     return complain("is not a size",
                     has_tail ? fmt::format("write {}{}", digits, unit.front()) : "");
   }
+  auto power = unit.empty() ? 0 : at + 1;
   auto bytes = *number;
   if (__builtin_mul_overflow(bytes, std::uint64_t{1} << (10 * power), &bytes)) {
     return complain("is larger than any memory");

@@ -7,7 +7,7 @@ namespace cirque::h1 {
 
 ClientTurn::ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
                        const ClientSettings& settings) noexcept
-    : in(stream, blocks, arena, settings.body),
+    : in(stream, blocks, arena, settings.body, {}),
       out(stream, blocks, arena, settings.write_stall),
       arena_(arena),
       settings_(settings),
@@ -15,17 +15,22 @@ ClientTurn::ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
 
 void ClientTurn::begin(const Request& request, std::string_view upgrade) {
   method_ = request.method;
-  asked_upgrade_ = !upgrade.empty();
+  asked_upgrade_ = upgrade;
+  unsent_ = &request;
   Telling telling;
   if (request.body) {
     auto length = request.body->remaining();
     telling.kind = length ? Telling::Kind::Length : Telling::Kind::Chunked;
     telling.bytes = length.value_or(0);
   }
-  RequestHead head;
-  head.telling = telling;
-  head.upgrade = upgrade;
-  out.begin(write_request_head(request, head, arena_), telling);
+  out.begin(telling);
+}
+
+void ClientTurn::write_head() {
+  if (!unsent_) return;
+  const Request& request = *std::exchange(unsent_, nullptr);
+  out.put(write_request_head(request, {.telling = out.telling(), .upgrade = asked_upgrade_},
+                             out.blocks().head_scratch(), arena_));
 }
 
 Error ClientTurn::from_peer(Error error) const noexcept {
@@ -37,25 +42,25 @@ Error ClientTurn::from_peer(Error error) const noexcept {
   return error;
 }
 
-Task<> ClientTurn::more(Time& until) {
-  auto filled = co_await in.fill(until, settings_.head.head_bytes);
-  if (!filled) {
-    auto error = filled.error();
-    if (error.fault != Fault::Timeout) co_return fail(from_peer(error));
-    if (!out.is_complete()) {  // the request is still on its way: its own deadlines watch over it
-      until = in.stream().loop().now() + settings_.first_byte;
-      co_return done;
-    }
-    error.reason = "upstream_header_timeout";
-    error.status = 504;
-    co_return fail(error);
+Result<Unit> ClientTurn::heed(const Result<Unit>& readable, Time& until) {
+  if (readable) return done;
+  auto error = readable.error();
+  if (error.fault != Fault::Timeout) return fail(from_peer(error));
+  if (!out.is_complete()) {  // the request is still on its way: its own deadlines watch over it
+    until = in.stream().loop().now() + settings_.first_byte;
+    return done;
   }
-  if (*filled == Inbound::Filled::End) {
-    co_return fail(from_peer({.fault = Fault::Closed, .reason = "upstream_closed_before_response"}));
+  error.reason = "upstream_header_timeout";
+  error.status = 504;
+  return fail(error);
+}
+
+Result<Unit> ClientTurn::heed(Inbound::Filled filled) {
+  if (filled == Inbound::Filled::End) {
+    return fail(from_peer({.fault = Fault::Closed, .reason = "upstream_closed_before_response"}));
   }
-  if (*filled == Inbound::Filled::Moved) parser_.reset();
   heard_ = true;
-  co_return done;
+  return done;
 }
 
 Task<> ClientTurn::read_head(Response& into) {
@@ -68,9 +73,18 @@ Task<> ClientTurn::read_head(Response& into) {
       head = co_await ok(parser_.parse(in.unread(), into));
       if (head > 0) break;
     }
-    auto before = in.unread().data();
-    co_await ok(more(until));
-    if (in.unread().data() != before) into.headers.clear();
+    auto filled = in.fill(settings_.head.head_bytes);
+    if (!filled) co_return fail(from_peer(filled.error()));
+    if (*filled == Inbound::Filled::Again) {
+      auto readable = co_await in.stream().readable(until);
+      co_await ok(heed(readable, until));
+      continue;
+    }
+    co_await ok(heed(*filled));
+    if (*filled == Inbound::Filled::Moved) {
+      into.headers.clear();
+      parser_.reset();
+    }
   }
   in.consume(head);
   co_await ok(settle_head(into));
@@ -81,7 +95,7 @@ Result<Unit> ClientTurn::settle_head(Response& into) {
   constexpr Error kUnasked{.fault = Fault::Malformed,
                            .side = Side::Upstream,
                            .reason = "upstream_unexpected_upgrade"};
-  if (into.status == 101 && !asked_upgrade_) return fail(kUnasked);
+  if (into.status == 101 && asked_upgrade_.empty()) return fail(kUnasked);
   if (into.status < 200 && into.status != 101) {
     if (++informational_ > kInformationalMax) {
       return fail({.fault = Fault::Malformed,

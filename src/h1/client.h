@@ -21,9 +21,17 @@ class ClientTurn {
   ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
              const ClientSettings& settings) noexcept;
 
-  // Serialises the head, to be sent with the first piece of the body or by out.flush().
-  // `upgrade`: the protocol to switch to, where the client asked for one.
+  // What is to be sent: the head leaves with the first piece of the body, or with flush(), and must be
+  // good until then. `upgrade`: the protocol to switch to, where the client asked for one.
   void begin(const Request& request, std::string_view upgrade);
+  [[clang::coro_wrapper]] Task<> send(Piece piece, const Headers* trailers) {
+    write_head();
+    return out.send(piece, trailers);
+  }
+  [[clang::coro_wrapper]] Task<> flush() {
+    write_head();
+    return out.flush();
+  }
 
   // The next head: an informational one (1xx but 101) or the final one, whose body is then `in`.
   // Never called again after a final one. Views in `into` live as long as the turn.
@@ -46,15 +54,19 @@ class ClientTurn {
  private:
   static constexpr unsigned kInformationalMax = 32;  // a peer that sends more wants us busy
 
-  Task<> more(Time& until);
+  void write_head();
+  // What one more read, or the wait for it, came to.
+  Result<Unit> heed(Inbound::Filled filled);
+  Result<Unit> heed(const Result<Unit>& readable, Time& until);
   Result<Unit> settle_head(Response& into);
   Error from_peer(Error error) const noexcept;
 
   Arena& arena_;
   const ClientSettings& settings_;
   ResponseParser parser_;
+  const Request* unsent_ = nullptr;   // whose head is still to be written
+  std::string_view asked_upgrade_;
   Method method_ = Method::Get;
-  bool asked_upgrade_ = false;
   bool heard_ = false;
   bool final_ = false;
   bool keep_alive_ = false;

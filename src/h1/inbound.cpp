@@ -6,7 +6,9 @@
 namespace cirque::h1 {
 
 void Inbound::adopt(Leftover leftover) noexcept {
+  if (leftover.empty()) return;
   block_ = std::move(leftover.block);
+  room_ = block_.span();
   at_ = leftover.from;
   filled_ = leftover.to;
 }
@@ -15,40 +17,47 @@ Leftover Inbound::leave() noexcept {
   if (!excess_.empty()) return {std::move(excess_.block), 0, std::exchange(excess_.to, 0)};
   if (at_ == filled_) {
     block_.release();
-    at_ = filled_ = 0;
+    return {};
+  }
+  if (!block_) {  // the room dies with the message, what is in it does not
+    block_ = blocks_.lease(filled_ - at_);
+    std::memcpy(block_.data(), room_.data() + at_, filled_ - at_);
+    filled_ -= std::exchange(at_, 0);
   }
   return {std::move(block_), std::exchange(at_, 0), std::exchange(filled_, 0)};
 }
 
-Task<Inbound::Filled> Inbound::fill(Time until, std::size_t head_max) {
-  bool moved = false;
-  if (!block_) {
-    block_ = blocks_.lease();
-  } else if (filled_ == block_.size()) {
-    // Leftovers in front make room first; a long head then gets one larger block.
-    base::Block roomier =
-        at_ > 0 ? blocks_.lease() : blocks_.lease(std::max(head_max + 1, 2 * block_.size()));
-    std::memcpy(roomier.data(), block_.data() + at_, filled_ - at_);
-    filled_ -= std::exchange(at_, 0);
-    block_ = std::move(roomier);
-    moved = true;
+// True: what was unread lies elsewhere now.
+bool Inbound::make_room(std::size_t head_max) {
+  if (filled_ < room_.size()) return false;
+  bool nothing_to_move = filled_ == at_;
+  // A leftover in front makes room in a block of the same size; a long head gets a larger one.
+  bool cramped = at_ == 0 && block_;
+  base::Block roomier = cramped ? blocks_.lease(std::max(head_max + 1, 2 * block_.size()))
+                                : blocks_.lease();
+  if (!nothing_to_move) std::memcpy(roomier.data(), room_.data() + at_, filled_ - at_);
+  filled_ -= std::exchange(at_, 0);
+  block_ = std::move(roomier);
+  room_ = block_.span();
+  return !nothing_to_move;
+}
+
+Result<Inbound::Filled> Inbound::fill(std::size_t head_max) {
+  if (!stream_.watch().may_read) return Filled::Again;
+  bool moved = make_room(head_max);
+  auto taken = TRY(stream_.take(room_.subspan(filled_)));
+  switch (taken.kind) {
+    case net::Taken::Kind::Some: filled_ += taken.bytes; return moved ? Filled::Moved : Filled::InPlace;
+    case net::Taken::Kind::End: return Filled::End;
+    case net::Taken::Kind::Again: break;
   }
-  for (;;) {
-    auto taken = co_await ok(stream_.take(block_.span().subspan(filled_)));
-    if (taken.kind == net::Taken::Kind::Some) {
-      filled_ += taken.bytes;
-      co_return moved ? Filled::Moved : Filled::InPlace;
-    }
-    if (taken.kind == net::Taken::Kind::End) co_return Filled::End;
-    auto readable = co_await stream_.readable(until);
-    if (!readable) co_return fail(readable.error());
-  }
+  return moved ? Filled::Moved : Filled::Again;
 }
 
 void Inbound::begin_body(http::Framing framing) {
   framing_ = framing;
   body_at_ = at_;
-  only_block_ = true;
+  only_room_ = true;
   begin_message();
 }
 
@@ -62,7 +71,7 @@ void Inbound::begin_message() noexcept {
 }
 
 bool Inbound::rewind() noexcept {
-  if (!only_block_) return false;
+  if (!only_room_) return false;
   at_ = body_at_;
   begin_message();
   return true;
@@ -81,7 +90,7 @@ const Headers* Inbound::trailers() const noexcept {
 Task<Piece> Inbound::next() {
   if (complete_) co_return Piece{.data = {}, .last = true};
   if (at_ != filled_) {
-    if (auto piece = co_await ok(from_block())) co_return *piece;
+    if (auto piece = co_await ok(from_room())) co_return *piece;
   }
   for (;;) {
     auto room = blocks_.scratch().first(window_);
@@ -93,15 +102,15 @@ Task<Piece> Inbound::next() {
       co_await ok(wait());
       continue;
     }
-    only_block_ = false;
+    only_room_ = false;
     if (taken.kind == net::Taken::Kind::End) co_return co_await ok(at_end());
     if (taken.bytes == window_) window_ = std::min(2 * window_, base::Blocks::kScratchBytes);
     if (auto piece = co_await ok(absorb(room.first(taken.bytes)))) co_return *piece;
   }
 }
 
-// The bytes that came with the head lie in the block, where they stay: they are delivered in place.
-Result<std::optional<Piece>> Inbound::from_block() {
+// The bytes that came with the head stay where they are: they are delivered in place.
+Result<std::optional<Piece>> Inbound::from_room() {
   auto here = unread();
   switch (framing_.kind) {
     case http::Framing::Kind::Length: {

@@ -31,19 +31,23 @@ struct Leftover {
 // Lives as long as one message. One core.
 class Inbound final : public Source {
  public:
-  Inbound(net::Stream& stream, base::Blocks& blocks, Arena& arena, Pace pace) noexcept
-      : stream_(stream), blocks_(blocks), arena_(arena), pace_(pace) {}
+  // `first`: where the head's first bytes go, if it is not empty; it must outlive the message's use.
+  // Without it, or when it is full, a block is leased.
+  Inbound(net::Stream& stream, base::Blocks& blocks, Arena& arena, Pace pace,
+          std::span<char> first) noexcept
+      : stream_(stream), blocks_(blocks), arena_(arena), pace_(pace), room_(first) {}
 
   void adopt(Leftover leftover) noexcept;
   Leftover leave() noexcept;
 
   // The head. `unread` stays where it is until more is asked for with fill(), which may move it: then
   // the result says so, and views into it must be made again.
-  std::string_view unread() const noexcept { return {block_.data() + at_, filled_ - at_}; }
+  std::string_view unread() const noexcept { return {room_.data() + at_, filled_ - at_}; }
   void consume(std::size_t bytes) noexcept { at_ += bytes; }
-  enum class Filled : std::uint8_t { InPlace, Moved, End };
-  // Waits for more bytes of a head that may take `head_max` in all.
-  Task<Filled> fill(Time until, std::size_t head_max);
+  enum class Filled : std::uint8_t { InPlace, Moved, Again, End };
+  // One try to read more of a head that may take `head_max` in all. Never waits: Again says that the
+  // caller should, on the stream, and no block is held for nothing meanwhile.
+  Result<Filled> fill(std::size_t head_max);
 
   // The head is read; what follows is a body of that length.
   void begin_body(http::Framing framing);
@@ -72,7 +76,8 @@ class Inbound final : public Source {
 
   bool is_client() const noexcept { return stream_.side() == Side::Client; }
   void begin_message() noexcept;
-  Result<std::optional<Piece>> from_block();
+  bool make_room(std::size_t head_max);
+  Result<std::optional<Piece>> from_room();
   Result<std::optional<Piece>> absorb(std::span<char> raw);
   Result<std::optional<Piece>> dechunk(std::span<char> raw);
   Result<Piece> at_end();
@@ -86,11 +91,12 @@ class Inbound final : public Source {
   Arena& arena_;
   Pace pace_;
 
+  std::span<char> room_;       // `first`, or the block
   base::Block block_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
-  std::size_t body_at_ = 0;    // where the body begins in the block
-  bool only_block_ = true;     // nothing was read since the body began: rewind() can start over
+  std::size_t body_at_ = 0;    // where the body begins in the room
+  bool only_room_ = true;      // nothing was read since the body began: rewind() can start over
 
   Leftover excess_;            // read beyond the end of a chunked body; the head's block stays as it is
 

@@ -7,11 +7,6 @@
 
 namespace cirque::h1 {
 
-void Outbound::begin(std::string_view head, Telling telling) noexcept {
-  head_ = head;
-  telling_ = telling;
-}
-
 Task<> Outbound::flush() {
   if (head_.empty()) co_return done;
   iovec piece = net::piece_of(std::exchange(head_, {}));
@@ -39,11 +34,11 @@ Result<Unit> Outbound::account(const Piece& piece) noexcept {
 std::array<iovec, 2> Outbound::join(std::string_view head, std::string_view body) {
   constexpr std::size_t kCopyBytesMax = 1024;
   if (head.empty() || body.empty()) return {net::piece_of(head.empty() ? body : head), iovec{}};
-  if (body.size() > kCopyBytesMax) return {net::piece_of(head), net::piece_of(body)};
-  auto* whole = static_cast<char*>(arena_.take(head.size() + body.size(), 1));
-  head.copy(whole, head.size());
-  body.copy(whole + head.size(), body.size());
-  return {iovec{whole, head.size() + body.size()}, iovec{}};
+  auto room = blocks_.head_scratch();
+  bool fits = head.data() == room.data() && head.size() + body.size() <= room.size();
+  if (!fits || body.size() > kCopyBytesMax) return {net::piece_of(head), net::piece_of(body)};
+  body.copy(room.data() + head.size(), body.size());
+  return {iovec{room.data(), head.size() + body.size()}, iovec{}};
 }
 
 Task<> Outbound::send(Piece piece, const Headers* trailers) {

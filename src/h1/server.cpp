@@ -1,12 +1,18 @@
 #include "h1/server.h"
 
-#include "h1/writer.h"
-
 namespace cirque::h1 {
+namespace {
+
+// What nearly every request fits in. It lies beside everything else that the request touches, so that
+// thousands of them in flight are thousands of pages less in the TLB than with a block each.
+constexpr std::size_t kFirstReadBytes = 2048;
+
+}  // namespace
 
 ServerTurn::ServerTurn(net::Stream& stream, base::Blocks& blocks, Exchange& exchange,
                        const ServerSettings& settings, Leftover leftover) noexcept
-    : in(stream, blocks, exchange.arena, settings.body),
+    : in(stream, blocks, exchange.arena, settings.body,
+         {static_cast<char*>(exchange.arena.take(kFirstReadBytes, 1)), kFirstReadBytes}),
       out(stream, blocks, exchange.arena, settings.write_stall),
       stream_(stream),
       blocks_(blocks),
@@ -25,17 +31,20 @@ Task<ServerTurn::Head> ServerTurn::read_head() {
       head = co_await ok(parser.parse(in.unread(), request));
       if (head > 0) break;
     }
-    auto filled = co_await in.fill(until, settings_.head.head_bytes);
-    if (!filled) {
-      if (in.unread().empty()) co_return Head::Nothing;
-      auto error = filled.error();
-      if (error.fault == Fault::Timeout) error.reason = "client_header_timeout";
-      if (error.fault == Fault::Timeout) error.status = 408;
-      co_return fail(error);
-    }
-    if (*filled == Inbound::Filled::End) {
-      if (in.unread().empty()) co_return Head::Nothing;
+    auto filled = in.fill(settings_.head.head_bytes);
+    bool nothing_yet = in.unread().empty();
+    if (!filled || *filled == Inbound::Filled::End) {
+      if (nothing_yet) co_return Head::Nothing;
       co_return fail({.fault = Fault::Closed, .side = Side::Client, .reason = "client_gone"});
+    }
+    if (*filled == Inbound::Filled::Again) {
+      auto readable = co_await stream_.readable(until);
+      if (readable) continue;
+      if (nothing_yet) co_return Head::Nothing;
+      co_return fail({.fault = Fault::Timeout,
+                      .side = Side::Client,
+                      .status = 408,
+                      .reason = "client_header_timeout"});
     }
     if (*filled == Inbound::Filled::Moved) {
       request.headers.clear();
@@ -64,7 +73,7 @@ Task<> ServerTurn::send_continue(void* self) {
 Task<> ServerTurn::inform(const Response& response) {
   if (exchange_.request.version == Version::Http10) co_return done;  // RFC 9110 15.2
   if (response.status == 100) continue_is_forwarded();
-  auto head = write_response_head(response, {}, exchange_.arena);
+  auto head = write_response_head(response, {}, blocks_.head_scratch(), exchange_.arena);
   co_await ok(out.send_now(head));
   co_return done;
 }
@@ -90,13 +99,19 @@ bool ServerTurn::begin(Response& response, const Source* body) {
     telling.bytes = length.value_or(0);
   }
   if (telling.kind == Telling::Kind::UntilClose) keep_ = false;
-  ResponseHead head;
-  head.telling = telling;
-  head.bodyless = bodyless;
-  head.close = !keep_ && response.status != 101;
-  head.keep_alive = keep_ && is_10;
-  out.begin(write_response_head(response, head, exchange_.arena), telling);
+  head_.telling = telling;
+  head_.bodyless = bodyless;
+  head_.close = !keep_ && response.status != 101;
+  head_.keep_alive = keep_ && is_10;
+  unsent_ = &response;
+  out.begin(telling);
   return telling.kind != Telling::Kind::None;
+}
+
+void ServerTurn::write_head() {
+  if (!unsent_) return;
+  const Response& response = *std::exchange(unsent_, nullptr);
+  out.put(write_response_head(response, head_, blocks_.head_scratch(), exchange_.arena));
 }
 
 void ServerTurn::break_off() noexcept {

@@ -4,6 +4,7 @@
 #include "h1/inbound.h"
 #include "h1/outbound.h"
 #include "h1/parser.h"
+#include "h1/writer.h"
 #include "http/forwarding.h"
 #include "http/server_stream.h"
 
@@ -32,9 +33,13 @@ class ServerTurn final : public http::ServerStream {
   Task<> inform(const Response& response) override;
   bool begin(Response& response, const Source* body) override;
   [[clang::coro_wrapper]] Task<> send(Piece piece, const Headers* trailers) override {
+    write_head();
     return out.send(piece, trailers);
   }
-  [[clang::coro_wrapper]] Task<> flush() override { return out.flush(); }
+  [[clang::coro_wrapper]] Task<> flush() override {
+    write_head();
+    return out.flush();
+  }
   bool has_begun() const noexcept override { return out.has_begun(); }
   void break_off() noexcept override;
 
@@ -45,8 +50,11 @@ class ServerTurn final : public http::ServerStream {
 
   // This is the connection's last answer.
   void close_after() noexcept { keep_ = false; }
-  // The connection no longer speaks HTTP (after a 101).
-  void leave_http() noexcept { keep_ = false; }
+  // The answer is a 101: from here on the connection speaks `protocol`.
+  void switch_to(std::string_view protocol) noexcept {
+    keep_ = false;
+    head_.upgrade = protocol;
+  }
   // What the request's Connection field asked for.
   const http::Connection& connection() const noexcept { return connection_; }
   // The client waits for 100 Continue before it sends the body.
@@ -59,6 +67,7 @@ class ServerTurn final : public http::ServerStream {
   Outbound out;
 
  private:
+  void write_head();
   static Task<> send_continue(void* self);
   Task<> drain(Time until);
   bool body_will_be_drained() const noexcept;
@@ -68,6 +77,8 @@ class ServerTurn final : public http::ServerStream {
   Exchange& exchange_;
   const ServerSettings& settings_;
   http::Connection connection_;
+  const Response* unsent_ = nullptr;   // whose head is still to be written
+  ResponseHead head_;
   bool expects_continue_ = false;
   bool keep_ = false;
   std::uint64_t head_bytes_ = 0;

@@ -51,16 +51,20 @@ void write_telling(Pen& pen, const Telling& telling) noexcept {
   if (telling.kind == Telling::Kind::Length) pen << "Content-Length: " << telling.bytes << kEnd;
 }
 
+char* take(std::size_t size, std::span<char> room, Arena& arena) {
+  return size <= room.size() ? room.data() : static_cast<char*>(arena.take(size, 1));
+}
+
 // The lines of ours, at their longest.
 constexpr std::size_t kOursMax = 160;
 
 }  // namespace
 
 std::string_view write_request_head(const Request& request, const RequestHead& options,
-                                    Arena& arena) {
+                                    std::span<char> room, Arena& arena) {
   auto size = request.method_text.size() + request.target.size() + measure(request.headers) +
               options.upgrade.size() + kOursMax;
-  auto* begin = static_cast<char*>(arena.take(size, 1));
+  auto* begin = take(size, room, arena);
   Pen pen(begin);
   pen << request.method_text << " " << request.target << " HTTP/1.1\r\n";
   // A client of HTTP/1.0 may have sent none, but a request of HTTP/1.1 must have one.
@@ -78,10 +82,10 @@ std::string_view write_request_head(const Request& request, const RequestHead& o
 }
 
 std::string_view write_response_head(const Response& response, const ResponseHead& options,
-                                     Arena& arena) {
+                                     std::span<char> room, Arena& arena) {
   auto reason = response.reason.empty() ? reason_phrase(response.status) : response.reason;
   auto size = reason.size() + measure(response.headers) + options.upgrade.size() + kOursMax;
-  auto* begin = static_cast<char*>(arena.take(size, 1));
+  auto* begin = take(size, room, arena);
   Pen pen(begin);
   pen << "HTTP/1.1 " << static_cast<std::uint64_t>(response.status) << " " << reason << kEnd;
   write_fields(pen, response.headers);

@@ -1,6 +1,7 @@
 #pragma once
-// HTTP/1 heads and chunk lines as bytes (RFC 9112 2-7). Pure; into the arena, in one pass.
+// HTTP/1 heads and chunk lines as bytes (RFC 9112 2-7). Pure; measured first, then written in one pass.
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "cirque/http.h"
@@ -22,9 +23,11 @@ struct ResponseHead {
 };
 
 // Every line as it was received, with our own framing and connection fields in place of the message's.
-std::string_view write_request_head(const Request& request, const RequestHead& options, Arena& arena);
+// Into `room`, or into the arena when it does not fit there.
+std::string_view write_request_head(const Request& request, const RequestHead& options,
+                                    std::span<char> room, Arena& arena);
 std::string_view write_response_head(const Response& response, const ResponseHead& options,
-                                     Arena& arena);
+                                     std::span<char> room, Arena& arena);
 
 using ChunkLine = std::array<char, 20>;
 // "1f4\r\n"

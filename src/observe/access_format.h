@@ -19,8 +19,8 @@ class AccessFormatter {
   void remember(std::int64_t second);
 
   std::int64_t second_ = -1;
-  char iso_[20] = {};        // 2026-11-20T22:00:00
-  char common_[32] = {};     // 20/Nov/2026:22:00:00 +0000
+  char iso_[20] = {};     // 2026-11-20T22:00:00
+  char common_[32] = {};  // 20/Nov/2026:22:00:00 +0000
 };
 
 }  // namespace cirque::observe

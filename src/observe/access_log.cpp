@@ -2,13 +2,18 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <climits>
+#include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "base/log.h"
 #include "observe/access_format.h"
@@ -18,14 +23,20 @@ namespace cirque::observe {
 namespace {
 
 constexpr std::size_t kBatchBytes = 256 * 1024;
+// Several of the largest records, so that one always fits an empty ring.
+constexpr std::size_t kRingBytesMin = 64 * 1024;
+// For a pipe or terminal that somebody has made non-blocking: how long its reader may pause.
+constexpr int kPauseMsMax = 1000;
 
 // What the thread is doing, as the writers need to know it.
 enum State : std::uint32_t {
   kAwake = 0,
-  kNapping = 1,    // between two batches: woken only when a ring fills up
-  kAsleep = 2,     // nothing to do: woken by the first record
+  kNapping = 1,  // between two batches: woken only when a ring fills up
+  kAsleep = 2,   // nothing to do: woken by the first record
 };
-// Long enough that a busy worker pays for no wake-up, short enough for somebody who watches the file.
+
+// Long enough that a busy worker pays for no wake-up, short enough for somebody who watches the
+// file.
 constexpr timespec kNap{0, 50'000'000};
 // A record and the falling asleep may cross unseen; then the line waits for this.
 constexpr timespec kSleep{1, 0};
@@ -38,10 +49,30 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
+// While it lives, threads are born deaf: a signal that a thread of ours took by its default action
+// would end the process, whatever the main thread has blocked since.
+class Deafness {
+ public:
+  Deafness() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+
+  Deafness(const Deafness&) = delete;
+  Deafness& operator=(const Deafness&) = delete;
+
+  ~Deafness() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 }  // namespace
 
 AccessLog::Writer::Writer(AccessLog& log, std::size_t ring_bytes)
     : log_(log), ring_(std::make_unique<AccessRing>(ring_bytes)) {}
+
 AccessLog::Writer::Writer(Writer&&) noexcept = default;
 AccessLog::Writer::~Writer() = default;
 
@@ -54,7 +85,9 @@ void AccessLog::Writer::write(const AccessEntry& entry) noexcept {
 AccessLog::AccessLog(const AccessLogOptions& options, unsigned writers) : options_(options) {
   fd_ = open_output();
   writers_.reserve(writers);
-  for (unsigned i = 0; i < writers; ++i) writers_.emplace_back(*this, options.ring_bytes);
+  auto ring_bytes = std::bit_ceil(std::max(options.ring_bytes, kRingBytesMin));
+  for (unsigned i = 0; i < writers; ++i) writers_.emplace_back(*this, ring_bytes);
+  Deafness deafness;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -94,19 +127,15 @@ std::uint64_t AccessLog::dropped() const noexcept {
 
 void AccessLog::run() {
   pthread_setname_np(pthread_self(), "cirque-log");
+  AccessFormatter formatter;
   for (;;) {
     bool stopping = stop_.load(std::memory_order_acquire);
     auto wanted = flush_wanted_.load();
-    if (reopen_.exchange(false) && options_.output == "file") {
-      drain();   // what was logged before the rotation belongs in the old file
-      int fd = open_output();
-      if (fd >= 0) close(std::exchange(fd_, fd));
-    }
-    bool any = drain();
+    if (reopen_.exchange(false) && options_.output == "file") change_file(formatter);
+    bool any = drain(formatter);
     flushed_.store(wanted);
     flushed_.notify_all();
     if (stopping) return;
-    if (flush_wanted_.load() != wanted || stop_.load()) continue;
     asleep_.store(any ? kNapping : kAsleep);
     bool quiet = std::ranges::all_of(writers_, [](auto& w) { return w.ring_->is_empty(); });
     bool called = flush_wanted_.load() != wanted || stop_.load() || reopen_.load();
@@ -117,37 +146,84 @@ void AccessLog::run() {
   }
 }
 
-bool AccessLog::drain() {
-  static thread_local AccessFormatter formatter;
+// What was logged before the rotation belongs in the old file.
+void AccessLog::change_file(AccessFormatter& formatter) {
+  drain(formatter);
+  int fd = open_output();
+  if (fd < 0) {
+    log::error("observe", "cannot reopen the access log, the old file stays",
+               {{"path", options_.path}, {"error", strerror(errno)}});
+    return;
+  }
+  int old = std::exchange(fd_, fd);
+  if (old >= 0) close(old);
+  is_torn_ = false;
+}
+
+// Goes round the writers a batch at a time, so that a busy one does not make the others' rings
+// overflow.
+bool AccessLog::drain(AccessFormatter& formatter) {
   bool any = false;
-  for (auto& writer : writers_) {
-    while (auto entry = writer.ring_->front()) {
-      any = true;
-      formatter.append(lines_, options_.format, *entry);
-      writer.ring_->pop();
-      if (lines_.size() < kBatchBytes) continue;
-      put(lines_);
-      lines_.clear();
+  for (bool more = true; more;) {
+    more = false;
+    for (auto& writer : writers_) {
+      while (lines_.size() < kBatchBytes) {
+        auto entry = writer.ring_->front();
+        if (!entry) break;
+        formatter.append(lines_, options_.format, *entry);
+        writer.ring_->pop();
+      }
+      any |= !lines_.empty();
+      more |= lines_.size() >= kBatchBytes;
+      if (lines_.size() >= kBatchBytes) put_lines();
     }
   }
-  if (!lines_.empty()) put(lines_);
-  lines_.clear();
+  put_lines();
   return any;
 }
 
-void AccessLog::put(std::string_view bytes) noexcept {
+void AccessLog::put_lines() {
+  if (lines_.empty()) return;
+  if (is_torn_) lines_.insert(0, 1, '\n');
+  auto rest = put(lines_);
+  int error = errno;
+  if (!rest.empty()) {
+    lost(rest, error);
+  } else if (std::exchange(is_failing_, false)) {
+    log::info("observe", "the access log is written again",
+              {{"lines_lost", lost_lines_.load(std::memory_order_relaxed)}});
+  }
+  auto written = lines_.size() - rest.size();
+  if (written > 0) is_torn_ = lines_[written - 1] != '\n';
+  lines_.clear();
+}
+
+// What could not be written, errno saying why.
+std::string_view AccessLog::put(std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     auto written = ::write(fd_, bytes.data(), bytes.size());
     if (written >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(written));
-      continue;
+    } else if (errno == EAGAIN) {
+      pollfd wait{fd_, POLLOUT, 0};
+      if (poll(&wait, 1, kPauseMsMax) == 0) {
+        errno = EAGAIN;
+        break;
+      }
+    } else if (errno != EINTR) {
+      break;
     }
-    if (errno == EINTR) continue;
-    auto lost = static_cast<std::uint64_t>(std::ranges::count(bytes, '\n'));
-    lost_lines_.fetch_add(lost, std::memory_order_relaxed);
-    log::error("observe", "access log lines lost", {{"errno", errno}, {"lines", lost}});
-    return;
   }
+  return bytes;
+}
+
+// Told once until it works again: a full disk would otherwise fill the other log as well.
+void AccessLog::lost(std::string_view bytes, int error) {
+  auto lines = static_cast<std::uint64_t>(std::ranges::count(bytes, '\n'));
+  lost_lines_.fetch_add(lines, std::memory_order_relaxed);
+  if (std::exchange(is_failing_, true)) return;
+  log::error("observe", "cannot write the access log, lines are lost",
+             {{"error", strerror(error)}});
 }
 
 }  // namespace cirque::observe

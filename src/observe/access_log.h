@@ -1,6 +1,7 @@
 #pragma once
-// The access log: one line a request, formatted and written by a thread of its own. A worker only copies
-// a record into its ring; if that is full, the record is dropped and counted, never waited for.
+// The access log: one line a request, formatted and written by a thread of its own. A worker only
+// copies a record into its ring; if that is full, the record is dropped and counted, never waited
+// for.
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -18,28 +19,30 @@ enum class AccessFormat : std::uint8_t { Json, Text, Combined };
 
 struct AccessLogOptions {
   AccessFormat format = AccessFormat::Json;
-  std::string output = "stdout";   // or "stderr", "file"
+  std::string output = "stdout";  // or "stderr", "file"
   std::string path;
-  std::size_t ring_bytes = 256 * 1024;   // a writer's; a power of two
+  std::size_t ring_bytes = 256 * 1024;  // a writer's; a power of two
 };
 
 // One request. Views need only live during write(). Fields that carry credentials are not here, so
 // that they cannot be logged.
 struct AccessEntry {
-  std::int64_t unix_us = 0;           // when the request began
+  std::int64_t unix_us = 0;  // when the request began
   std::string_view request_id, method, host, target, user_agent, referer;
   std::string_view service, backend;
-  std::string_view reason;            // a slug; empty: all went well
-  std::string_view story;             // notes on the way
+  std::string_view reason;  // a slug; empty or "ok": all went well
+  std::string_view story;   // notes on the way
   Address client;
   int status = 0;
   Version version = Version::Http11;
   bool reused = false;
   std::uint32_t attempts = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
-  std::int64_t duration_us = 0, connect_us = -1, upstream_us = -1;   // -1: it did not come to that
+  std::int64_t duration_us = 0, connect_us = -1, upstream_us = -1;  // -1: it did not come to that
+  std::int64_t overhead_us = -1;  // what we added; -1: the duration without connect and upstream
 };
 
+class AccessFormatter;
 class AccessRing;
 
 class AccessLog {
@@ -47,8 +50,9 @@ class AccessLog {
   AccessLog(const AccessLogOptions& options, unsigned writers);
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
-  ~AccessLog();   // writes what is left
+  ~AccessLog();  // writes what is left
 
+  // Before the first reopen(): could the output be opened?
   bool is_open() const noexcept { return fd_ >= 0; }
 
   // One thread each.
@@ -64,28 +68,34 @@ class AccessLog {
     AccessLog& log_;
     std::unique_ptr<AccessRing> ring_;
   };
+
   Writer& writer(unsigned index) noexcept { return writers_[index]; }
 
   // Any thread.
-  void reopen() noexcept;                    // for log rotation
-  void flush();                              // everything written before is in the file afterwards
+  void reopen() noexcept;  // for log rotation; where it fails, the old file stays
+  void flush();            // what was written before is in the file afterwards, or counted as lost
   std::uint64_t dropped() const noexcept;
 
  private:
   void run();
-  bool drain();                              // false: there was nothing
-  void put(std::string_view bytes) noexcept;
+  void change_file(AccessFormatter& formatter);
+  bool drain(AccessFormatter& formatter);  // false: there was nothing
+  void put_lines();
+  std::string_view put(std::string_view bytes) noexcept;
+  void lost(std::string_view bytes, int error);
   void wake() noexcept;
   int open_output() const;
 
   const AccessLogOptions options_;
   int fd_ = -1;
   std::vector<Writer> writers_;
-  std::string lines_;
-  std::atomic<std::uint64_t> lost_lines_{0};   // that could not be written
+  std::string lines_;        // formatted, and not written yet
+  bool is_failing_ = false;  // the last write was cut short, and the log has been told
+  bool is_torn_ = false;     // the file ends in the middle of a line
+  std::atomic<std::uint64_t> lost_lines_{0};  // that could not be written
   std::atomic<bool> reopen_{false};
   std::atomic<bool> stop_{false};
-  std::atomic<std::uint32_t> asleep_{0};       // a futex: 1 while the thread waits for a first record
+  std::atomic<std::uint32_t> asleep_{0};  // a futex: 1 while the thread waits for a first record
   std::atomic<std::uint64_t> flush_wanted_{0};
   std::atomic<std::uint64_t> flushed_{0};
   std::thread thread_;

@@ -36,11 +36,13 @@ void count_failure(upstream::Local& local, const Error& error) {
   if (error.side == Side::Upstream) local.metrics.failures.add(error.reason);
 }
 
-// Sends the request over the call's connection and reads the final head. `was_sent`: the peer may have
-// seen some of the request.
-Task<> converse(Journey& x, bool& was_sent) {
-  auto& turn = x.call->turn;
+// Sends the request over `connection` and reads the final head. `was_sent`: the peer may have seen some
+// of the request. On failure the connection is closed: the conversation on it is unfinished.
+Task<> converse(Journey& x, upstream::Local& local,
+                std::unique_ptr<upstream::Connection> connection, bool& was_sent) {
+  auto& turn = x.call.emplace(local, std::move(connection), x.worker, x.arena).turn;
   ++x.call->connection->requests;
+  local.metrics.requests.add();
   x.connected = x.worker.loop.now();
   turn.begin(x.request, wanted_upgrade(x));
   if (x.client->expects_continue()) x.client->continue_is_forwarded();
@@ -49,27 +51,21 @@ Task<> converse(Journey& x, bool& was_sent) {
   was_sent = begun || !begun.error().replayable;
   // A peer that stopped taking the body may have answered already; only the client's failure is final.
   bool hopeless = !begun && (!was_sent || begun.error().side != Side::Upstream);
-  if (hopeless) co_return fail(begun.error());
-  for (;;) {
-    co_await ok(turn.read_head(x.response));
-    bool informational = x.response.status < 200 && x.response.status != 101;
+  auto outcome = hopeless ? begun : Result<Unit>(done);
+  while (outcome) {
+    outcome = co_await turn.read_head(x.response);
+    bool informational = outcome && x.response.status < 200 && x.response.status != 101;
     if (!informational) break;
-    co_await ok(x.client->inform(x.response));
+    outcome = co_await x.client->inform(x.response);
+  }
+  if (!outcome) {
+    x.upload.reset();
+    x.call.reset();
+    co_return fail(outcome.error());
   }
   x.answered = x.worker.loop.now();
-  if (auto seconds = turn.keep_alive_seconds()) x.call->local->backend->learn_announced(seconds);
+  if (auto seconds = turn.keep_alive_seconds()) local.backend->learn_announced(seconds);
   co_return done;
-}
-
-Task<> call_over(Journey& x, upstream::Local& local,
-                 std::unique_ptr<upstream::Connection> connection, bool& was_sent) {
-  x.call.emplace(local, std::move(connection), x.worker, x.arena);
-  local.metrics.requests.add();
-  auto outcome = co_await converse(x, was_sent);
-  if (outcome) co_return done;
-  x.upload.reset();
-  x.call.reset();  // an unfinished conversation: the connection is closed
-  co_return fail(outcome.error());
 }
 
 // One peer: over an idle connection first; if that turns out to be dead, over a fresh one.
@@ -79,7 +75,7 @@ Task<> try_peer(Journey& x, const Peer& peer, bool& was_sent) {
   if (auto idle = x.worker.roster.take_idle(local)) {
     local.metrics.reuses.add();
     x.reused = true;
-    auto outcome = co_await call_over(x, local, std::move(idle), was_sent);
+    auto outcome = co_await converse(x, local, std::move(idle), was_sent);
     if (outcome) co_return done;
     count_failure(local, outcome.error());
     if (!may_replay(x, outcome.error(), was_sent)) co_return fail(outcome.error());
@@ -92,7 +88,7 @@ Task<> try_peer(Journey& x, const Peer& peer, bool& was_sent) {
     count_failure(local, fresh.error());
     co_return fail(fresh.error());
   }
-  auto outcome = co_await call_over(x, local, std::move(*fresh), was_sent);
+  auto outcome = co_await converse(x, local, std::move(*fresh), was_sent);
   if (!outcome) {
     count_failure(local, outcome.error());
     co_return fail(outcome.error());

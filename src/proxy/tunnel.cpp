@@ -90,9 +90,9 @@ class Tunnel final : private detail::Owner {
 Task<> tunnel(Journey& x) {
   x.tunnelling = true;
   x.status_sent = 101;
+  x.client->switch_to(x.call->turn.upgrade());
   x.client->begin(x.response, nullptr);
   co_await ok(x.client->send({.data = {}, .last = true}, nullptr));
-  x.client->leave_http();
   Tunnel both(x);
   auto outcome = co_await both.run(x.client->leave(), x.call->turn.leave());
   // However a tunnel ends, it is not an HTTP error.

@@ -5,7 +5,7 @@
 namespace cirque::proxy {
 
 Task<> Upload::start() {
-  auto& out = journey_.call->turn.out;
+  auto& out = journey_.call->turn;
   Body& body = journey_.request.body;
   if (!body) {
     co_await ok(out.send({.data = {}, .last = true}, nullptr));
@@ -26,7 +26,7 @@ Task<> Upload::start() {
 }
 
 Task<> Upload::pump() {
-  auto& out = journey_.call->turn.out;
+  auto& out = journey_.call->turn;
   Body& body = journey_.request.body;
   for (unsigned round = 1;; ++round) {
     Piece piece = co_await ok(body->next());

@@ -15,7 +15,7 @@ struct ConnectSettings {
   Duration connect = 2s;
   Duration keep_alive = 30s;              // an idle connection; less where the peer's own limit is known
   std::uint32_t connections_max = 1024;   // a backend, whole process
-  std::uint32_t idle_max = 256;           // a backend and core
+  std::uint32_t idle_max = 1024;          // a backend and core
   bool share_idle = true;                 // with the other cores; pointless where there is but one
   std::string congestion_control;
 };

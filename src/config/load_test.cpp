@@ -1,0 +1,506 @@
+#include "config/load.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "config/options.h"
+#include "config/values.h"
+
+namespace cirque::config {
+namespace {
+
+std::optional<std::string> empty_world(std::string_view) {
+  return std::nullopt;
+}
+
+Loaded load(std::string_view text) {
+  return load_text(text, "t.yaml", empty_world);
+}
+
+// The codes and places: "CQ1003@2:1".
+std::string told(const Loaded& loaded) {
+  std::string out;
+  for (const auto& f : loaded.findings) {
+    out += fmt::format("{}{}@{}:{}", out.empty() ? "" : " ", text_of(f.code), f.line, f.column);
+  }
+  return out;
+}
+
+constexpr std::string_view kLeast =
+    "services: [{name: web, bind_address: '0.0.0.0:80', upstreams: ['127.0.0.1:3000']}]\n";
+
+// The document of the requirements.
+constexpr std::string_view kDocument = R"(services:
+  - name: 'admin-portal'
+    bind_address: '0.0.0.0:6188'
+    upstreams:
+      - '127.0.0.1:3002'
+    tls: false
+    health_check:
+      timeout_ms: 500
+      frequency_secs: 5
+  - name: 'oauth-service'
+    bind_address: '0.0.0.0:6189'
+    upstreams:
+      - '127.0.0.1:3001'
+    tls: false
+)";
+
+// A file that is right but for one line, "<key>: <value>", at the place that `option` has.
+struct OneLine {
+  OneLine(const Option& option, std::string_view key, std::string_view value) {
+    auto path = option.path;
+    std::string indent;
+    bool in_service = path.starts_with("services[].");
+    if (in_service) {
+      path.remove_prefix(std::string_view("services[].").size());
+      text += "services:\n  - #\n";  // the comment stands for the dash's line, so that all keys
+                                     // look alike
+      indent = "    ";
+    }
+    std::map<std::string_view, std::string_view> others;
+    if (in_service) {
+      others = {
+          {"name", "web"}, {"bind_address", "'0.0.0.0:80'"}, {"upstreams", "['127.0.0.1:3000']"}};
+    }
+    others.erase(path);
+    for (auto [k, v] : others) text += fmt::format("{}{}: {}\n", indent, k, v);
+    while (path.contains('.')) {
+      text += fmt::format("{}{}:\n", indent, path.substr(0, path.find('.')));
+      indent += "  ";
+      path.remove_prefix(path.find('.') + 1);
+    }
+    text += fmt::format("{}{}: {}\n", indent, key, value);
+    line = static_cast<unsigned>(std::ranges::count(text, '\n'));
+    if (!in_service && option.path != "services") text += kLeast;
+  }
+
+  std::string text;
+  unsigned line;
+};
+
+void must_tell(const Option& option, std::string_view key, std::string_view value, Code code) {
+  OneLine one(option, key, value);
+  CAPTURE(one.text);
+  auto loaded = load(one.text);
+  CHECK_FALSE(loaded.ok());
+  bool found = false;
+  for (const auto& f : loaded.findings) {
+    CHECK(f.line > 0);
+    CHECK(f.column > 0);
+    if (f.code != code || f.line != one.line) continue;
+    found = true;
+    CHECK_FALSE((f.expected.empty() && f.hint.empty()));
+    CHECK_FALSE(f.source.empty());
+    CHECK(f.path.contains(key));
+  }
+  INFO(render(loaded.findings));
+  CHECK_MESSAGE(found, "expected ", text_of(code), " on line ", one.line);
+}
+
+bool is_group(const Option& o) {
+  return o.type == Type::Map || o.type == Type::List;
+}
+
+bool has_range(const Option& o) {
+  return o.type == Type::Number || o.type == Type::Milliseconds || o.type == Type::Seconds ||
+         o.type == Type::Duration || o.type == Type::Size;
+}
+
+// `amount` as the file would have it.
+std::string written(const Option& o, std::uint64_t amount) {
+  if (o.type == Type::Duration) return fmt::format("{}ms", amount);
+  if (o.type == Type::Seconds) return fmt::format("{}", amount / 1000);
+  return fmt::format("{}", amount);
+}
+
+TEST_SUITE("config") {
+  TEST_CASE("the file of the requirements loads, with its defaults") {
+    auto loaded = load(kDocument);
+    REQUIRE(told(loaded).empty());
+    const auto& services = loaded.model.services;
+    REQUIRE(services.size() == 2);
+    CHECK(services[0].name == "admin-portal");
+    CHECK(services[0].bind.address->text() == "0.0.0.0:6188");
+    REQUIRE(services[0].upstreams.size() == 1);
+    CHECK(services[0].upstreams[0].port == 3002);
+    CHECK(services[0].health_check.timeout == 500ms);
+    CHECK(services[0].health_check.interval == 5s);
+    CHECK(services[1].name == "oauth-service");
+    CHECK(services[1].health_check.timeout == 500ms);
+    CHECK(services[1].health_check.interval == 5s);
+    CHECK(loaded.model.metrics.listen.text == "127.0.0.1:9090");
+    CHECK(loaded.model.file == "t.yaml");
+  }
+
+  TEST_CASE("the same as JSON is the same") {
+    auto loaded = load_text(
+        R"({"services": [{"name": "a", "bind_address": "[::]:80", "upstreams": ["localhost:1"],
+        "health_check": {"timeout_ms": 100, "healthy_threshold": 3}}], "server": {"workers": 2}})",
+        "t.json", empty_world);
+    REQUIRE(told(loaded).empty());
+    CHECK(loaded.model.services[0].health_check.timeout == 100ms);
+    CHECK(loaded.model.services[0].health_check.healthy_threshold == 3);
+    CHECK(loaded.model.services[0].upstreams[0].host == "localhost");
+    CHECK(loaded.model.server.workers == 2);
+  }
+
+  TEST_CASE("a service without upstreams is told in the words of the document") {
+    auto loaded =
+        load("services:\n  - name: web\n    bind_address: 0.0.0.0:80\n    upstreams: []\n");
+    REQUIRE(loaded.findings.size() == 1);
+    CHECK(loaded.findings[0].message == "Service 'web' has no defined upstreams.");
+    CHECK(told(loaded) == "CQ1402@4:5");
+    CHECK(told(load("services:\n  - name: web\n    bind_address: 0.0.0.0:80\n    upstreams:\n")) ==
+          "CQ1402@4:5");
+  }
+
+  TEST_CASE("every example of the table is accepted") {
+    for (const auto& option : options()) {
+      if (option.example.empty()) continue;
+      OneLine one(option, option.key(), option.example);
+      CAPTURE(one.text);
+      auto loaded = load(one.text);
+      INFO(render(loaded.findings));
+      CHECK(loaded.ok());
+    }
+  }
+
+  TEST_CASE("every default of the table is accepted, and is what an empty file means") {
+    for (const auto& option : options()) {
+      auto preset = default_of(option);
+      if (preset.empty()) continue;
+      OneLine one(option, option.key(), preset);
+      CAPTURE(one.text);
+      CHECK(load(one.text).ok());
+    }
+  }
+
+  TEST_CASE("every key with a slip of the pen is an error that names the key") {
+    for (const auto& option : options()) {
+      auto key = option.key();
+      std::vector<std::string> slips = {std::string(key) + "s", "x" + std::string(key),
+                                        std::string(key.substr(0, key.size() - 1)) + "_",
+                                        std::string(key.substr(0, 1)) + std::string(key)};
+      if (key.size() > 4) slips.emplace_back(key.substr(1));
+      for (const auto& slip : slips) {
+        if (option_at(std::string(option.parent()) + (option.parent().empty() ? "" : ".") + slip))
+          continue;
+        must_tell(option, slip, option.example.empty() ? "{}" : option.example, Code::UnknownKey);
+        auto loaded = load(OneLine(option, slip, "1").text);
+        bool named = std::ranges::any_of(loaded.findings, [&](const Finding& f) {
+          return f.code == Code::UnknownKey && f.hint.starts_with("did you mean");
+        });
+        CAPTURE(slip);
+        CHECK(named);
+      }
+    }
+  }
+
+  TEST_CASE("every key with a value of another type is an error") {
+    for (const auto& option : options()) {
+      if (option.type != Type::Map) must_tell(option, option.key(), "{a: 1}", Code::WrongType);
+      bool takes_list = option.type == Type::List || option.type == Type::Connect ||
+                        option.type == Type::Networks;
+      if (!takes_list) must_tell(option, option.key(), "[a]", Code::WrongType);
+      if (is_group(option) || takes_list) must_tell(option, option.key(), "7", Code::WrongType);
+      if (option.type == Type::Flag) must_tell(option, option.key(), "'true'", Code::WrongType);
+      if (option.type == Type::Flag) must_tell(option, option.key(), "yes", Code::WrongType);
+      bool is_number = option.type == Type::Number || option.type == Type::Milliseconds ||
+                       option.type == Type::Seconds;
+      for (const char* text :
+           {"many", "'7'", "1.5", "0x10", "010", "true", "1e3", "1_000", "+5", "''"}) {
+        if (is_number) must_tell(option, option.key(), text, Code::WrongType);
+      }
+      bool is_text =
+          option.type == Type::Name || option.type == Type::Path || option.type == Type::Text;
+      for (const char* text : {"7", "true", "-1", "1.5"}) {
+        if (is_text) must_tell(option, option.key(), text, Code::WrongType);
+      }
+      if (is_text) must_tell(option, option.key(), "''", Code::BadText);
+      if (is_text) must_tell(option, option.key(), std::string(5000, 'x'), Code::BadText);
+      if (option.type == Type::Choice) must_tell(option, option.key(), "whatever", Code::BadChoice);
+      if (option.type == Type::Listen) must_tell(option, option.key(), "8080", Code::BadAddress);
+      if (option.type == Type::Connect)
+        must_tell(option, option.key(), "['a:0']", Code::BadAddress);
+      if (option.type == Type::Networks)
+        must_tell(option, option.key(), "['10.*']", Code::BadNetwork);
+    }
+  }
+
+  TEST_CASE("every key with the wrong unit is an error") {
+    for (const auto& option : options()) {
+      for (const char* text : {"30", "30 s", "30sec", "1.5s", "1s1m", "-5s", "soon", "''"}) {
+        if (option.type == Type::Duration) must_tell(option, option.key(), text, Code::BadDuration);
+      }
+      for (const char* text : {"5kb", "5x", "5 k", "1.5k", "big", "''"}) {
+        if (option.type == Type::Size) must_tell(option, option.key(), text, Code::BadSize);
+      }
+      bool has_unit_in_key = option.type == Type::Milliseconds || option.type == Type::Seconds;
+      if (has_unit_in_key) must_tell(option, option.key(), "5s", Code::WrongType);
+      if (option.type == Type::Number) must_tell(option, option.key(), "5k", Code::WrongType);
+    }
+  }
+
+  TEST_CASE("every key refuses what is out of range and takes the bounds") {
+    for (const auto& option : options()) {
+      if (!has_range(option)) continue;
+      auto step = option.type == Type::Seconds ? 1000U : 1U;
+      must_tell(option, option.key(), written(option, option.max + step), Code::OutOfRange);
+      if (option.min > 0) {
+        must_tell(option, option.key(), written(option, option.min - step), Code::OutOfRange);
+      } else if (option.type == Type::Number) {
+        must_tell(option, option.key(), "-1", Code::OutOfRange);
+      }
+      for (auto bound : {option.min, option.max}) {
+        OneLine one(option, option.key(), written(option, bound));
+        CAPTURE(one.text);
+        auto loaded = load(one.text);
+        bool refused = std::ranges::any_of(
+            loaded.findings, [](const Finding& f) { return f.code == Code::OutOfRange; });
+        CHECK_FALSE(refused);
+      }
+    }
+  }
+
+  TEST_CASE("every key without a value is an error or has its defaults") {
+    for (const auto& option : options()) {
+      if (option.type == Type::Map) {
+        CHECK(load(OneLine(option, option.key(), "").text).ok());
+      } else {
+        must_tell(option, option.key(), "",
+                  option.type == Type::Connect ? Code::NoUpstreams : Code::NoValue);
+      }
+    }
+  }
+
+  TEST_CASE("every key that is required is missed") {
+    for (const auto& option : options()) {
+      if (option.need != Need::Required || option.path == "services") continue;
+      auto text = OneLine(option, "tls", "false").text;  // in its place
+      CAPTURE(text);
+      auto loaded = load(text);
+      REQUIRE(loaded.findings.size() == 1);
+      CHECK(loaded.findings[0].code == Code::MissingKey);
+      CHECK(loaded.findings[0].path == fmt::format("services[0].{}", option.key()));
+    }
+    CHECK(told(load("server: {}\n")) == "CQ1202@1:1");
+    CHECK(told(load("services: []\n")) == "CQ1401@1:1");
+    CHECK(told(load("")) == "CQ1401@0:0");
+    CHECK(told(load("# nothing\n")) == "CQ1401@0:0");
+    CHECK(told(load("- a\n")) == "CQ1201@1:1");
+  }
+
+  TEST_CASE("every key arrives in the model") {
+    for (const auto& option : options()) {
+      if (!has_range(option)) continue;
+      auto before = default_of(option);
+      auto amount = written(option, option.max) == before ? option.min : option.max;
+      auto loaded = load(OneLine(option, option.key(), written(option, amount)).text);
+      CAPTURE(option.path);
+      std::uint64_t arrived = 0;
+      std::visit(
+          [&](auto slot) {
+            if constexpr (requires { slot(loaded.model, 0); }) {
+              auto& value = slot(loaded.model, 0);
+              using T = std::remove_reference_t<decltype(value)>;
+              if constexpr (std::is_same_v<T, Duration>) {
+                arrived = static_cast<std::uint64_t>(value / 1ms);
+              } else if constexpr (std::is_integral_v<T>) {
+                arrived = static_cast<std::uint64_t>(value);
+              }
+            }
+          },
+          option.slot);
+      CHECK(arrived == amount);
+    }
+    auto loaded = load(
+        "server: {trusted_proxies: [10.0.0.0/8], congestion_control: bbr, pin_workers: false}\n"
+        "logging: {level: trace, format: json, output: file, path: /l, access: {enabled: false, "
+        "format: "
+        "combined, output: file, path: /a}}\nmetrics: {enabled: false, listen: '[::1]:1'}\n" +
+        std::string(kLeast));
+    REQUIRE(told(loaded).empty());
+    const auto& m = loaded.model;
+    CHECK(m.server.trusted_proxies == std::vector<std::string>{"10.0.0.0/8"});
+    CHECK(m.server.congestion_control == "bbr");
+    CHECK_FALSE(m.server.pin_workers);
+    CHECK(m.logging.level == log::Level::Trace);
+    CHECK(m.logging.format == log::Format::Json);
+    CHECK(m.logging.output == "file");
+    CHECK(m.logging.path == "/l");
+    CHECK_FALSE(m.logging.access.enabled);
+    CHECK(m.logging.access.format == AccessLog::Combined);
+    CHECK(m.logging.access.path == "/a");
+    CHECK_FALSE(m.metrics.enabled);
+    CHECK(m.metrics.listen.port == 1);
+  }
+
+  TEST_CASE("all mistakes are told in one run, in the order of the file") {
+    auto loaded = load(R"(services:
+  - name: a
+    bind_addres: 0.0.0.0:80
+    upstreams: [a:0, b:99999, 'c:1']
+    tls: true
+  - name: a
+    bind_address: 0.0.0.0:81
+    upstreams: []
+timeouts: {drain: 5, nonsense: 1s}
+limits: [1]
+)");
+    CHECK(told(loaded) ==
+          "CQ1203@3:5 CQ1305@4:17 CQ1305@4:22 CQ1405@5:10 CQ1403@6:11 CQ1402@8:5 CQ1302@9:19 "
+          "CQ1203@9:22 "
+          "CQ1201@10:9");
+  }
+
+  TEST_CASE("two listeners on one address are an error, a more exact one is not") {
+    auto binds = [](std::string_view a, std::string_view b) {
+      return told(
+          load(fmt::format("services:\n"
+                           "  - {{name: a, upstreams: ['10.0.0.1:1'], bind_address: '{}'}}\n"
+                           "  - {{name: b, upstreams: ['10.0.0.1:1'], bind_address: '{}'}}\n",
+                           a, b)));
+    };
+    auto taken = [&](std::string_view a, std::string_view b) {
+      return binds(a, b).starts_with("CQ1404@3:");
+    };
+    CHECK(taken("0.0.0.0:80", "0.0.0.0:80"));
+    CHECK(taken("localhost:80", "127.0.0.1:80"));
+    CHECK(taken("[::1]:80", "[0:0::1]:80"));
+    CHECK(taken("A.example:80", "a.Example:80"));
+    CHECK(taken("unix:/a", "unix:/a"));
+    CHECK(binds("0.0.0.0:80", "127.0.0.1:80").empty());
+    CHECK(binds("0.0.0.0:80", "[::]:80").empty());
+    CHECK(binds("127.0.0.1:0", "127.0.0.1:0").empty());
+    CHECK(binds("unix:/a", "unix:/b").empty());
+  }
+
+  TEST_CASE("metrics take an address as well, mentioned or not") {
+    std::string text =
+        "services: [{name: a, upstreams: ['10.0.0.1:1'], bind_address: '127.0.0.1:9090'}]\n";
+    CHECK(told(load(text)) == "CQ1404@1:63");
+    CHECK(told(load(text + "metrics: {enabled: false}\n")).empty());
+    CHECK(told(load(text + "metrics: {listen: '127.0.0.1:9091'}\n")).empty());
+    CHECK(told(load(text + "metrics: {listen: '127.0.0.1:9090'}\n")) == "CQ1404@2:19");
+  }
+
+  TEST_CASE("a service that is its own upstream is an error") {
+    auto loop = [](std::string_view bind, std::string_view upstream) {
+      return told(load(fmt::format(
+                      "services: [{{name: a, bind_address: '{}', upstreams: ['{}']}}]\n", bind,
+                      upstream)))
+          .contains("CQ1406");
+    };
+    CHECK(loop("127.0.0.1:80", "127.0.0.1:80"));
+    CHECK(loop("0.0.0.0:80", "127.0.0.2:80"));
+    CHECK(loop("0.0.0.0:80", "localhost:80"));
+    CHECK(loop("[::]:80", "[::1]:80"));
+    CHECK(loop("unix:/a", "unix:/a"));
+    CHECK_FALSE(loop("0.0.0.0:80", "[::1]:80"));
+    CHECK_FALSE(loop("0.0.0.0:80", "10.0.0.1:80"));
+    CHECK_FALSE(loop("127.0.0.1:80", "127.0.0.1:81"));
+    CHECK_FALSE(loop("127.0.0.1:0", "unix:/a"));
+  }
+
+  TEST_CASE("limits and paths that contradict each other are errors") {
+    auto with = [](std::string_view line) {
+      return told(load(fmt::format("{}\n{}", line, kLeast)));
+    };
+    CHECK(with("limits: {head_bytes: 8k, field_bytes: 16k}") == "CQ1408@1:39");
+    CHECK(with("limits: {head_bytes: 8k, target_bytes: 9k}") == "CQ1408@1:40");
+    CHECK(with("limits: {head_bytes: 8k}").empty());
+    CHECK(with("limits: {upstream_connections: 10, upstream_idle: 11}") == "CQ1408@1:51");
+    CHECK(with("limits: {upstream_connections: 10}").empty());
+    CHECK(with("logging: {output: file}") == "CQ1407@1:19");
+    CHECK(with("logging: {access: {output: file}}") == "CQ1407@1:28");
+  }
+
+  TEST_CASE("what is allowed but doubtful is a warning, and the file is still good") {
+    auto warned = [](std::string_view text) {
+      auto loaded = load(text);
+      CHECK(loaded.ok());
+      return told(loaded);
+    };
+    auto with = [&](std::string_view line) { return warned(fmt::format("{}\n{}", line, kLeast)); };
+    CHECK(with("metrics: {listen: '0.0.0.0:9090'}") == "CQ1501@1:19");
+    CHECK(with("metrics: {listen: 'localhost:9090'}").empty());
+    CHECK(with("metrics: {listen: 'unix:/run/m.sock'}").empty());
+    CHECK(with("metrics: {listen: '0.0.0.0:9090', enabled: false}").empty());
+    CHECK(with("server: {trusted_proxies: [10.0.0.0/8, '::/0']}") == "CQ1502@1:40");
+    CHECK(with("logging: {path: /x}") == "CQ1505@1:17");
+    CHECK(with("timeouts: {request_total: 10s, upstream_header: 11s}") == "CQ1506@1:49");
+    CHECK(with("timeouts: {request_total: 10s}").empty());
+    CHECK(warned("services: [{name: a, bind_address: 'a:1', upstreams: [b:1, c:1, B:1]}]") ==
+          "CQ1504@1:65");
+    CHECK(warned("services: [{name: a, bind_address: 'a:1', upstreams: [b:1], health_check: "
+                 "{timeout_ms: "
+                 "2000, frequency_secs: 2}}]") == "CQ1503@1:88");
+  }
+
+  TEST_CASE("keys known from other proxies lead to ours") {
+    auto hint = [](std::string_view text) { return load(text).findings.front().hint; };
+    auto in_service = [&](std::string_view key) {
+      for (const auto& f : load(fmt::format("services: [{{{}: x}}]", key)).findings) {
+        if (f.code == Code::UnknownKey) return f.hint;
+      }
+      return std::string();
+    };
+    CHECK(in_service("listen") == "did you mean 'bind_address'?");
+    CHECK(in_service("bindAddress") == "did you mean 'bind_address'?");
+    CHECK(in_service("backends") == "did you mean 'upstreams'?");
+    CHECK(hint("worker_threads: 4\nservices: []") == "did you mean 'server.workers'?");
+    CHECK(hint("workers: 4\nservices: []") == "did you mean 'server.workers'?");
+    CHECK(hint("zebra: 4\nservices: []").empty());
+  }
+
+  TEST_CASE("the environment can give numbers, in quotes too") {
+    auto world = [](std::string_view name) -> std::optional<std::string> {
+      if (name == "N") return "3";
+      return std::nullopt;
+    };
+    auto loaded =
+        load_text("server: {workers: '${N}', backlog: \"${M:-77}\"}\n" + std::string(kLeast),
+                  "t.yaml", world);
+    REQUIRE(told(loaded).empty());
+    CHECK(loaded.model.server.workers == 3);
+    CHECK(loaded.model.server.backlog == 77);
+  }
+
+  TEST_CASE("an unset variable is one finding, not two") {
+    auto loaded =
+        load("services: [{name: '${X}', bind_address: '${Y}:80', upstreams: ['${Z}']}]\n");
+    CHECK(told(loaded) == "CQ1101@1:19 CQ1101@1:41 CQ1101@1:64");
+  }
+
+  TEST_CASE("a mistake in an anchor is told once, however often it is used") {
+    auto loaded = load(R"(services:
+  - {name: a, bind_address: 'a:1', upstreams: ['x:1'], health_check: &h {timeout_ms: 1}}
+  - {name: b, bind_address: 'a:2', upstreams: ['x:1'], health_check: *h}
+)");
+    CHECK(told(loaded) == "CQ1301@2:86");
+  }
+
+  TEST_CASE("a file that cannot be read is a finding") {
+    auto missing = load_file("/nonexistent/cirque.yaml");
+    REQUIRE(missing.findings.size() == 1);
+    CHECK(missing.findings[0].code == Code::Unreadable);
+    CHECK(missing.findings[0].message.contains("No such file"));
+    CHECK_FALSE(missing.ok());
+    CHECK(load_file("/tmp").findings[0].code == Code::Unreadable);
+  }
+
+  TEST_CASE("a million mistakes do not fill the memory") {
+    std::string text = "services:\n";
+    for (int i = 0; i < 20'000; ++i) text += fmt::format("  - x{}\n", i);
+    auto loaded = load(text);
+    CHECK(loaded.findings.size() == 10'001);
+    CHECK(loaded.findings.back().message == "10000 more findings are not listed");
+  }
+}
+
+}  // namespace
+}  // namespace cirque::config

@@ -1,0 +1,158 @@
+"""`cirque validate` and the command line, against the real binary."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("CIRQUE_BIN", ROOT / "build/release/cirque")).resolve()
+CONFIGS = ROOT / "tests/configs"
+BROKEN = sorted(p for p in CONFIGS.iterdir() if p.suffix in (".yaml", ".json"))
+SHIPPED = sorted(
+    p for folder in ("config", "examples") for p in (ROOT / folder).iterdir() if p.suffix in (".yaml", ".json")
+)
+
+OURS = ("CONFIG_PATH", "WORKER_THREADS", "CIRQUE_LOG", "RUST_LOG", "CIRQUE_TEST_UNSET")
+
+
+def cirque(*arguments, cwd=CONFIGS, text=None, **environment):
+    env = {k: v for k, v in os.environ.items() if k not in OURS} | environment
+    return subprocess.run(
+        [str(BIN), *map(str, arguments)], cwd=cwd, env=env, input=text, capture_output=True, text=True, timeout=30
+    )
+
+
+@pytest.mark.parametrize("config", BROKEN, ids=lambda p: p.name)
+def test_what_is_wrong_is_told(config):
+    done = cirque("validate", config.name)
+    golden = config.with_name(config.name + ".txt")
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(done.stderr)
+    assert done.stderr == golden.read_text()
+    assert done.returncode == (0 if config.name.startswith("warn-") else 1)
+    findings = re.findall(r"^\S+?(:\d+:\d+)?: (error|warning) CQ\d{4}: .", done.stderr, re.M)
+    assert findings, "no finding"
+    located = [place for place, _ in findings if place]
+    assert len(located) == len(findings) or config.name in ("empty.yaml", "only-comments.yaml")
+
+
+def test_there_are_enough_of_them():
+    assert len(BROKEN) >= 100
+
+
+def test_every_code_has_a_configuration_that_shows_it():
+    codes = set(re.findall(r"^CQ\d{4}", cirque("help", "codes").stdout, re.M))
+    shown = {c for p in CONFIGS.glob("*.txt") for c in re.findall(r" (CQ\d{4}): ", p.read_text())}
+    assert codes - shown == {"CQ1001"}  # shown by test_a_file_that_is_not_there
+
+
+@pytest.mark.parametrize("config", SHIPPED, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_what_we_ship_is_valid(config):
+    done = cirque("validate", config)
+    assert done.returncode == 0, done.stderr
+    services = json.loads(config.read_text())["services"] if config.suffix == ".json" else None
+    count = len(services) if services else config.read_text().count("- name:")
+    assert f"configuration is valid ({count} service" in done.stdout
+    assert "error" not in done.stderr
+
+
+def test_the_default_is_the_example_of_the_requirements():
+    done = cirque("validate", cwd=ROOT)
+    assert done.stdout == "config/default.yaml: configuration is valid (2 services)\n"
+
+
+def test_the_command_lines_of_the_requirements():
+    for line in (["--config", "config/production.yaml", "--validate"], ["--validate"], ["-t"], ["check"]):
+        assert cirque(*line, cwd=ROOT).returncode == 0
+    assert cirque("--config", "no-upstreams.yaml", "--validate").returncode == 1
+
+
+def test_run_refuses_what_validate_refuses():
+    for line in (["--config", "no-upstreams.yaml"], ["run", "no-upstreams.yaml"], ["--daemon", "-c", "no-upstreams.yaml"]):
+        done = cirque(*line)
+        assert done.returncode == 1
+        assert "Service 'admin-portal' has no defined upstreams." in done.stderr
+
+
+def test_the_configuration_of_the_environment():
+    assert "CQ1402" in cirque("validate", CONFIG_PATH="no-upstreams.yaml").stderr
+    assert cirque("validate", ROOT / "config/default.yaml", CONFIG_PATH="no-upstreams.yaml").returncode == 0
+
+
+def test_no_configuration_at_all(tmp_path):
+    if pathlib.Path("/etc/cirque/cirque.yaml").exists():
+        pytest.skip("this machine has a configuration")
+    done = cirque("validate", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "neither config/default.yaml nor /etc/cirque/cirque.yaml exists" in done.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    done = cirque("validate", "nowhere.yaml")
+    assert done.returncode == 1
+    assert done.stderr.startswith("nowhere.yaml: error CQ1001: cannot be read: No such file or directory\n")
+    assert "CQ1001" in cirque("validate", tmp_path).stderr
+
+
+def test_standard_input_is_a_configuration():
+    text = (ROOT / "config/default.yaml").read_text()
+    done = cirque("validate", "-", text=text)
+    assert (done.returncode, done.stdout) == (0, "<stdin>: configuration is valid (2 services)\n")
+    assert "<stdin>:1:1: error CQ1203" in cirque("validate", "-", text="zebra: 1\n" + text).stderr
+
+
+def test_quiet_says_nothing_when_all_is_well():
+    done = cirque("validate", "-q", ROOT / "config/default.yaml")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_environment_expands():
+    text = "services: [{name: web, bind_address: '0.0.0.0:${P}', upstreams: ['${B:-127.0.0.1:1}']}]\n"
+    assert cirque("validate", "-", text=text, P="8080").returncode == 0
+    assert "'0.0.0.0:http' has no port" in cirque("validate", "-", text=text, P="http").stderr
+    assert "environment variable P is not set" in cirque("validate", "-", text=text).stderr
+
+
+@pytest.mark.parametrize(
+    "line, message, hint",
+    [
+        (["validat"], "unknown verb 'validat'", "did you mean 'cirque validate'?"),
+        (["site.yaml"], "unknown verb 'site.yaml'", "did you mean 'cirque run site.yaml'?"),
+        (["--demon"], "unknown flag '--demon'", "did you mean '--daemon'?"),
+        (["--workers", "x"], "--workers cannot be 'x'", "see: cirque --help"),
+        (["validate", "--daemon"], "--daemon does not go with validate", "see: cirque --help"),
+        (["help", "timeout.drain"], "no help on 'timeout.drain'", "did you mean 'timeouts.drain'?"),
+    ],
+)
+def test_misuse_is_status_2_with_the_nearest(line, message, hint):
+    done = cirque(*line)
+    assert done.returncode == 2
+    assert message in done.stderr and hint in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_and_version_go_to_standard_output():
+    for line in (["--version"], ["-V"], ["-v"], ["version"]):
+        assert re.fullmatch(r"cirque \d+\.\d+\.\d+\S*\n", cirque(*line).stdout)
+    for line in (["--help"], ["-h"], ["help"]):
+        done = cirque(*line)
+        assert done.returncode == 0 and "Examples:" in done.stdout and "cirque validate" in done.stdout
+    assert "did you mean" not in cirque("help", "CQ1203").stderr
+    assert cirque("help", "CQ1203").stdout.startswith("CQ1203: an unknown key\n")
+
+
+def test_the_documentation_is_what_the_binary_prints():
+    pages = {
+        "docs/configuration.md": ["help", "config", "--markdown"],
+        "docs/man/cirque.8": ["help", "--man"],
+        "docs/man/cirque.yaml.5": ["help", "config", "--man"],
+    }
+    for path, line in pages.items():
+        text = cirque(*line).stdout
+        if os.environ.get("UPDATE_GOLDEN"):
+            (ROOT / path).write_text(text)
+        assert (ROOT / path).read_text() == text, f"make it anew: cirque {' '.join(line)} > {path}"

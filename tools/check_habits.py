@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Small habits of this house: a header, or a source without one, begins by saying what it is; and a
+test waits for a condition, never for the clock."""
+import pathlib
+import re
+import sys
+
+SOURCES = [("include", "*.h"), ("src", "*.h"), ("src", "*.cpp"), ("bench", "*.h"), ("bench", "*.cpp"),
+           ("examples", "*.cpp"), ("tests", "*.h"), ("tests", "*.cpp")]
+PUBLIC = pathlib.Path("include/cirque")
+SLEEP = re.compile(r"\b(?:time\.sleep|sleep_for|sleep_until|usleep|nanosleep|asyncio\.sleep)\s*\(\s*(?!0\s*\))")
+
+
+def says_what_it_is(path):
+    lines = [line for line in path.read_text().splitlines()[:3] if line != "#pragma once"]
+    headers = (path.with_suffix(".h"), PUBLIC / path.with_suffix(".h").name)
+    told_elsewhere = path.suffix == ".cpp" and any(header.exists() for header in headers)
+    return told_elsewhere or path.name.endswith("_test.cpp") or bool(lines) and lines[0].startswith("//")
+
+
+def main():
+    bad = []
+    for folder, pattern in SOURCES:
+        for path in sorted(pathlib.Path(folder).rglob(pattern)):
+            if not says_what_it_is(path):
+                bad.append(f"{path}:1: begins without a comment that says what it is")
+    tests = [*pathlib.Path("tests").rglob("*.py"), *pathlib.Path("tests").rglob("*.cpp"), *pathlib.Path("src").rglob("*_test.cpp")]
+    for path in sorted(tests):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            # What polls for a condition waits between two looks, and says so on that line.
+            if SLEEP.search(line) and "between two looks" not in line:
+                bad.append(f"{path}:{number}: sleeps; wait for a condition instead")
+    print("\n".join(bad) or "habits: ok")
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()
