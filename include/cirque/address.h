@@ -20,7 +20,8 @@ class Address {
 
   Address() noexcept = default;
 
-  // "127.0.0.1:80", "[::1]:80", "unix:/run/app.sock". A name is Fault::Malformed: see net/resolver.h.
+  // "127.0.0.1:80", "[::1]:80", "unix:/run/app.sock". A name is Fault::Malformed: see
+  // net/resolver.h.
   static Result<Address> parse(std::string_view text);
   // "127.0.0.1", "::1", "[::1]"
   static Result<Address> parse_ip(std::string_view ip, std::uint16_t port);
@@ -30,11 +31,17 @@ class Address {
   std::uint32_t to(sockaddr_storage& to) const noexcept;
 
   Family family() const noexcept { return family_; }
+
   bool is_ip() const noexcept { return family_ == Family::V4 || family_ == Family::V6; }
+
   bool is_loopback() const noexcept;
+
   std::uint16_t port() const noexcept { return port_; }
+
   void set_port(std::uint16_t port) noexcept { port_ = port; }
+
   const std::array<std::uint8_t, 16>& ip() const noexcept { return ip_; }
+
   std::string_view path() const noexcept { return path_ ? std::string_view(*path_) : ""; }
 
   std::string text() const;     // as parse() reads it

@@ -1,13 +1,14 @@
 #pragma once
-// Your proxy: one class, one function for each station of a request's journey. Override those you need.
+// Your proxy: one class, one function for each station of a request's journey. Override those you
+// need.
 //
 //   on_connect -> on_request -> choose -> on_attempt -> on_response -> on_done
 //                                 ^  on_failure  |
 //                                 +--- retry ----+
 //
 // A station that need not wait is an ordinary function (return go_on;). One that must wait is a
-// coroutine (co_await ...; co_return go_on;). The engine asks once, when the app is registered, which
-// stations it overrides: the others are never called and cost nothing.
+// coroutine (co_await ...; co_return go_on;). The engine asks once, when the app is registered,
+// which stations it overrides: the others are never called and cost nothing.
 #include <coroutine>
 #include <optional>
 #include <type_traits>
@@ -18,6 +19,7 @@
 namespace cirque {
 
 struct GoOn {};
+
 inline constexpr GoOn go_on{};
 
 // What a station says: "go on", "here is the answer" (exchange.answer(...)), or an error.
@@ -27,30 +29,40 @@ class [[nodiscard]] Step {
 
   struct promise_type : detail::Frame {
     Verdict verdict = Verdict::GoOn;
+
     Step get_return_object() {
       return Step(std::coroutine_handle<promise_type>::from_promise(*this));
     }
+
     void return_value(GoOn) {}
+
     void return_value(Response&) { verdict = Verdict::Answered; }
+
     void return_value(std::unexpected<Error> e) { settle_with(e.error()); }
   };
 
   Step(GoOn) noexcept {}
+
   Step(Response&) noexcept : verdict_(Verdict::Answered) {}
+
   Step(std::unexpected<Error> e) noexcept : failure_(e.error()) {}
+
   Step(Step&& other) noexcept
       : verdict_(other.verdict_),
         failure_(other.failure_),
         handle_(std::exchange(other.handle_, {})) {}
+
   ~Step() {
     if (handle_) handle_.destroy();
   }
 
   bool await_ready() const noexcept { return !handle_; }
+
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiter) noexcept {
     handle_.promise().waiter = waiter;
     return handle_;
   }
+
   Result<Verdict> await_resume() {
     if (!handle_) {
       if (failure_) return fail(*failure_);
@@ -97,6 +109,7 @@ class App {
 
   // The answer's head is here, in exchange.response.
   virtual Step on_response(Exchange&, Response&) { return go_on; }
+
   virtual Body on_response_body(Exchange&, Body body) { return body; }
 
   // An attempt failed. The engine has already checked that a replay is safe and within bounds.

@@ -1,5 +1,6 @@
 #pragma once
-// Memory that lives exactly as long as one exchange: taken by moving a pointer, given back all at once.
+// Memory that lives exactly as long as one exchange: taken by moving a pointer, given back all at
+// once.
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -10,8 +11,8 @@
 namespace cirque {
 
 // Lives on one core. Memory is valid until reset(), which also runs the destructors of what make()
-// built, newest first. The first kFirstBytes come with the arena itself; more is taken from the heap
-// in kChunkBytes pieces and freed by reset().
+// built, newest first. The first kFirstBytes come with the arena itself; more is taken from the
+// heap in kChunkBytes pieces and freed by reset().
 class Arena {
  public:
   static constexpr std::size_t kFirstBytes = 6 * 1024;
@@ -21,13 +22,15 @@ class Arena {
 
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
+
   ~Arena() { reset(); }
 
   void* take(std::size_t bytes, std::size_t align = alignof(std::max_align_t)) {
     auto address = reinterpret_cast<std::uintptr_t>(at_);
     auto aligned = (address + align - 1) & ~(align - 1);
     auto* start = at_ + (aligned - address);
-    if (start > end_ || bytes > static_cast<std::size_t>(end_ - start)) return take_chunk(bytes, align);
+    if (start > end_ || bytes > static_cast<std::size_t>(end_ - start))
+      return take_chunk(bytes, align);
     at_ = start + bytes;
     return start;
   }
@@ -60,6 +63,7 @@ class Arena {
   struct Chunk {
     Chunk* next;
   };
+
   struct Ending {
     void (*run)(void*);
     void* object;

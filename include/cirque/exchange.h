@@ -18,8 +18,8 @@ class Backend;
 // The connection that a request came in on. Lives as long as the connection.
 struct Link {
   Address client;
-  std::string_view service;     // the name of the listener's service
-  std::uint32_t requests = 0;   // begun on this connection, the present one included
+  std::string_view service;    // the name of the listener's service
+  std::uint32_t requests = 0;  // begun on this connection, the present one included
   bool tls = false;
 };
 
@@ -57,18 +57,20 @@ class Exchange {
   Arena arena;  // memory that lives as long as the exchange
   Request request{arena};
   Response response{arena};
-  Time started{};             // when the request's first byte was seen
-  std::string_view id;        // X-Request-Id
-  std::string_view reason;    // why it ended as it did: a slug; empty when all went well
-  std::string_view peer;      // the name of the last peer that was tried
+  Time started{};           // when the request's first byte was seen
+  std::string_view id;      // X-Request-Id
+  std::string_view reason;  // why it ended as it did: a slug; empty when all went well
+  std::string_view peer;    // the name of the last peer that was tried
   unsigned attempts = 0;
-  bool reused = false;        // the last attempt went over a pooled connection
+  bool reused = false;  // the last attempt went over a pooled connection
 
   // Tells the story: why something was decided. Printed in the access log.
   void note(std::string_view why);
+
   std::string_view story() const noexcept { return story_; }
 
-  // Makes the answer ourselves. The views are copied. Return the response from a station to send it.
+  // Makes the answer ourselves. The views are copied. Return the response from a station to send
+  // it.
   Response& answer(int status, std::string_view text = {},
                    std::string_view content_type = "text/plain; charset=utf-8");
 
@@ -84,6 +86,7 @@ class Exchange {
 
  protected:
   explicit Exchange(const Link& l) noexcept : link(l) {}
+
   ~Exchange() = default;
 
   void* slot_ = nullptr;

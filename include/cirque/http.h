@@ -1,5 +1,6 @@
 #pragma once
-// HTTP as a proxy sees it, whatever the wire version: a head, then a body that is pulled (RFC 9110).
+// HTTP as a proxy sees it, whatever the wire version: a head, then a body that is pulled (RFC
+// 9110).
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,8 +34,8 @@ std::string_view text_of(Method method) noexcept;  // "OTHER" for Other
 bool is_safe(Method method) noexcept;              // RFC 9110 9.2.1
 bool is_idempotent(Method method) noexcept;        // RFC 9110 9.2.2; Other is not
 
-// Field names that the proxy itself asks for. Interned when a head is parsed, so that looking one up
-// compares a byte.
+// Field names that the proxy itself asks for. Interned when a head is parsed, so that looking one
+// up compares a byte.
 enum class Name : std::uint8_t {
   Other,
   Accept,
@@ -85,7 +86,8 @@ enum class Name : std::uint8_t {
   Count,
 };
 
-Name name_of(std::string_view name) noexcept;  // whatever its case; Name::Other when not in the list
+Name name_of(
+    std::string_view name) noexcept;  // whatever its case; Name::Other when not in the list
 std::string_view text_of(Name name) noexcept;  // in its usual spelling: "Content-Length"
 
 struct Field {
@@ -103,24 +105,30 @@ class Headers {
   class Iterator {
    public:
     Iterator(const Field* at, const Field* end) noexcept : at_(at), end_(end) { skip(); }
+
     const Field& operator*() const noexcept { return *at_; }
+
     const Field* operator->() const noexcept { return at_; }
+
     Iterator& operator++() noexcept {
       ++at_;
       skip();
       return *this;
     }
+
     bool operator==(const Iterator& other) const noexcept { return at_ == other.at_; }
 
    private:
     void skip() noexcept {
       while (at_ != end_ && at_->id == Name::Count) ++at_;
     }
+
     const Field* at_;
     const Field* end_;
   };
 
   Iterator begin() const noexcept { return {fields_, fields_ + size_}; }
+
   Iterator end() const noexcept { return {fields_ + size_, fields_ + size_}; }
 
   // The first line of that name; null when there is none.
@@ -129,8 +137,11 @@ class Headers {
   // Its value; empty when there is none.
   std::string_view get(Name name) const noexcept;
   std::string_view get(std::string_view name) const noexcept;
+
   bool has(Name name) const noexcept { return find(name) != nullptr; }
+
   bool has(std::string_view name) const noexcept { return find(name) != nullptr; }
+
   std::size_t count(Name name) const noexcept;
   std::size_t size() const noexcept;  // lines, without dropped ones
 
@@ -150,6 +161,7 @@ class Headers {
     present_ |= 1ULL << static_cast<unsigned>(field.id);
     new (&fields_[size_++]) Field(field);
   }
+
   void drop_line(const Field& line) noexcept;  // one of ours
 
   Arena& arena() const noexcept { return *arena_; }
@@ -163,6 +175,7 @@ class Headers {
   std::uint32_t capacity_ = 0;
   std::uint64_t present_ = 0;  // a bit for every Name that was ever added: most questions end here
 };
+
 static_assert(static_cast<int>(Name::Count) <= 64);
 
 // A stretch of a body. `data` is good until the one who asked for it next waits.
@@ -179,12 +192,16 @@ class Source {
 
   // The next stretch, which may be empty. Not called again after `last`.
   virtual Task<Piece> next() = 0;
+
   // next() would not have to wait.
   virtual bool is_ready() const noexcept { return false; }
+
   // The bytes that are still to come, where that is known.
   virtual std::optional<std::uint64_t> remaining() const noexcept { return std::nullopt; }
+
   // Starts over, for a second attempt. False: what was delivered is gone.
   virtual bool rewind() noexcept { return false; }
+
   // The trailer section (RFC 9110 6.5), after `last`.
   virtual const Headers* trailers() const noexcept { return nullptr; }
 };
@@ -194,25 +211,34 @@ class Source {
 class Body {
  public:
   Body() noexcept = default;
-  explicit Body(std::unique_ptr<Source> source) noexcept : source_(source.release()), owned_(true) {}
+
+  explicit Body(std::unique_ptr<Source> source) noexcept
+      : source_(source.release()), owned_(true) {}
+
   static Body borrow(Source& source) noexcept {
     Body body;
     body.source_ = &source;
     return body;
   }
+
   Body(Body&& other) noexcept
-      : source_(std::exchange(other.source_, nullptr)), owned_(std::exchange(other.owned_, false)) {}
+      : source_(std::exchange(other.source_, nullptr)),
+        owned_(std::exchange(other.owned_, false)) {}
+
   Body& operator=(Body&& other) noexcept {
     std::swap(source_, other.source_);
     std::swap(owned_, other.owned_);
     return *this;
   }
+
   ~Body() {
     if (owned_) delete source_;
   }
 
   explicit operator bool() const noexcept { return source_ != nullptr; }
+
   Source* operator->() const noexcept { return source_; }
+
   Source& operator*() const noexcept { return *source_; }
 
  private:
@@ -227,12 +253,13 @@ struct Request {
   Version version = Version::Http11;
   std::string_view method_text = "GET";
   std::string_view scheme = "http";
-  std::string_view authority;     // the Host field, or the target's authority, as the client sent it
+  std::string_view authority;  // the Host field, or the target's authority, as the client sent it
   std::string_view target = "/";  // path and query in canonical form: what is matched and forwarded
   Headers headers;
   Body body;
 
   std::string_view path() const noexcept { return target.substr(0, target.find('?')); }
+
   std::string_view query() const noexcept {
     auto mark = target.find('?');
     return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);

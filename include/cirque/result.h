@@ -31,9 +31,10 @@ enum class Fault : std::uint8_t {
 struct Error {
   Fault fault = Fault::Bug;
   Side side = Side::Us;
-  bool replayable = false;   // nothing of the request can have been acted upon: it may be sent again
-  std::uint16_t status = 0;  // the status to answer with, when the rule of fault and side is too coarse
-  int sys = 0;               // errno, when the kernel was asked
+  bool replayable = false;  // nothing of the request can have been acted upon: it may be sent again
+  std::uint16_t status =
+      0;        // the status to answer with, when the rule of fault and side is too coarse
+  int sys = 0;  // errno, when the kernel was asked
   std::string_view reason = "internal_error";
 };
 
@@ -41,13 +42,17 @@ template <class T>
 using Result = std::expected<T, Error>;
 
 struct Unit {};
+
 inline constexpr Unit done{};
 
-[[nodiscard]] inline std::unexpected<Error> fail(Error e) { return std::unexpected(e); }
+[[nodiscard]] inline std::unexpected<Error> fail(Error e) {
+  return std::unexpected(e);
+}
 
 }  // namespace cirque
 
-// TRY: unwrap a Result in an ordinary function, or return its error. In a coroutine: co_await ok(...).
+// TRY: unwrap a Result in an ordinary function, or return its error. In a coroutine: co_await
+// ok(...).
 #define TRY(expr)                                                \
   ({                                                             \
     auto try_result = (expr);                                    \

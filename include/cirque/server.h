@@ -20,7 +20,7 @@ class Engine;
 }
 
 struct ServerOptions {
-  unsigned workers = 0;      // threads with an event loop each; 0: one a CPU
+  unsigned workers = 0;  // threads with an event loop each; 0: one a CPU
   bool pin_workers = true;
   int backlog = 4096;
   std::string congestion_control;            // for TCP on both sides; empty: the machine's default
@@ -43,27 +43,28 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server();
 
-  // "127.0.0.1:8080", "[::]:80", "unix:/run/app.sock"; port 0 lets the kernel choose. The address that
-  // it came to, or an error with errno in `sys`. The app outlives the server, and serves all workers
-  // at once. `name` is the service in logs and metrics.
+  // "127.0.0.1:8080", "[::]:80", "unix:/run/app.sock"; port 0 lets the kernel choose. The address
+  // that it came to, or an error with errno in `sys`. The app outlives the server, and serves all
+  // workers at once. `name` is the service in logs and metrics.
   template <class A>
   Result<Address> listen(std::string_view address, A& app, std::string name = "app") {
     return listen(address, app, Stations::of<A>(), std::move(name), Thread::Worker);
   }
+
   // On the steward's thread: for metrics and administration, never for traffic.
   template <class A>
   Result<Address> listen_aside(std::string_view address, A& app, std::string name = "admin") {
     return listen(address, app, Stations::of<A>(), std::move(name), Thread::Steward);
   }
 
-  // Serves until SIGTERM or SIGINT, then drains (ServerOptions::timeouts.drain); a second signal ends
-  // at once. The exit status: 0, or 2 when it had to be forced.
+  // Serves until SIGTERM or SIGINT, then drains (ServerOptions::timeouts.drain); a second signal
+  // ends at once. The exit status: 0, or 2 when it had to be forced.
   int run();
 
   // Called on the steward's thread.
-  std::function<void()> on_ready = [] {};    // all listeners are live
-  std::function<void()> on_hangup = [] {};   // SIGHUP
-  std::function<void()> on_reopen = [] {};   // SIGUSR1; the access log is reopened already
+  std::function<void()> on_ready = [] {};   // all listeners are live
+  std::function<void()> on_hangup = [] {};  // SIGHUP
+  std::function<void()> on_reopen = [] {};  // SIGUSR1; the access log is reopened already
 
   proxy::Engine& engine() noexcept { return *engine_; }
 

@@ -9,19 +9,19 @@
 namespace cirque {
 
 struct Timeouts {
-  Duration client_header = 15s;      // the whole head, from its first byte
-  Duration client_body = 30s;        // no byte of the body for so long
-  Duration client_write = 60s;       // the client takes no byte for so long
-  Duration client_idle = 75s;        // between requests
-  Duration client_age = 1h;          // after this, the answer in progress is the connection's last
-  Duration half_close = 1s;          // a client that sent FIN may still wait this long for its answer
+  Duration client_header = 15s;  // the whole head, from its first byte
+  Duration client_body = 30s;    // no byte of the body for so long
+  Duration client_write = 60s;   // the client takes no byte for so long
+  Duration client_idle = 75s;    // between requests
+  Duration client_age = 1h;      // after this, the answer in progress is the connection's last
+  Duration half_close = 1s;      // a client that sent FIN may still wait this long for its answer
   Duration upstream_connect = 2s;
-  Duration upstream_header = 60s;    // from the request's end to the answer's head
-  Duration upstream_idle = 60s;      // no byte of the answer's body, or none of ours taken, for so long
-  Duration upstream_keepalive = 30s; // a pooled connection
+  Duration upstream_header = 60s;  // from the request's end to the answer's head
+  Duration upstream_idle = 60s;  // no byte of the answer's body, or none of ours taken, for so long
+  Duration upstream_keepalive = 30s;  // a pooled connection
   Duration request_total = 24h;
   Duration tunnel_idle = 1h;
-  Duration drain = 30s;              // graceful stop
+  Duration drain = 30s;  // graceful stop
   Duration dns_refresh = 10s;
 };
 
@@ -31,10 +31,10 @@ struct Limits {
   std::size_t fields = 128;
   std::size_t target_bytes = 16 * 1024;
   unsigned requests_per_connection = 10'000;
-  std::uint32_t connections = 0;           // of clients; 0: from the descriptor budget
+  std::uint32_t connections = 0;              // of clients; 0: from the descriptor budget
   std::uint32_t upstream_connections = 1024;  // a backend
-  std::uint32_t upstream_idle = 1024;      // a backend and worker
-  std::size_t drain_bytes = 64 * 1024;     // of an unread request body
+  std::uint32_t upstream_idle = 1024;         // a backend and worker
+  std::size_t drain_bytes = 64 * 1024;        // of an unread request body
 };
 
 }  // namespace cirque

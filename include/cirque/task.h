@@ -4,9 +4,9 @@
 //   Result<T> r = co_await task;       look at the error yourself
 //   T value     = co_await ok(task);   an error ends the awaiting task too
 //
-// A Task starts when it is awaited, runs on the core that awaits it, and must not outlive anything it
-// refers to: await it in the full expression that makes it. An exception that escapes a task becomes
-// Fault::Bug.
+// A Task starts when it is awaited, runs on the core that awaits it, and must not outlive anything
+// it refers to: await it in the full expression that makes it. An exception that escapes a task
+// becomes Fault::Bug.
 #include <coroutine>
 #include <cstddef>
 #include <new>
@@ -40,6 +40,7 @@ struct Frame {
   Error error{};
 
   static void* operator new(std::size_t bytes) { return take_frame(bytes); }
+
   static void operator delete(void* frame, std::size_t bytes) noexcept { give_frame(frame, bytes); }
 
   void settle_with(const Error& e) noexcept {
@@ -60,15 +61,19 @@ struct Frame {
 
   struct Settle {
     bool await_ready() noexcept { return false; }
+
     template <class P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> self) noexcept {
       return settled(&self.promise());
     }
+
     void await_resume() noexcept {}
   };
 
   std::suspend_always initial_suspend() noexcept { return {}; }
+
   Settle final_suspend() noexcept { return {}; }
+
   void unhandled_exception() noexcept {
     settle_with({.fault = Fault::Bug, .reason = "internal_error"});
   }
@@ -85,8 +90,11 @@ class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Ta
     Task get_return_object() {
       return Task(std::coroutine_handle<promise_type>::from_promise(*this));
     }
+
     void return_value(T v) { value.emplace(std::move(v)); }
+
     void return_value(std::unexpected<Error> e) { settle_with(e.error()); }
+
     void return_value(Result<T> r) {
       if (r) {
         value.emplace(std::move(*r));
@@ -95,17 +103,22 @@ class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Ta
       }
     }
   };
+
   using Handle = std::coroutine_handle<promise_type>;
 
   Task() noexcept = default;
+
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+
   Task& operator=(Task&& other) noexcept {
     std::swap(handle_, other.handle_);
     return *this;
   }
+
   ~Task() { cancel(); }
 
   explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
+
   // An error may have climbed out of it: then it is settled, but not at its end.
   bool is_settled() const noexcept {
     return handle_ && (handle_.done() || handle_.promise().failed);
@@ -130,16 +143,19 @@ class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Ta
   }
 
   bool await_ready() const noexcept { return false; }
+
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiter) noexcept {
     handle_.promise().waiter = waiter;
     return handle_;
   }
+
   Result<T> await_resume() { return take(); }
 
   Handle handle() const { return handle_; }
 
  private:
   explicit Task(Handle h) : handle_(h) {}
+
   Handle handle_;
 };
 
@@ -148,6 +164,7 @@ struct [[nodiscard]] OkTask {
   Task<T> task;
 
   bool await_ready() const noexcept { return false; }
+
   template <class P>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> waiter) noexcept {
     auto& p = task.handle().promise();
@@ -155,6 +172,7 @@ struct [[nodiscard]] OkTask {
     p.climbs_to = &waiter.promise();
     return task.handle();
   }
+
   T await_resume() { return std::move(*task.handle().promise().value); }
 };
 
@@ -163,11 +181,13 @@ struct [[nodiscard]] OkResult {
   Result<T> result;
 
   bool await_ready() const noexcept { return result.has_value(); }
+
   template <class P>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> self) noexcept {
     self.promise().settle_with(result.error());
     return detail::Frame::settled(&self.promise());
   }
+
   T await_resume() { return std::move(*result); }
 };
 

@@ -117,10 +117,11 @@ class Daemon {
       return false;
     }
     bool open = true;
-    if (model_.metrics.enabled) open &= listen(server_, model_.metrics.listen, admin_, "admin", true);
+    if (model_.metrics.enabled)
+      open &= listen(server_, model_.metrics.listen, admin_, "admin", true);
     for (const auto& config : model_.services) {
-      auto& service = *services_.emplace_back(std::make_unique<Service>(
-          config, server_.engine(), resolver_, model_.timeouts));
+      auto& service = *services_.emplace_back(
+          std::make_unique<Service>(config, server_.engine(), resolver_, model_.timeouts));
       open &= listen(server_, config.bind, service.app, config.name, false);
       service.keeper.start(origins_of(config));
     }

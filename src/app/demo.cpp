@@ -19,7 +19,7 @@ constexpr const char* kOrigins[] = {"127.0.0.1:3001", "127.0.0.1:3002"};
 
 // A process of its own, so that its work is not taken for the proxy's.
 int run_origins() {
-  prctl(PR_SET_PDEATHSIG, SIGTERM);   // never outlives the demo
+  prctl(PR_SET_PDEATHSIG, SIGTERM);  // never outlives the demo
   ServerOptions options;
   options.workers = 1;
   options.timeouts.drain = 2s;
@@ -46,9 +46,10 @@ void introduce(const config::Model& model) {
     std::printf("Metrics:               http://%s/metrics\n", model.metrics.listen.text.c_str());
   }
   auto port = std::to_string(model.services.front().bind.port);
-  std::printf("\nTry:\n  curl -i http://127.0.0.1:%s/hello\n"
-              "  curl -s 'http://127.0.0.1:%s/big?bytes=1000000' | wc -c\n\nCtrl-C stops it all.\n\n",
-              port.c_str(), port.c_str());
+  std::printf(
+      "\nTry:\n  curl -i http://127.0.0.1:%s/hello\n"
+      "  curl -s 'http://127.0.0.1:%s/big?bytes=1000000' | wc -c\n\nCtrl-C stops it all.\n\n",
+      port.c_str(), port.c_str());
   std::fflush(stdout);
 }
 

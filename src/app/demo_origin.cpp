@@ -26,7 +26,9 @@ class Pattern final : public Source {
     left_ -= size;
     co_return Piece{.data = kText.substr(0, size), .last = left_ == 0};
   }
+
   bool is_ready() const noexcept override { return true; }
+
   std::optional<std::uint64_t> remaining() const noexcept override { return left_; }
 
  private:
@@ -35,6 +37,7 @@ class Pattern final : public Source {
   static const std::string_view kText;
   std::uint64_t left_;
 };
+
 const std::string Pattern::kStore = [] {
   std::string text;
   while (text.size() < kBytes) text += "the quick brown fox jumps over the lazy dog\n";
@@ -56,7 +59,8 @@ Step DemoOrigin::on_request(Exchange& exchange) {
 Step DemoOrigin::slow(Exchange& exchange) {
   auto ms = number_in(exchange.request.query(), "ms=", 2000, 60'000);
   co_await exchange.sleep(std::chrono::milliseconds(ms));
-  co_return exchange.answer(200, "origin " + name_ + " answered after " + std::to_string(ms) + " ms\n");
+  co_return exchange.answer(200,
+                            "origin " + name_ + " answered after " + std::to_string(ms) + " ms\n");
 }
 
 Response& DemoOrigin::big(Exchange& exchange) {

@@ -16,11 +16,11 @@ void notify(std::string_view state) noexcept {
   std::string_view name(path);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  bool usable = (name.starts_with('/') || name.starts_with('@')) &&
-                name.size() < sizeof address.sun_path;
+  bool usable =
+      (name.starts_with('/') || name.starts_with('@')) && name.size() < sizeof address.sun_path;
   if (!usable) return;
   name.copy(address.sun_path, name.size());
-  if (name.front() == '@') address.sun_path[0] = '\0';   // the abstract namespace
+  if (name.front() == '@') address.sun_path[0] = '\0';  // the abstract namespace
   net::Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
   sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL,

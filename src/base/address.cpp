@@ -103,7 +103,8 @@ std::uint32_t Address::to(sockaddr_storage& to) const noexcept {
       name.copy(un.sun_path, sizeof un.sun_path - 1);
       return static_cast<std::uint32_t>(offsetof(sockaddr_un, sun_path) + name.size() + 1);
     }
-    case Family::None: break;
+    case Family::None:
+      break;
   }
   return 0;
 }
@@ -142,10 +143,14 @@ std::string Address::ip_text() const {
 
 std::string Address::text() const {
   switch (family_) {
-    case Family::V4: return ip_text() + ":" + std::to_string(port_);
-    case Family::V6: return "[" + ip_text() + "]:" + std::to_string(port_);
-    case Family::Unix: return std::string(kUnixPrefix) + std::string(path());
-    case Family::None: break;
+    case Family::V4:
+      return ip_text() + ":" + std::to_string(port_);
+    case Family::V6:
+      return "[" + ip_text() + "]:" + std::to_string(port_);
+    case Family::Unix:
+      return std::string(kUnixPrefix) + std::string(path());
+    case Family::None:
+      break;
   }
   return "none";
 }

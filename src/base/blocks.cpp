@@ -7,8 +7,8 @@
 namespace cirque::base {
 namespace {
 
-// Blocks at multiples of 16 KiB would all begin in the same few sets of the L1 cache; the pad spreads
-// their heads, which are the bytes that are touched.
+// Blocks at multiples of 16 KiB would all begin in the same few sets of the L1 cache; the pad
+// spreads their heads, which are the bytes that are touched.
 constexpr std::size_t kColourBytes = 192;
 
 }  // namespace

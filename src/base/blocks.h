@@ -14,26 +14,34 @@ class Blocks;
 class Block {
  public:
   Block() noexcept = default;
+
   Block(Block&& other) noexcept
       : home_(std::exchange(other.home_, nullptr)),
         data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)) {}
+
   Block& operator=(Block&& other) noexcept {
     std::swap(home_, other.home_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
   }
+
   ~Block() { release(); }
 
   explicit operator bool() const noexcept { return data_ != nullptr; }
+
   char* data() const noexcept { return data_; }
+
   std::size_t size() const noexcept { return size_; }
+
   std::span<char> span() const noexcept { return {data_, size_}; }
+
   void release() noexcept;
 
  private:
   friend class Blocks;
+
   Block(Blocks& home, char* data, std::size_t size) noexcept
       : home_(&home), data_(data), size_(size) {}
 
@@ -46,8 +54,8 @@ class Block {
 class Blocks {
  public:
   static constexpr std::size_t kBlockBytes = 16 * 1024;
-  // Measured: one 256 KiB read a time, always through the same cache-warm memory, moves a large body
-  // at 217 us/MB where 16 KiB reads need 422.
+  // Measured: one 256 KiB read a time, always through the same cache-warm memory, moves a large
+  // body at 217 us/MB where 16 KiB reads need 422.
   static constexpr std::size_t kScratchBytes = 256 * 1024;
   static constexpr std::size_t kIdleBlocksMax = 256;
 
@@ -58,17 +66,22 @@ class Blocks {
 
   // At least kBlockBytes; a larger one comes from the heap.
   Block lease(std::size_t bytes = kBlockBytes);
+
   // Good until the next task on this core runs.
   std::span<char> scratch() noexcept { return {scratch_.get(), kScratchBytes}; }
+
   // The same for a head on its way out: always the same warm memory.
   std::span<char> head_scratch() noexcept { return {head_scratch_.get(), kBlockBytes}; }
+
   std::size_t leased() const noexcept { return leased_; }
 
  private:
   friend class Block;
+
   struct Free {
     Free* next;
   };
+
   void give(char* data, std::size_t size) noexcept;
 
   std::unique_ptr<char[]> scratch_;

@@ -1,6 +1,6 @@
-// Where coroutine frames live: one free list a size class and thread, newest first, so that the next
-// frame is the one still warm in the cache. Sanitizer builds use the heap, so that they can see
-// a frame used after its end.
+// Where coroutine frames live: one free list a size class and thread, newest first, so that the
+// next frame is the one still warm in the cache. Sanitizer builds use the heap, so that they can
+// see a frame used after its end.
 #include <array>
 #include <cstddef>
 #include <new>
@@ -11,8 +11,8 @@ namespace cirque::detail {
 namespace {
 
 constexpr std::size_t kGrainBytes = 64;
-constexpr std::size_t kClasses = 64;             // frames up to 4 KiB
-constexpr unsigned kIdleFramesMax = 1024;        // a class; what is above goes back to the heap
+constexpr std::size_t kClasses = 64;       // frames up to 4 KiB
+constexpr unsigned kIdleFramesMax = 1024;  // a class; what is above goes back to the heap
 
 struct FreeFrame {
   FreeFrame* next;
@@ -36,15 +36,22 @@ struct FrameLists {
 
 constinit thread_local FrameLists lists;
 
-[[maybe_unused]] std::size_t class_of(std::size_t bytes) { return (bytes + kGrainBytes - 1) / kGrainBytes; }
+[[maybe_unused]] std::size_t class_of(std::size_t bytes) {
+  return (bytes + kGrainBytes - 1) / kGrainBytes;
+}
 
 }  // namespace
 
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) || \
     __has_feature(thread_sanitizer)
 
-void* take_frame(std::size_t bytes) { return ::operator new(bytes); }
-void give_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
+void* take_frame(std::size_t bytes) {
+  return ::operator new(bytes);
+}
+
+void give_frame(void* frame, std::size_t) noexcept {
+  ::operator delete(frame);
+}
 
 #else
 

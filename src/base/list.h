@@ -10,6 +10,7 @@ class ListHook {
   ListHook() noexcept = default;
   ListHook(const ListHook&) = delete;
   ListHook& operator=(const ListHook&) = delete;
+
   ~ListHook() { unlink(); }
 
   bool is_linked() const noexcept { return next_ != nullptr; }
@@ -45,9 +46,13 @@ class List {
   }
 
   bool empty() const noexcept { return head_.next_ == &head_; }
+
   T* front() noexcept { return empty() ? nullptr : static_cast<T*>(head_.next_); }
+
   T* back() noexcept { return empty() ? nullptr : static_cast<T*>(head_.prev_); }
+
   void push_back(T& item) noexcept { insert(*head_.prev_, item); }
+
   void push_front(T& item) noexcept { insert(head_, item); }
 
   T* pop_front() noexcept {

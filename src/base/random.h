@@ -1,5 +1,6 @@
 #pragma once
-// Fast random numbers for identifiers and jitter (xoshiro256**), seeded by the kernel. Not for secrets.
+// Fast random numbers for identifiers and jitter (xoshiro256**), seeded by the kernel. Not for
+// secrets.
 #include <array>
 #include <cstdint>
 
@@ -23,7 +24,10 @@ class Random {
   }
 
  private:
-  static std::uint64_t rotate(std::uint64_t x, int k) noexcept { return (x << k) | (x >> (64 - k)); }
+  static std::uint64_t rotate(std::uint64_t x, int k) noexcept {
+    return (x << k) | (x >> (64 - k));
+  }
+
   std::array<std::uint64_t, 4> state_;
 };
 

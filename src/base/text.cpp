@@ -20,8 +20,9 @@ std::string lowered(std::string_view text) {
 }
 
 bool is_token(std::string_view text) noexcept {
-  return !text.empty() && std::ranges::all_of(
-                              text, [](char c) { return kTokenChars[static_cast<unsigned char>(c)]; });
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return kTokenChars[static_cast<unsigned char>(c)];
+  });
 }
 
 std::string_view trim(std::string_view text) noexcept {

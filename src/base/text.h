@@ -56,7 +56,8 @@ void for_each_element(std::string_view list, Visit visit) {
 // Is `token` an element of the list, whatever its case?
 bool has_element(std::string_view list, std::string_view token) noexcept;
 
-// The steps (insert, delete, change, swap two neighbours) from one word to the other: "did you mean".
+// The steps (insert, delete, change, swap two neighbours) from one word to the other: "did you
+// mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace cirque::base

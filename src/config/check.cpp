@@ -86,7 +86,7 @@ class Check {
 
   void check_listeners() {
     std::map<std::string, Spot> seen;
-    auto visit = [&](const HostPort& at, std::string path) {
+    auto visit = [&](const HostPort& at, const std::string& path) {
       const auto* spot = place(path);
       bool is_chosen_by_kernel = at.port == 0 && !(at.address && !at.address->is_ip());
       if (!spot || is_chosen_by_kernel) return;
@@ -182,7 +182,7 @@ class Check {
     }
   }
 
-  void must_fit(std::string path, std::size_t bytes, std::string_view what) {
+  void must_fit(const std::string& path, std::size_t bytes, std::string_view what) {
     auto head = model_.limits.head_bytes;
     if (bytes <= head) return;
     bool by_default =

@@ -427,7 +427,7 @@ std::optional<std::string> read_all(std::FILE* file) {
 
 Loaded unreadable(const std::string& path, int error) {
   Report report(path, {});
-  report.add(Code::Unreadable, {}, {}, fmt::format("cannot be read: {}", std::strerror(error)));
+  report.add(Code::Unreadable, {}, {}, fmt::format("cannot be read: {}", strerrordesc_np(error)));
   Loaded loaded;
   loaded.model.file = path;
   loaded.findings = report.take();
@@ -441,6 +441,8 @@ bool Loaded::ok() const noexcept {
 }
 
 std::optional<std::string> process_environment(std::string_view name) {
+  // Read before any thread is started.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* value = std::getenv(std::string(name).c_str());
   if (!value) return std::nullopt;
   return value;

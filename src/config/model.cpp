@@ -21,7 +21,8 @@ constexpr std::uint64_t kMega = 1024 * kKilo;
 // 10 ms is less than any network needs, and enough for a test that must not wait.
 constexpr std::uint64_t kShort = 10;
 
-#define IN(place) +[](Model& m, [[maybe_unused]] std::size_t i) -> auto& { return place; }
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a lambda's parameters cannot have any
+#define IN(place) +[](Model& m, [[maybe_unused]] std::size_t i) -> auto& { return (place); }
 
 const Option kOptions[] = {
     {.path = "services",

@@ -57,11 +57,11 @@ class Prefilter {
     column_ = 1;
   }
 
-  void refuse(std::string what) {
+  void refuse(std::string_view what) {
     ++bad_;
     report_
         .add(Code::BadCharacter, {.line = line_, .column = column_}, {},
-             what + " is not allowed in a configuration file")
+             fmt::format("{} is not allowed in a configuration file", what))
         .expected = "text in UTF-8 without control characters";
   }
 

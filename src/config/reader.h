@@ -31,10 +31,10 @@ struct Entry {
 
 // Deep and large enough for any configuration that people or programs write, small enough that a
 // hostile file costs neither stack nor memory.
-inline constexpr std::size_t kFileBytesMax = 64 * 1024 * 1024;
+inline constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kDepthMax = 64;
 inline constexpr std::size_t kNodesMax = 4'000'000;
-inline constexpr std::size_t kCopiedBytesMax = 64 * 1024 * 1024;  // by anchors and aliases
+inline constexpr std::size_t kCopiedBytesMax = std::size_t{64} << 20;  // by anchors and aliases
 
 // A Null node when there are errors; they are in the report then. `text` may start with a BOM.
 Node read_tree(std::string_view text, bool strict_json, const Environment& environment,

@@ -1,5 +1,6 @@
 #pragma once
-// What operators ask the process: /metrics, /healthz, /readyz. An App like any other, on the steward.
+// What operators ask the process: /metrics, /healthz, /readyz. An App like any other, on the
+// steward.
 #include "cirque/app.h"
 #include "proxy/engine.h"
 

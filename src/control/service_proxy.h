@@ -1,5 +1,6 @@
 #pragma once
-// A service of the configuration as an App: every request goes to the next healthy backend of its pool.
+// A service of the configuration as an App: every request goes to the next healthy backend of its
+// pool.
 #include "cirque/app.h"
 #include "upstream/pool.h"
 

@@ -9,11 +9,24 @@ namespace cirque::h1 {
 namespace {
 
 constexpr std::array kForbiddenTrailers = {
-    Name::TransferEncoding, Name::ContentLength, Name::Host,          Name::Connection,
-    Name::Authorization,    Name::Cookie,        Name::SetCookie,     Name::ContentEncoding,
-    Name::ContentType,      Name::Te,            Name::Trailer,       Name::Upgrade,
-    Name::KeepAlive,        Name::Expect,        Name::CacheControl,  Name::XForwardedFor,
-    Name::Range,            Name::ProxyAuthorization,
+    Name::TransferEncoding,
+    Name::ContentLength,
+    Name::Host,
+    Name::Connection,
+    Name::Authorization,
+    Name::Cookie,
+    Name::SetCookie,
+    Name::ContentEncoding,
+    Name::ContentType,
+    Name::Te,
+    Name::Trailer,
+    Name::Upgrade,
+    Name::KeepAlive,
+    Name::Expect,
+    Name::CacheControl,
+    Name::XForwardedFor,
+    Name::Range,
+    Name::ProxyAuthorization,
 };
 
 bool is_text(char c) noexcept {
@@ -33,7 +46,8 @@ std::unexpected<Error> ChunkReader::bad() const {
 
 Result<ChunkReader::Taken> ChunkReader::take(std::string_view input) {
   if (state_ == State::Data) {
-    auto data = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size_, input.size())));
+    auto data =
+        input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size_, input.size())));
     size_ -= data.size();
     if (size_ == 0) state_ = State::DataCr;
     return Taken{data.size(), data, false};
@@ -71,7 +85,8 @@ Result<Unit> ChunkReader::head_byte(char c) {
     case State::Extension:
       if (++extension_bytes_ > kExtensionBytesMax) return bad();
       break;
-    default: break;
+    default:
+      break;
   }
   if (++line_bytes_ > kLineBytesMax) return bad();
   if (c == '\r' && has_digits_) {

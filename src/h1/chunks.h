@@ -12,18 +12,19 @@ namespace cirque::h1 {
 // Lives as long as one body.
 class ChunkReader {
  public:
-  static constexpr std::size_t kLineBytesMax = 4 * 1024;         // a chunk's size and extensions
-  static constexpr std::size_t kExtensionBytesMax = 16 * 1024;   // a message's extensions in all
+  static constexpr std::size_t kLineBytesMax = 4 * 1024;        // a chunk's size and extensions
+  static constexpr std::size_t kExtensionBytesMax = 16 * 1024;  // a message's extensions in all
   static constexpr std::size_t kTrailerBytesMax = 8 * 1024;
   static constexpr std::size_t kTrailersMax = 32;
 
   ChunkReader(Side side, Arena& arena) noexcept : side_(side), trailers_(arena) {}
 
   struct Taken {
-    std::size_t used = 0;      // of the input, at least one byte
-    std::string_view data;     // a part of the input; may be empty
-    bool done = false;         // the last chunk and the trailers have been read
+    std::size_t used = 0;   // of the input, at least one byte
+    std::string_view data;  // a part of the input; may be empty
+    bool done = false;      // the last chunk and the trailers have been read
   };
+
   // `input` is not empty. Not called again after `done`. Errors: bad_chunk, upstream_bad_chunk.
   Result<Taken> take(std::string_view input);
 
@@ -32,13 +33,13 @@ class ChunkReader {
 
  private:
   enum class State : std::uint8_t {
-    Size,        // before the first digit, or among them
+    Size,  // before the first digit, or among them
     Extension,
     SizeLf,
     Data,
     DataCr,
     DataLf,
-    Trailer,     // in a trailer line, or at its beginning
+    Trailer,  // in a trailer line, or at its beginning
     TrailerLf,
   };
 
@@ -52,7 +53,7 @@ class ChunkReader {
   Side side_;
   State state_ = State::Size;
   bool has_digits_ = false;
-  std::uint64_t size_ = 0;        // of the chunk; then what is left of it
+  std::uint64_t size_ = 0;  // of the chunk; then what is left of it
   std::size_t line_bytes_ = 0;
   std::size_t extension_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;

@@ -92,9 +92,8 @@ Task<> ClientTurn::read_head(Response& into) {
 }
 
 Result<Unit> ClientTurn::settle_head(Response& into) {
-  constexpr Error kUnasked{.fault = Fault::Malformed,
-                           .side = Side::Upstream,
-                           .reason = "upstream_unexpected_upgrade"};
+  constexpr Error kUnasked{
+      .fault = Fault::Malformed, .side = Side::Upstream, .reason = "upstream_unexpected_upgrade"};
   if (into.status == 101 && asked_upgrade_.empty()) return fail(kUnasked);
   if (into.status < 200 && into.status != 101) {
     if (++informational_ > kInformationalMax) {
@@ -117,7 +116,8 @@ Result<Unit> ClientTurn::settle_head(Response& into) {
   }
   auto stripped = http::strip_hop_by_hop(into.headers);
   if (!stripped) {
-    return fail({.fault = Fault::Malformed, .side = Side::Upstream, .reason = "upstream_bad_header"});
+    return fail(
+        {.fault = Fault::Malformed, .side = Side::Upstream, .reason = "upstream_bad_header"});
   }
   const auto& connection = *stripped;
   upgrade_ = connection.upgrade_protocol;

@@ -21,13 +21,15 @@ class ClientTurn {
   ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
              const ClientSettings& settings) noexcept;
 
-  // What is to be sent: the head leaves with the first piece of the body, or with flush(), and must be
-  // good until then. `upgrade`: the protocol to switch to, where the client asked for one.
+  // What is to be sent: the head leaves with the first piece of the body, or with flush(), and must
+  // be good until then. `upgrade`: the protocol to switch to, where the client asked for one.
   void begin(const Request& request, std::string_view upgrade);
+
   [[clang::coro_wrapper]] Task<> send(Piece piece, const Headers* trailers) {
     write_head();
     return out.send(piece, trailers);
   }
+
   [[clang::coro_wrapper]] Task<> flush() {
     write_head();
     return out.flush();
@@ -39,12 +41,16 @@ class ClientTurn {
 
   // The message is over in both directions and the connection is in a known state.
   bool is_reusable() const noexcept;
+
   // After a 101: what has already come in of the other protocol.
   Leftover leave() noexcept { return in.leave(); }
+
   // A byte of the answer has been seen: the request was, or may have been, acted upon.
   bool heard() const noexcept { return heard_; }
+
   // Of a 101: the protocol that the peer switches to.
   std::string_view upgrade() const noexcept { return upgrade_; }
+
   // "Keep-Alive: timeout=N" of the final head; 0 when the peer did not say.
   unsigned keep_alive_seconds() const noexcept { return keep_alive_seconds_; }
 
@@ -64,7 +70,7 @@ class ClientTurn {
   Arena& arena_;
   const ClientSettings& settings_;
   ResponseParser parser_;
-  const Request* unsent_ = nullptr;   // whose head is still to be written
+  const Request* unsent_ = nullptr;  // whose head is still to be written
   std::string_view asked_upgrade_;
   Method method_ = Method::Get;
   bool heard_ = false;

@@ -33,8 +33,8 @@ bool Inbound::make_room(std::size_t head_max) {
   bool nothing_to_move = filled_ == at_;
   // A leftover in front makes room in a block of the same size; a long head gets a larger one.
   bool cramped = at_ == 0 && block_;
-  base::Block roomier = cramped ? blocks_.lease(std::max(head_max + 1, 2 * block_.size()))
-                                : blocks_.lease();
+  base::Block roomier =
+      cramped ? blocks_.lease(std::max(head_max + 1, 2 * block_.size())) : blocks_.lease();
   if (!nothing_to_move) std::memcpy(roomier.data(), room_.data() + at_, filled_ - at_);
   filled_ -= std::exchange(at_, 0);
   block_ = std::move(roomier);
@@ -47,9 +47,13 @@ Result<Inbound::Filled> Inbound::fill(std::size_t head_max) {
   bool moved = make_room(head_max);
   auto taken = TRY(stream_.take(room_.subspan(filled_)));
   switch (taken.kind) {
-    case net::Taken::Kind::Some: filled_ += taken.bytes; return moved ? Filled::Moved : Filled::InPlace;
-    case net::Taken::Kind::End: return Filled::End;
-    case net::Taken::Kind::Again: break;
+    case net::Taken::Kind::Some:
+      filled_ += taken.bytes;
+      return moved ? Filled::Moved : Filled::InPlace;
+    case net::Taken::Kind::End:
+      return Filled::End;
+    case net::Taken::Kind::Again:
+      break;
   }
   return moved ? Filled::Moved : Filled::Again;
 }
@@ -119,9 +123,13 @@ Result<std::optional<Piece>> Inbound::from_room() {
       left_ -= here.size();
       return deliver(here, left_ == 0);
     }
-    case http::Framing::Kind::UntilClose: consume(here.size()); return deliver(here, false);
-    case http::Framing::Kind::Chunked: break;
-    case http::Framing::Kind::None: return deliver({}, true);
+    case http::Framing::Kind::UntilClose:
+      consume(here.size());
+      return deliver(here, false);
+    case http::Framing::Kind::Chunked:
+      break;
+    case http::Framing::Kind::None:
+      return deliver({}, true);
   }
   while (at_ != filled_) {
     auto taken = TRY(chunks_->take(unread()));
@@ -140,8 +148,8 @@ Result<std::optional<Piece>> Inbound::absorb(std::span<char> raw) {
   return deliver(all, left_ == 0);
 }
 
-// The scratch is gone once we wait, so that all its chunks are delivered as one piece: their data is
-// moved together in place.
+// The scratch is gone once we wait, so that all its chunks are delivered as one piece: their data
+// is moved together in place.
 Result<std::optional<Piece>> Inbound::dechunk(std::span<char> raw) {
   char* end = raw.data();
   std::string_view rest(raw.data(), raw.size());

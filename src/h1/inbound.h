@@ -1,6 +1,6 @@
 #pragma once
-// What comes in on an HTTP/1 connection during one message: the bytes of the head in a leased block,
-// then the body as a source that is pulled (RFC 9112 6, 7). The same for both directions.
+// What comes in on an HTTP/1 connection during one message: the bytes of the head in a leased
+// block, then the body as a source that is pulled (RFC 9112 6, 7). The same for both directions.
 #include <optional>
 
 #include "base/blocks.h"
@@ -11,12 +11,12 @@
 
 namespace cirque::h1 {
 
-// How patient we are with a body that comes slowly. The wait for bytes is what counts: time that the
-// other direction needs (back-pressure) is not held against the sender.
+// How patient we are with a body that comes slowly. The wait for bytes is what counts: time that
+// the other direction needs (back-pressure) is not held against the sender.
 struct Pace {
-  Duration stall = 60s;             // without a single byte
-  Duration grace = Duration::max(); // in all, before...
-  unsigned bytes_per_second = 0;    // ...this rate must have been kept
+  Duration stall = 60s;              // without a single byte
+  Duration grace = Duration::max();  // in all, before...
+  unsigned bytes_per_second = 0;     // ...this rate must have been kept
 };
 
 // Received bytes that belong to the next message, handed from turn to turn.
@@ -31,8 +31,8 @@ struct Leftover {
 // Lives as long as one message. One core.
 class Inbound final : public Source {
  public:
-  // `first`: where the head's first bytes go, if it is not empty; it must outlive the message's use.
-  // Without it, or when it is full, a block is leased.
+  // `first`: where the head's first bytes go, if it is not empty; it must outlive the message's
+  // use. Without it, or when it is full, a block is leased.
   Inbound(net::Stream& stream, base::Blocks& blocks, Arena& arena, Pace pace,
           std::span<char> first) noexcept
       : stream_(stream), blocks_(blocks), arena_(arena), pace_(pace), room_(first) {}
@@ -40,19 +40,23 @@ class Inbound final : public Source {
   void adopt(Leftover leftover) noexcept;
   Leftover leave() noexcept;
 
-  // The head. `unread` stays where it is until more is asked for with fill(), which may move it: then
-  // the result says so, and views into it must be made again.
+  // The head. `unread` stays where it is until more is asked for with fill(), which may move it:
+  // then the result says so, and views into it must be made again.
   std::string_view unread() const noexcept { return {room_.data() + at_, filled_ - at_}; }
+
   void consume(std::size_t bytes) noexcept { at_ += bytes; }
   enum class Filled : std::uint8_t { InPlace, Moved, Again, End };
-  // One try to read more of a head that may take `head_max` in all. Never waits: Again says that the
-  // caller should, on the stream, and no block is held for nothing meanwhile.
+  // One try to read more of a head that may take `head_max` in all. Never waits: Again says that
+  // the caller should, on the stream, and no block is held for nothing meanwhile.
   Result<Filled> fill(std::size_t head_max);
 
   // The head is read; what follows is a body of that length.
   void begin_body(http::Framing framing);
+
   bool is_body_complete() const noexcept { return complete_; }
+
   std::uint64_t body_bytes() const noexcept { return body_bytes_; }
+
   // Bytes beyond the message's end are already here.
   bool has_excess() const noexcept { return complete_ && (at_ != filled_ || !excess_.empty()); }
 
@@ -63,7 +67,9 @@ class Inbound final : public Source {
   }
 
   Task<Piece> next() override;
+
   bool is_ready() const noexcept override { return complete_ || at_ != filled_; }
+
   std::optional<std::uint64_t> remaining() const noexcept override;
   bool rewind() noexcept override;
   const Headers* trailers() const noexcept override;
@@ -71,10 +77,12 @@ class Inbound final : public Source {
   net::Stream& stream() noexcept { return stream_; }
 
  private:
-  // A read this large at first; it doubles while the other side keeps up and shrinks when it does not.
+  // A read this large at first; it doubles while the other side keeps up and shrinks when it does
+  // not.
   static constexpr std::size_t kWindowMin = 16 * 1024;
 
   bool is_client() const noexcept { return stream_.side() == Side::Client; }
+
   void begin_message() noexcept;
   bool make_room(std::size_t head_max);
   Result<std::optional<Piece>> from_room();
@@ -91,14 +99,14 @@ class Inbound final : public Source {
   Arena& arena_;
   Pace pace_;
 
-  std::span<char> room_;       // `first`, or the block
+  std::span<char> room_;  // `first`, or the block
   base::Block block_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
-  std::size_t body_at_ = 0;    // where the body begins in the room
-  bool only_room_ = true;      // nothing was read since the body began: rewind() can start over
+  std::size_t body_at_ = 0;  // where the body begins in the room
+  bool only_room_ = true;    // nothing was read since the body began: rewind() can start over
 
-  Leftover excess_;            // read beyond the end of a chunked body; the head's block stays as it is
+  Leftover excess_;  // read beyond the end of a chunked body; the head's block stays as it is
 
   http::Framing framing_;
   std::uint64_t left_ = 0;

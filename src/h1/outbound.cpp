@@ -30,7 +30,8 @@ Result<Unit> Outbound::account(const Piece& piece) noexcept {
   return fail({.fault = Fault::Malformed, .reason = "body_length_mismatch"});
 }
 
-// Head and body as one stretch where copying a small body is cheaper than having the kernel gather two.
+// Head and body as one stretch where copying a small body is cheaper than having the kernel gather
+// two.
 std::array<iovec, 2> Outbound::join(std::string_view head, std::string_view body) {
   constexpr std::size_t kCopyBytesMax = 1024;
   if (head.empty() || body.empty()) return {net::piece_of(head.empty() ? body : head), iovec{}};

@@ -1,6 +1,6 @@
 #pragma once
-// What goes out on an HTTP/1 connection during one message: a head, together with the first bytes of the
-// body where they are there, then the body in its framing (RFC 9112 7).
+// What goes out on an HTTP/1 connection during one message: a head, together with the first bytes
+// of the body where they are there, then the body in its framing (RFC 9112 7).
 #include <array>
 #include <optional>
 
@@ -24,18 +24,24 @@ class Outbound {
       : stream_(stream), blocks_(blocks), arena_(arena), stall_(stall) {}
 
   void begin(Telling telling) noexcept { telling_ = telling; }
+
   // To be followed by send() or flush() at once: `head` may lie in the core's head scratch.
   void put(std::string_view head) noexcept { head_ = head; }
+
   Task<> flush();
   // A body that is longer or shorter than was told is an error, before the surplus is sent.
   Task<> send(Piece piece, const Headers* trailers);
   // A head that stands alone: 100 Continue, 103 Early Hints.
   Task<> send_now(std::string_view head);
 
-  bool has_begun() const noexcept { return begun_; }   // a byte of the message has been sent
+  bool has_begun() const noexcept { return begun_; }  // a byte of the message has been sent
+
   bool is_complete() const noexcept { return complete_; }
+
   const Telling& telling() const noexcept { return telling_; }
+
   base::Blocks& blocks() const noexcept { return blocks_; }
+
   std::uint64_t body_bytes() const noexcept { return body_bytes_; }
 
  private:

@@ -9,12 +9,16 @@
 namespace cirque::h1 {
 namespace {
 
-constexpr std::size_t kEmptyLinesMax = 2;   // in front of a request line (RFC 9112 2.2)
+constexpr std::size_t kEmptyLinesMax = 2;  // in front of a request line (RFC 9112 2.2)
 constexpr std::size_t kMethodBytesMax = 32;
 
-bool is_token_char(char c) noexcept { return base::kTokenChars[static_cast<unsigned char>(c)]; }
+bool is_token_char(char c) noexcept {
+  return base::kTokenChars[static_cast<unsigned char>(c)];
+}
 
-bool is_method_char(char c) noexcept { return is_token_char(c) && !(c >= 'a' && c <= 'z'); }
+bool is_method_char(char c) noexcept {
+  return is_token_char(c) && !(c >= 'a' && c <= 'z');
+}
 
 }  // namespace
 
@@ -60,15 +64,18 @@ HeadParser::Got HeadParser::line(std::string_view bytes, std::string_view& text)
 }
 
 bool HeadParser::field(std::string_view text, Headers& headers) {
-  if (text.front() == ' ' || text.front() == '\t') return refuse("obs_fold", 400, "upstream_bad_header");
+  if (text.front() == ' ' || text.front() == '\t')
+    return refuse("obs_fold", 400, "upstream_bad_header");
   auto colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0) {
     return refuse("bad_header_name", 400, "upstream_bad_header");
   }
   auto name = text.substr(0, colon);
   Name id = name_of(name);
-  bool unknown = id == Name::Other;   // a known name is made of token characters, and has no underscore
-  if (unknown && !base::is_token(name)) return refuse("bad_header_name", 400, "upstream_bad_header");
+  bool unknown =
+      id == Name::Other;  // a known name is made of token characters, and has no underscore
+  if (unknown && !base::is_token(name))
+    return refuse("bad_header_name", 400, "upstream_bad_header");
   if (++fields_ > limits_.fields) return too_large("too_many_headers");
   if (unknown && side_ == Side::Client && name.contains('_')) {
     ++underscored_;
@@ -81,7 +88,8 @@ bool HeadParser::field(std::string_view text, Headers& headers) {
 // An unfinished line is refused as soon as its name cannot become one.
 bool HeadParser::check_partial_name(std::string_view text) {
   if (text.empty()) return true;
-  if (text.front() == ' ' || text.front() == '\t') return refuse("obs_fold", 400, "upstream_bad_header");
+  if (text.front() == ' ' || text.front() == '\t')
+    return refuse("obs_fold", 400, "upstream_bad_header");
   auto bad = std::ranges::find_if_not(text, is_token_char);
   bool fits = bad == text.end() || (*bad == ':' && bad != text.begin());
   return fits || refuse("bad_header_name", 400, "upstream_bad_header");
@@ -132,7 +140,7 @@ bool RequestParser::request_line(std::string_view text, Request& request) {
   bool odd = request.method == Method::Other;
   if (odd && (method.empty() || method.size() > kMethodBytesMax ||
               !std::ranges::all_of(method, is_method_char))) {
-    request.method_text = "-";   // not something to repeat
+    request.method_text = "-";  // not something to repeat
     return refuse("bad_method");
   }
   auto last = text.rfind(' ');

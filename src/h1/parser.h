@@ -10,7 +10,7 @@ namespace cirque::h1 {
 
 struct HeadLimits {
   std::size_t head_bytes = 32 * 1024;
-  std::size_t field_bytes = 16 * 1024;   // one line
+  std::size_t field_bytes = 16 * 1024;  // one line
   std::size_t fields = 128;
   std::size_t target_bytes = 16 * 1024;
 };
@@ -24,13 +24,15 @@ class HeadParser {
   void reset() noexcept { at_ = lines_ = fields_ = 0; }
 
  protected:
-  // The line that begins at at_, without CR LF. Partial: its end has not come yet. Bad: the error is in
-  // error_ (a bare LF or CR, a control character, a line or a head that is too long).
+  // The line that begins at at_, without CR LF. Partial: its end has not come yet. Bad: the error
+  // is in error_ (a bare LF or CR, a control character, a line or a head that is too long).
   enum class Got : std::uint8_t { Line, Partial, Bad };
   Got line(std::string_view bytes, std::string_view& text);
+
   void step_over(std::string_view text) noexcept { at_ += text.size() + 2; }
-  // One field line into `headers`. False: the error is in error_. So do all of these: a field line is
-  // the hot path, and a large result a line would be felt.
+
+  // One field line into `headers`. False: the error is in error_. So do all of these: a field line
+  // is the hot path, and a large result a line would be felt.
   bool field(std::string_view text, Headers& headers);
   bool check_partial_name(std::string_view text);
   [[gnu::cold]] bool refuse(std::string_view client_reason, std::uint16_t status,
@@ -39,8 +41,8 @@ class HeadParser {
 
   const HeadLimits& limits_;
   Side side_;
-  std::size_t at_ = 0;       // where the current line begins
-  std::size_t lines_ = 0;    // complete lines seen, without empty ones in front
+  std::size_t at_ = 0;     // where the current line begins
+  std::size_t lines_ = 0;  // complete lines seen, without empty ones in front
   std::size_t fields_ = 0;
   unsigned underscored_ = 0;
   Error error_;
@@ -53,8 +55,8 @@ class RequestParser final : public HeadParser {
 
   // `bytes`: everything received since the head began, in the same place as before or after reset()
   // (and request.headers.clear()). 0: more is needed. Otherwise the bytes that the head took; then
-  // `request` is complete but for its body. Errors come with the earliest byte that proves them, and
-  // carry status and reason.
+  // `request` is complete but for its body. Errors come with the earliest byte that proves them,
+  // and carry status and reason.
   Result<std::size_t> parse(std::string_view bytes, Request& request);
 
   // Field lines dropped because of an underscore in the name, which some servers read as a hyphen.
@@ -64,6 +66,7 @@ class RequestParser final : public HeadParser {
   bool request_line(std::string_view text, Request& request);
   bool check_partial_method(std::string_view bytes);
   bool finish(Request& request);
+
   bool refuse(std::string_view reason, std::uint16_t status = 400) {
     return HeadParser::refuse(reason, status, {});
   }

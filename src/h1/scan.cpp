@@ -29,8 +29,8 @@ const char* find_control_sse2(const char* from, const char* to) noexcept {
     __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     // Unsigned byte <= 0x1f: the maximum with 0x1f is still 0x1f.
     __m128i low = _mm_cmpeq_epi8(_mm_max_epu8(bytes, last_control), last_control);
-    __m128i hit = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low),
-                               _mm_cmpeq_epi8(bytes, del));
+    __m128i hit =
+        _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low), _mm_cmpeq_epi8(bytes, del));
     if (int mask = _mm_movemask_epi8(hit)) return from + __builtin_ctz(static_cast<unsigned>(mask));
   }
   return find_control_scalar(from, to);
@@ -52,10 +52,13 @@ const char* find_control_sse2(const char* from, const char* to) noexcept {
   return find_control_sse2(from, to);
 }
 
-bool has_avx2() noexcept { return __builtin_cpu_supports("avx2"); }
+bool has_avx2() noexcept {
+  return __builtin_cpu_supports("avx2");
+}
 
-const char* (*const find_control)(const char*, const char*) noexcept =
-    has_avx2() ? find_control_avx2 : find_control_sse2;
+const char* (*const find_control)(const char*, const char*) noexcept = has_avx2()
+                                                                           ? find_control_avx2
+                                                                           : find_control_sse2;
 
 #else
 

@@ -1,6 +1,6 @@
 #pragma once
-// The inner loop of the parser: the first control character of a stretch, which in a well-formed head
-// is the CR that ends the line.
+// The inner loop of the parser: the first control character of a stretch, which in a well-formed
+// head is the CR that ends the line.
 #include <cstddef>
 
 namespace cirque::h1 {

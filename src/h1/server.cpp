@@ -3,8 +3,8 @@
 namespace cirque::h1 {
 namespace {
 
-// What nearly every request fits in. It lies beside everything else that the request touches, so that
-// thousands of them in flight are thousands of pages less in the TLB than with a block each.
+// What nearly every request fits in. It lies beside everything else that the request touches, so
+// that thousands of them in flight are thousands of pages less in the TLB than with a block each.
 constexpr std::size_t kFirstReadBytes = 2048;
 
 }  // namespace
@@ -78,8 +78,8 @@ Task<> ServerTurn::inform(const Response& response) {
   co_return done;
 }
 
-// An unread body that is short enough is read past, so that the connection lives; otherwise the client
-// must be told now that it will be closed.
+// An unread body that is short enough is read past, so that the connection lives; otherwise the
+// client must be told now that it will be closed.
 bool ServerTurn::body_will_be_drained() const noexcept {
   if (in.is_body_complete()) return true;
   auto left = in.remaining();

@@ -25,42 +25,53 @@ class ServerTurn final : public http::ServerStream {
   ServerTurn(net::Stream& stream, base::Blocks& blocks, Exchange& exchange,
              const ServerSettings& settings, Leftover leftover) noexcept;
 
-  // Reads the head and judges the framing. Nothing: the client ended, or was silent, before the first
-  // byte of a request, and nobody is owed an answer. On an error the request may be half filled.
+  // Reads the head and judges the framing. Nothing: the client ended, or was silent, before the
+  // first byte of a request, and nobody is owed an answer. On an error the request may be half
+  // filled.
   enum class Head : bool { Nothing, Complete };
   Task<Head> read_head();
 
   Task<> inform(const Response& response) override;
   bool begin(Response& response, const Source* body) override;
+
   [[clang::coro_wrapper]] Task<> send(Piece piece, const Headers* trailers) override {
     write_head();
     return out.send(piece, trailers);
   }
+
   [[clang::coro_wrapper]] Task<> flush() override {
     write_head();
     return out.flush();
   }
+
   bool has_begun() const noexcept override { return out.has_begun(); }
+
   void break_off() noexcept override;
 
   // After the answer: disposes of a request body that nobody read. True: the connection can take
   // another request, whose bytes may be in leave().
   Task<bool> finish();
+
   Leftover leave() noexcept { return in.leave(); }
 
   // This is the connection's last answer.
   void close_after() noexcept { keep_ = false; }
+
   // The answer is a 101: from here on the connection speaks `protocol`.
   void switch_to(std::string_view protocol) noexcept {
     keep_ = false;
     head_.upgrade = protocol;
   }
+
   // What the request's Connection field asked for.
   const http::Connection& connection() const noexcept { return connection_; }
+
   // The client waits for 100 Continue before it sends the body.
   bool expects_continue() const noexcept { return expects_continue_; }
+
   // Somebody else's 100 Continue will do.
   void continue_is_forwarded() noexcept { in.on_first_wait(nullptr, nullptr); }
+
   std::uint64_t head_bytes() const noexcept { return head_bytes_; }
 
   Inbound in;
@@ -77,7 +88,7 @@ class ServerTurn final : public http::ServerStream {
   Exchange& exchange_;
   const ServerSettings& settings_;
   http::Connection connection_;
-  const Response* unsent_ = nullptr;   // whose head is still to be written
+  const Response* unsent_ = nullptr;  // whose head is still to be written
   ResponseHead head_;
   bool expects_continue_ = false;
   bool keep_ = false;

@@ -14,15 +14,18 @@ constexpr std::string_view kEnd = "\r\n";
 class Pen {
  public:
   explicit Pen(char* at) noexcept : at_(at) {}
+
   Pen& operator<<(std::string_view text) noexcept {
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
     return *this;
   }
+
   Pen& operator<<(std::uint64_t number) noexcept {
     at_ = base::write_number(at_, number);
     return *this;
   }
+
   char* at() const noexcept { return at_; }
 
  private:
@@ -71,8 +74,8 @@ std::string_view write_request_head(const Request& request, const RequestHead& o
   if (!request.headers.has(Name::Host)) pen << "Host: " << request.authority << kEnd;
   write_fields(pen, request.headers);
   write_telling(pen, options.telling);
-  bool says_empty = options.telling.kind == Telling::Kind::None &&
-                    request.headers.has(Name::ContentLength);
+  bool says_empty =
+      options.telling.kind == Telling::Kind::None && request.headers.has(Name::ContentLength);
   if (says_empty) pen << "Content-Length: 0\r\n";
   if (!options.upgrade.empty()) {
     pen << "Connection: Upgrade\r\nUpgrade: " << options.upgrade << kEnd;

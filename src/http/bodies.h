@@ -10,7 +10,9 @@ class TextBody final : public Source {
   explicit TextBody(std::string_view text) noexcept : text_(text) {}
 
   Task<Piece> next() override { co_return Piece{.data = std::exchange(text_, {}), .last = true}; }
+
   bool is_ready() const noexcept override { return true; }
+
   std::optional<std::uint64_t> remaining() const noexcept override { return text_.size(); }
 
  private:

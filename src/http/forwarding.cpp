@@ -9,18 +9,24 @@ namespace cirque::http {
 namespace {
 
 constexpr std::array kHopByHop = {
-    Name::Connection,         Name::KeepAlive,         Name::ProxyConnection,
-    Name::Te,                 Name::Upgrade,           Name::TransferEncoding,
-    Name::Http2Settings,      Name::ProxyAuthenticate, Name::ProxyAuthorization,
+    Name::Connection,
+    Name::KeepAlive,
+    Name::ProxyConnection,
+    Name::Te,
+    Name::Upgrade,
+    Name::TransferEncoding,
+    Name::Http2Settings,
+    Name::ProxyAuthenticate,
+    Name::ProxyAuthorization,
 };
 
 // Fields of which a Connection field may not speak.
 constexpr std::array kDecisive = {Name::Host, Name::ContentLength};
 constexpr std::array kEndToEnd = {
-    Name::Authorization, Name::Cookie,        Name::ContentType, Name::ContentEncoding,
-    Name::CacheControl,  Name::Date,          Name::Forwarded,   Name::SetCookie,
-    Name::Via,           Name::XForwardedFor, Name::XForwardedHost,
-    Name::XForwardedProto, Name::XRealIp,     Name::XRequestId,
+    Name::Authorization, Name::Cookie,        Name::ContentType,    Name::ContentEncoding,
+    Name::CacheControl,  Name::Date,          Name::Forwarded,      Name::SetCookie,
+    Name::Via,           Name::XForwardedFor, Name::XForwardedHost, Name::XForwardedProto,
+    Name::XRealIp,       Name::XRequestId,
 };
 
 constexpr std::string_view kVia11 = "1.1 cirque";

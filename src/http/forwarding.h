@@ -11,23 +11,23 @@ struct Connection {
   bool close = false;
   bool keep_alive = false;
   bool upgrade = false;
-  bool te_trailers = false;            // "TE: trailers" was there
-  std::string_view upgrade_protocol;   // the Upgrade field; empty unless `upgrade`
+  bool te_trailers = false;           // "TE: trailers" was there
+  std::string_view upgrade_protocol;  // the Upgrade field; empty unless `upgrade`
 };
 
 // Drops Connection and everything it names, Keep-Alive, Proxy-Connection, TE, Upgrade,
-// Transfer-Encoding, HTTP2-Settings, Proxy-Authorization and Proxy-Authenticate. Content-Length stays:
-// framing was judged before, the writers write their own.
-// Refused (bad_connection_field, status 400, Side::Client): an element that is not a token, and the
-// nomination of a field that decides where a message goes or ends (Host, Content-Length). Nominated
-// end-to-end fields that others rely on (Authorization, Cookie, X-Forwarded-*, ...) stay: a client
-// must not be able to take them away from the next hop.
+// Transfer-Encoding, HTTP2-Settings, Proxy-Authorization and Proxy-Authenticate. Content-Length
+// stays: framing was judged before, the writers write their own. Refused (bad_connection_field,
+// status 400, Side::Client): an element that is not a token, and the nomination of a field that
+// decides where a message goes or ends (Host, Content-Length). Nominated end-to-end fields that
+// others rely on (Authorization, Cookie, X-Forwarded-*, ...) stay: a client must not be able to
+// take them away from the next hop.
 Result<Connection> strip_hop_by_hop(Headers& headers);
 
 struct Hop {
   const Address& client;
   std::string_view scheme;
-  bool client_is_trusted;        // its X-Forwarded-* are kept and appended to, others' are replaced
+  bool client_is_trusted;  // its X-Forwarded-* are kept and appended to, others' are replaced
   std::string_view request_id;
 };
 

@@ -12,6 +12,7 @@ struct Slugs {
   std::string_view coding;
   std::string_view both;
 };
+
 constexpr Slugs kClientSlugs{"bad_content_length", "bad_transfer_encoding",
                              "content_length_and_transfer_encoding"};
 constexpr Slugs kUpstreamSlugs{"upstream_bad_content_length", "upstream_bad_transfer_encoding",

@@ -1,5 +1,6 @@
 #pragma once
-// The judge: how long is this body, or refuse. One place for all versions (RFC 9112 6, RFC 9110 8.6).
+// The judge: how long is this body, or refuse. One place for all versions (RFC 9112 6, RFC
+// 9110 8.6).
 #include <cstdint>
 #include <optional>
 
@@ -19,8 +20,8 @@ struct Framing {
 };
 
 // Refused, as Fault::Malformed with status 400 and Side::Client: both Content-Length and
-// Transfer-Encoding; any Transfer-Encoding but exactly one "chunked"; Transfer-Encoding in HTTP/1.0;
-// a Content-Length that is repeated, empty, signed, in a list, or above 2^63-1.
+// Transfer-Encoding; any Transfer-Encoding but exactly one "chunked"; Transfer-Encoding in
+// HTTP/1.0; a Content-Length that is repeated, empty, signed, in a list, or above 2^63-1.
 Result<Framing> judge_request(const Request& request) noexcept;
 
 // The same rules as Side::Upstream, for the answer to `method`: HEAD, 1xx, 204 and 304 have none

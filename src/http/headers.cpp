@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::uint32_t kFirstCapacity = 24;  // what nearly every message fits in
 
-constexpr std::uint64_t bit(Name name) noexcept { return 1ULL << static_cast<unsigned>(name); }
+constexpr std::uint64_t bit(Name name) noexcept {
+  return 1ULL << static_cast<unsigned>(name);
+}
 
 bool is_safe_value(std::string_view value) noexcept {
   return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
@@ -105,7 +107,9 @@ void Headers::drop(std::string_view name) noexcept {
   }
 }
 
-void Headers::drop_line(const Field& line) noexcept { const_cast<Field&>(line).id = Name::Count; }
+void Headers::drop_line(const Field& line) noexcept {
+  const_cast<Field&>(line).id = Name::Count;
+}
 
 void Headers::clear() noexcept {
   size_ = 0;

@@ -60,8 +60,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Name::Count)> kN
     "X-Request-Id",
 };
 
-// A table without collisions, found at compile time: the key is made of length and three letters, and
-// the multiplier is searched for until every name has a slot of its own.
+// A table without collisions, found at compile time: the key is made of length and three letters,
+// and the multiplier is searched for until every name has a slot of its own.
 constexpr unsigned kSlotBits = 9;
 
 constexpr std::uint32_t key_of(std::string_view name) noexcept {
@@ -100,6 +100,7 @@ struct Phrase {
   int status;
   std::string_view text;
 };
+
 constexpr std::array kPhrases = {
     Phrase{100, "Continue"},
     Phrase{101, "Switching Protocols"},
@@ -183,11 +184,13 @@ Name name_of(std::string_view name) noexcept {
   Name candidate = kTable.slots[slot_of(key_of(name), kTable.multiplier)];
   if (candidate == Name::Other) return Name::Other;
   auto known = text_of(candidate);
-  if (name == known) return candidate;   // nearly always: most software writes the usual spelling
+  if (name == known) return candidate;  // nearly always: most software writes the usual spelling
   return base::equal_fold(name, known) ? candidate : Name::Other;
 }
 
-std::string_view text_of(Name name) noexcept { return kNames[static_cast<std::size_t>(name)]; }
+std::string_view text_of(Name name) noexcept {
+  return kNames[static_cast<std::size_t>(name)];
+}
 
 std::string_view reason_phrase(int status) noexcept {
   auto* found = std::ranges::lower_bound(kPhrases, status, {}, &Phrase::status);

@@ -11,9 +11,9 @@ class ServerStream {
   // An informational answer (1xx but 101). Not forwarded to clients that cannot take one.
   virtual Task<> inform(const Response& response) = 0;
 
-  // The final head. It leaves with the first piece, or with flush(). `body` tells the framing; null:
-  // no body. Views in the response must be good until then. False: this answer takes no body, whatever
-  // there is (HEAD, 204, 304): send() just the last, empty piece.
+  // The final head. It leaves with the first piece, or with flush(). `body` tells the framing;
+  // null: no body. Views in the response must be good until then. False: this answer takes no body,
+  // whatever there is (HEAD, 204, 304): send() just the last, empty piece.
   virtual bool begin(Response& response, const Source* body) = 0;
   virtual Task<> send(Piece piece, const Headers* trailers) = 0;
   virtual Task<> flush() = 0;

@@ -20,8 +20,8 @@ enum Kind : std::uint8_t {
   kForbidden,  // '#', '\\', and what is not printable ASCII
 };
 
-// Characters that RFC 3986 does not allow but browsers and applications send unencoded ('|', '^', '{'
-// and the like) pass: refusing them breaks users, and no parser is confused by them.
+// Characters that RFC 3986 does not allow but browsers and applications send unencoded ('|', '^',
+// '{' and the like) pass: refusing them breaks users, and no parser is confused by them.
 constexpr std::array<Kind, 256> kKinds = [] {
   std::array<Kind, 256> kinds{};
   for (unsigned c = 0; c < 256; ++c) kinds[c] = c > 0x20 && c < 0x7f ? kPlain : kForbidden;
@@ -30,7 +30,9 @@ constexpr std::array<Kind, 256> kKinds = [] {
   return kinds;
 }();
 
-constexpr Kind kind_of(char c) noexcept { return kKinds[static_cast<unsigned char>(c)]; }
+constexpr Kind kind_of(char c) noexcept {
+  return kKinds[static_cast<unsigned char>(c)];
+}
 
 int hex_of(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
@@ -139,14 +141,20 @@ Result<Target> read_absolute(std::string_view raw, Arena& arena) {
     rest.copy(whole + 1, rest.size());
     rest = {whole, rest.size() + 1};
   }
-  return Target{TRY(canonical(rest, arena)), authority, scheme};
+  return Target {
+    TRY(canonical(rest, arena))
+    , authority, scheme
+  };
 }
 
 }  // namespace
 
 Result<Target> read_target(Method method, std::string_view raw, Arena& arena) {
   if (raw.empty()) return refuse();
-  if (raw.front() == '/') return Target{TRY(canonical(raw, arena)), {}, {}};
+  if (raw.front() == '/') return Target {
+      TRY(canonical(raw, arena))
+      , {}, {}
+    };
   if (raw == "*") {
     if (method != Method::Options) return refuse();
     return Target{raw, {}, {}};
@@ -172,7 +180,8 @@ bool is_authority(std::string_view text) noexcept {
   }
   auto port = text.substr(host.size());
   if (port.empty()) return true;
-  return port.size() > 1 && port.size() <= 6 && base::parse_number(port.substr(1), 65535).has_value();
+  return port.size() > 1 && port.size() <= 6 &&
+         base::parse_number(port.substr(1), 65535).has_value();
 }
 
 }  // namespace cirque::http

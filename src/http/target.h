@@ -1,23 +1,23 @@
 #pragma once
-// Request targets (RFC 9112 3.2, RFC 3986): which form, what is refused, and the canonical path that is
-// matched and forwarded alike.
+// Request targets (RFC 9112 3.2, RFC 3986): which form, what is refused, and the canonical path
+// that is matched and forwarded alike.
 #include "cirque/arena.h"
 #include "cirque/http.h"
 
 namespace cirque::http {
 
 struct Target {
-  std::string_view path_and_query;   // canonical origin-form, or "*"
-  std::string_view authority;        // of an absolute-form target; else empty
-  std::string_view scheme;           // of an absolute-form target; else empty
+  std::string_view path_and_query;  // canonical origin-form, or "*"
+  std::string_view authority;       // of an absolute-form target; else empty
+  std::string_view scheme;          // of an absolute-form target; else empty
 };
 
 // The canonical path: dot segments resolved, empty segments merged, unreserved characters decoded,
 // hexadecimal digits in upper case. The query is kept byte for byte.
-// Refused with Side::Client, status 400, reason bad_target: a path above the root, %00, a bad percent
-// encoding, an encoded slash or backslash, a backslash, a fragment, anything outside printable ASCII,
-// user information, an empty authority. Views point into `raw` or, where something had to change, into
-// the arena.
+// Refused with Side::Client, status 400, reason bad_target: a path above the root, %00, a bad
+// percent encoding, an encoded slash or backslash, a backslash, a fragment, anything outside
+// printable ASCII, user information, an empty authority. Views point into `raw` or, where something
+// had to change, into the arena.
 Result<Target> read_target(Method method, std::string_view raw, Arena& arena);
 
 // host [":" port] as in RFC 3986 3.2, without user information: what Host may hold.

@@ -75,7 +75,9 @@ Loop::~Loop() {
   close(epoll_);
 }
 
-void Loop::read_clock() noexcept { now_ = read_monotonic(); }
+void Loop::read_clock() noexcept {
+  now_ = read_monotonic();
+}
 
 std::int64_t Loop::unix_us() const noexcept {
   timespec wall;
@@ -125,7 +127,8 @@ void Loop::dispatch(int count) noexcept {
   event_count_ = 0;
 }
 
-// A watch dies in the middle of a turn: events that the kernel already reported for it must not find it.
+// A watch dies in the middle of a turn: events that the kernel already reported for it must not
+// find it.
 void Loop::withdraw(const Watch& watch) noexcept {
   if (dispatching_ == &watch) dispatching_ = nullptr;
   for (int i = event_at_; i < event_count_; ++i) {

@@ -20,11 +20,14 @@ namespace cirque::loop {
 
 class Loop;
 
-// Something the loop calls back: a waiting coroutine or an object. Must be withdrawn before it dies.
+// Something the loop calls back: a waiting coroutine or an object. Must be withdrawn before it
+// dies.
 class Wake {
  public:
   using Run = void (*)(Wake&) noexcept;
+
   explicit Wake(Run run) noexcept : run_(run) {}
+
   void operator()() noexcept { run_(*this); }
 
  private:
@@ -43,8 +46,10 @@ class Deferred : public Wake, public base::ListHook {
 class Watch {
  public:
   Watch(Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
+
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
+
   ~Watch() { detach(); }
 
   // Idempotent. A descriptor that never has to wait is never registered, which saves a call.
@@ -55,17 +60,18 @@ class Watch {
   void forget() noexcept;
 
   int fd() const noexcept { return fd_; }
+
   Loop& loop() const noexcept { return loop_; }
 
   // Before the kernel has said anything, trying is the way to find out.
   bool may_read = true;
   bool may_write = true;
-  bool saw_end = false;     // the other side has sent its last byte (FIN)
-  bool saw_break = false;   // the connection is gone in both directions (RST, or both FINs)
+  bool saw_end = false;    // the other side has sent its last byte (FIN)
+  bool saw_break = false;  // the connection is gone in both directions (RST, or both FINs)
 
-  Wake* reader = nullptr;   // called when may_read becomes true
-  Wake* writer = nullptr;   // called when may_write becomes true
-  Wake* hangup = nullptr;   // called when saw_end or saw_break becomes true
+  Wake* reader = nullptr;  // called when may_read becomes true
+  Wake* writer = nullptr;  // called when may_write becomes true
+  Wake* hangup = nullptr;  // called when saw_end or saw_break becomes true
 
  private:
   friend class Loop;
@@ -85,14 +91,18 @@ class Loop {
 
   // Turns until stop(). The calling thread is the loop's from now on.
   void run();
+
   void stop() noexcept { stopping_ = true; }  // from the loop's own thread
   // One turn; waits for something to happen only if `wait` says so.
   enum class Wait : bool { No, Yes };
   void turn(Wait wait);
 
-  Time now() const noexcept { return now_; }             // read once a turn
-  std::int64_t unix_us() const noexcept;                 // wall clock of this turn
+  Time now() const noexcept { return now_; }  // read once a turn
+
+  std::int64_t unix_us() const noexcept;  // wall clock of this turn
+
   TimerWheel& timers() noexcept { return timers_; }
+
   void defer(Deferred& wake) noexcept { deferred_.push_back(wake); }
 
   // Any thread: `message` runs on this loop's thread, in order. Dropped when the loop is gone.
@@ -103,15 +113,20 @@ class Loop {
   struct Breathe : Deferred {
     explicit Breathe(Loop& l) noexcept
         : Deferred([](Wake& w) noexcept { static_cast<Breathe&>(w).waiter.resume(); }), loop(l) {}
+
     bool await_ready() const noexcept { return false; }
+
     void await_suspend(std::coroutine_handle<> h) noexcept {
       waiter = h;
       loop.defer(*this);
     }
+
     void await_resume() const noexcept {}
+
     Loop& loop;
     std::coroutine_handle<> waiter;
   };
+
   Breathe breathe() noexcept { return Breathe(*this); }
 
   // co_await loop.sleep_until(time)
@@ -120,20 +135,27 @@ class Loop {
         : Timer([](Timer& t) noexcept { static_cast<Sleep&>(t).waiter.resume(); }),
           loop(l),
           until_(until) {}
+
     bool await_ready() const noexcept { return false; }
+
     void await_suspend(std::coroutine_handle<> h) noexcept {
       waiter = h;
       arm(loop.timers(), until_);
     }
+
     void await_resume() const noexcept {}
+
     Loop& loop;
     Time until_;
     std::coroutine_handle<> waiter;
   };
+
   Sleep sleep_until(Time until) noexcept { return {*this, until}; }
+
   Sleep sleep(Duration time) noexcept { return {*this, now_ + time}; }
 
   std::uint64_t turns() const noexcept { return turns_; }
+
   // How long the longest turn since the last call kept everybody waiting.
   Duration take_longest_turn() noexcept { return std::exchange(longest_turn_, Duration{}); }
 
@@ -157,7 +179,7 @@ class Loop {
   Duration longest_turn_{};
 
   std::unique_ptr<epoll_event[]> events_;
-  int event_at_ = 0;      // the event being dispatched
+  int event_at_ = 0;  // the event being dispatched
   int event_count_ = 0;
   Watch* dispatching_ = nullptr;
 

@@ -9,17 +9,27 @@
 namespace cirque::loop {
 namespace {
 
-int block_and_open(std::initializer_list<int> signals) {
+sigset_t set_of(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
   for (int signal : signals) sigaddset(&set, signal);
-  CIRQUE_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+  return set;
+}
+
+int block_and_open(std::initializer_list<int> signals) {
+  block_signals(signals);
+  sigset_t set = set_of(signals);
   int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   CIRQUE_CHECK(fd >= 0);
   return fd;
 }
 
 }  // namespace
+
+void block_signals(std::initializer_list<int> signals) {
+  sigset_t set = set_of(signals);
+  CIRQUE_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+}
 
 Signals::Signals(Loop& loop, std::initializer_list<int> signals, OnSignal on_signal)
     : Wake([](Wake& w) noexcept { static_cast<Signals&>(w).read_all(); }),

@@ -7,8 +7,12 @@
 
 namespace cirque::loop {
 
-// Blocks the signals for this thread and every thread it starts later, and hands them to `on_signal`
-// on the loop's thread, one call a signal.
+// From now on these wait for somebody who asks for them, in this thread and every thread that it
+// starts.
+void block_signals(std::initializer_list<int> signals);
+
+// Blocks the signals for this thread and every thread it starts later, and hands them to
+// `on_signal` on the loop's thread, one call a signal.
 class Signals final : private Wake {
  public:
   using OnSignal = std::function<void(int signal)>;

@@ -1,6 +1,6 @@
 #pragma once
-// Deadlines by the thousand: a hierarchical wheel with 1 ms ticks. Arming, re-arming and cancelling are
-// O(1); moving a deadline later, which every request does, is one store.
+// Deadlines by the thousand: a hierarchical wheel with 1 ms ticks. Arming, re-arming and cancelling
+// are O(1); moving a deadline later, which every request does, is one store.
 #include <array>
 #include <cstdint>
 
@@ -16,13 +16,17 @@ class TimerWheel;
 class Timer : private base::ListHook {
  public:
   using Run = void (*)(Timer&) noexcept;
+
   explicit Timer(Run run) noexcept : run_(run) {}
 
   // Replaces an earlier deadline. kNever disarms.
   void arm(TimerWheel& wheel, Time due) noexcept;
+
   // The hook stays in its slot until that comes round: cheaper than unlinking at every request.
   void disarm() noexcept { due_ = kNever; }
+
   bool is_armed() const noexcept { return due_ != kNever; }
+
   Time due() const noexcept { return due_; }
 
  private:
@@ -43,18 +47,21 @@ class TimerWheel {
 
   // Runs what is due. Callbacks may arm, disarm and destroy any timer.
   void advance(Time now) noexcept;
-  // When advance() next has something to do, which may be only moving hooks about; kNever when empty.
+  // When advance() next has something to do, which may be only moving hooks about; kNever when
+  // empty.
   Time next() const noexcept;
 
  private:
   friend class Timer;
   static constexpr unsigned kBits = 6;
   static constexpr unsigned kSlots = 1U << kBits;
-  static constexpr unsigned kLevels = 6;  // 2^36 ms: two years; what is later waits in the last slot
+  static constexpr unsigned kLevels =
+      6;  // 2^36 ms: two years; what is later waits in the last slot
 
   struct Level {
     std::array<base::List<Timer>, kSlots> slots;
-    std::uint64_t occupied = 0;  // may name a slot whose timers have died: visiting it clears the bit
+    std::uint64_t occupied =
+        0;  // may name a slot whose timers have died: visiting it clears the bit
   };
 
   std::uint64_t tick_of(Time due) const noexcept;

@@ -40,7 +40,8 @@ bool Listener::accept_one() {
     return true;
   }
   switch (errno) {
-    case EAGAIN: return false;
+    case EAGAIN:
+      return false;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
@@ -48,7 +49,8 @@ bool Listener::accept_one() {
       hooks_.trouble(errno);
       retry_.arm(loop_.timers(), loop_.now() + kBackoff);
       return false;
-    default: return true;  // that connection died in the queue; the next may be fine
+    default:
+      return true;  // that connection died in the queue; the next may be fine
   }
 }
 

@@ -32,7 +32,9 @@ class Listener {
   void close();
   // There is room again.
   void resume() noexcept;
+
   bool is_open() const noexcept { return static_cast<bool>(fd_); }
+
   int fd() const noexcept { return fd_.get(); }
 
  private:
@@ -47,12 +49,15 @@ class Listener {
     explicit Retry(Listener& l) noexcept
         : Timer([](Timer& t) noexcept { static_cast<Retry&>(t).listener.accept_batch(); }),
           listener(l) {}
+
     Listener& listener;
   };
+
   struct Ready : loop::Deferred {
     explicit Ready(Listener& l) noexcept
         : Deferred([](Wake& w) noexcept { static_cast<Ready&>(w).listener.accept_batch(); }),
           listener(l) {}
+
     Listener& listener;
   };
 

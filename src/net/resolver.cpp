@@ -30,14 +30,19 @@ struct Resolver::Channel {
       watch.reader = this;
       watch.attach();
     }
+
     ~Socket() { watch.detach(); }
+
     void process() { ares_process_fd(channel.ares, watch.fd(), watch.fd()); }
+
     Channel& channel;
     loop::Watch watch;
   };
+
   struct Tick : loop::Timer {
     explicit Tick(Channel& c)
         : Timer([](Timer& t) noexcept { static_cast<Tick&>(t).channel.tick(); }), channel(c) {}
+
     Channel& channel;
   };
 
@@ -52,6 +57,7 @@ struct Resolver::Channel {
                                    ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) ==
                  ARES_SUCCESS);
   }
+
   ~Channel() {
     ares_destroy(ares);  // answers every open query with ARES_EDESTRUCTION
     ares_library_cleanup();
@@ -115,13 +121,19 @@ Task<std::vector<Address>> Resolver::resolve(const std::string& host, std::uint1
     std::shared_ptr<Answer> answer;
     Channel* channel;
   };
+
   struct Asking {
     std::shared_ptr<Answer> answer;
+
     ~Asking() { answer->abandoned = true; }
+
     bool await_ready() const noexcept { return answer->settled; }
+
     void await_suspend(std::coroutine_handle<> h) noexcept { answer->waiter = h; }
+
     void await_resume() const noexcept {}
   };
+
   Asking asking{std::make_shared<Answer>()};
   auto& channel = *channel_;
   ++channel.queries;

@@ -18,8 +18,8 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
 
-  // All addresses of `host`, IPv4 and IPv6, sorted, each with `port`; from the hosts file, then DNS.
-  // Errors: upstream_dns_failed.
+  // All addresses of `host`, IPv4 and IPv6, sorted, each with `port`; from the hosts file, then
+  // DNS. Errors: upstream_dns_failed.
   Task<std::vector<Address>> resolve(const std::string& host, std::uint16_t port);
 
  private:

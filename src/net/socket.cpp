@@ -26,9 +26,12 @@ void set_congestion_control(int fd, const std::string& name) {
 
 int domain_of(const Address& address) noexcept {
   switch (address.family()) {
-    case Address::Family::V4: return AF_INET;
-    case Address::Family::V6: return AF_INET6;
-    default: return AF_UNIX;
+    case Address::Family::V4:
+      return AF_INET;
+    case Address::Family::V6:
+      return AF_INET6;
+    default:
+      return AF_UNIX;
   }
 }
 
@@ -75,7 +78,9 @@ Result<Fd> listen(const Address& address, const ListenOptions& options) {
 Result<Fd> begin_connect(const Address& address, const std::string& congestion_control) {
   Fd fd = open_stream(address);
   if (!fd) {
-    return fail({.fault = Fault::Overload, .replayable = true, .sys = errno,
+    return fail({.fault = Fault::Overload,
+                 .replayable = true,
+                 .sys = errno,
                  .reason = "upstream_unreachable"});
   }
   if (address.is_ip()) {
@@ -101,7 +106,9 @@ Result<Unit> finish_connect(int fd) noexcept {
   if (problem == 0) return done;
   bool refused = problem == ECONNREFUSED || problem == ECONNRESET;
   bool timed_out = problem == ETIMEDOUT;
-  return fail({.fault = refused ? Fault::Refused : timed_out ? Fault::Timeout : Fault::Unreachable,
+  return fail({.fault = refused     ? Fault::Refused
+                        : timed_out ? Fault::Timeout
+                                    : Fault::Unreachable,
                .side = Side::Upstream,
                .replayable = true,
                .sys = problem,

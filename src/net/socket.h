@@ -14,18 +14,24 @@ namespace cirque::net {
 class Fd {
  public:
   Fd() noexcept = default;
+
   explicit Fd(int fd) noexcept : fd_(fd) {}
+
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
   Fd& operator=(Fd&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
+
   ~Fd() {
     if (fd_ >= 0) ::close(fd_);
   }
 
   int get() const noexcept { return fd_; }
+
   explicit operator bool() const noexcept { return fd_ >= 0; }
+
   int release() noexcept { return std::exchange(fd_, -1); }
 
  private:
@@ -34,12 +40,13 @@ class Fd {
 
 struct ListenOptions {
   int backlog = 4096;
-  bool reuse_port = true;                // one socket a worker, the kernel spreads the connections
-  std::string congestion_control;        // "cubic"; empty: the machine's default
+  bool reuse_port = true;          // one socket a worker, the kernel spreads the connections
+  std::string congestion_control;  // "cubic"; empty: the machine's default
 };
 
-// A non-blocking listening socket with TCP_NODELAY, which accepted sockets inherit. A unix path that
-// nobody listens on any more is taken over; one in use is Fault::Refused with sys = EADDRINUSE.
+// A non-blocking listening socket with TCP_NODELAY, which accepted sockets inherit. A unix path
+// that nobody listens on any more is taken over; one in use is Fault::Refused with sys =
+// EADDRINUSE.
 Result<Fd> listen(const Address& address, const ListenOptions& options);
 
 // A non-blocking socket whose connect has begun: done, or under way until it becomes writable.

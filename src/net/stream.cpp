@@ -41,7 +41,9 @@ ssize_t send_pieces(int fd, std::span<const iovec> pieces) noexcept {
 Stream::Stream(loop::Loop& loop, Fd fd, Side side) noexcept
     : watch_(loop, fd.get()), fd_(std::move(fd)), side_(side), timer_(*this) {}
 
-Stream::~Stream() { watch_.forget(); }
+Stream::~Stream() {
+  watch_.forget();
+}
 
 Error Stream::broken() const noexcept {
   bool client = side_ == Side::Client;
@@ -89,7 +91,9 @@ Result<std::size_t> Stream::give(std::span<const iovec> pieces) noexcept {
   }
 }
 
-void Stream::end_writing() noexcept { ::shutdown(watch_.fd(), SHUT_WR); }
+void Stream::end_writing() noexcept {
+  ::shutdown(watch_.fd(), SHUT_WR);
+}
 
 Fd Stream::release() noexcept {
   watch_.detach();

@@ -31,7 +31,8 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   virtual ~Stream();
 
-  // Never waits. A short read means the kernel has no more, so it is not asked again before it says so.
+  // Never waits. A short read means the kernel has no more, so it is not asked again before it says
+  // so.
   virtual Result<Taken> take(std::span<char> into) noexcept;
   // Never waits: the bytes accepted, 0 when there is no room.
   virtual Result<std::size_t> give(std::span<const iovec> pieces) noexcept;
@@ -55,12 +56,17 @@ class Stream {
   // waiting without a coroutine, for connections that idle by the thousand.
   void expect(loop::Wake& wake, Time until) noexcept;
   void expect_nothing() noexcept;
+
   bool timed_out() const noexcept { return timed_out_; }
 
   loop::Watch& watch() noexcept { return watch_; }
+
   const loop::Watch& watch() const noexcept { return watch_; }
+
   loop::Loop& loop() const noexcept { return watch_.loop(); }
+
   Side side() const noexcept { return side_; }
+
   // Gives the descriptor away, out of this loop.
   Fd release() noexcept;
 
@@ -76,8 +82,10 @@ class Stream {
 
   struct ReadTimer : loop::Timer {
     explicit ReadTimer(Stream& s) noexcept : Timer(on_timer), stream(s) {}
+
     Stream& stream;
   };
+
   ReadTimer timer_;
 };
 
@@ -87,16 +95,20 @@ class Stream::Readable : public loop::Wake {
       : Wake([](Wake& w) noexcept { static_cast<Readable&>(w).waiter_.resume(); }),
         stream_(stream),
         until_(until) {}
+
   Readable(const Readable&) = delete;
+
   ~Readable() {
     if (waiter_) stream_.expect_nothing();
   }
 
   bool await_ready() const noexcept { return stream_.watch_.may_read; }
+
   void await_suspend(std::coroutine_handle<> waiter) noexcept {
     waiter_ = waiter;
     stream_.expect(*this, until_);
   }
+
   Result<Unit> await_resume() noexcept;
 
  private:
@@ -112,12 +124,15 @@ class Stream::Writable : public loop::Wake {
         stream_(stream),
         until_(until),
         timer_(*this) {}
+
   Writable(const Writable&) = delete;
+
   ~Writable() {
     if (waiter_) stream_.watch_.writer = nullptr;
   }
 
   bool await_ready() const noexcept { return stream_.watch_.may_write; }
+
   void await_suspend(std::coroutine_handle<> waiter) noexcept;
   Result<Unit> await_resume() noexcept;
 
@@ -130,6 +145,7 @@ class Stream::Writable : public loop::Wake {
             self();
           }),
           writable(w) {}
+
     Writable& writable;
   };
 
@@ -140,8 +156,13 @@ class Stream::Writable : public loop::Wake {
   WriteTimer timer_;
 };
 
-inline Stream::Readable Stream::readable(Time until) noexcept { return {*this, until}; }
-inline Stream::Writable Stream::writable(Time until) noexcept { return {*this, until}; }
+inline Stream::Readable Stream::readable(Time until) noexcept {
+  return {*this, until};
+}
+
+inline Stream::Writable Stream::writable(Time until) noexcept {
+  return {*this, until};
+}
 
 inline iovec piece_of(std::string_view text) noexcept {
   return {const_cast<char*>(text.data()), text.size()};

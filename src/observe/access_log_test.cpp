@@ -213,16 +213,15 @@ TEST_CASE("a disk that is full loses lines, counts them and is told once") {
     CHECK(access_log.dropped() == 3);
     fs::remove(folder.file);
     access_log.reopen();
-    write_line(access_log.writer(0), "x");
     access_log.flush();
     write_line(access_log.writer(0), "x");
     access_log.flush();
   }
-  CHECK(lines_of(folder.file).size() >= 1);
+  CHECK(lines_of(folder.file).size() == 1);
   auto lines = lines_of(told);
   REQUIRE(lines.size() == 2);
   CHECK(lines[0].contains("lines are lost error=\"No space left on device\""));
-  CHECK(lines[1].contains("written again lines_lost="));
+  CHECK(lines[1].contains("written again lines_lost=3"));
 }
 
 TEST_CASE("after half a line the next one starts afresh") {

@@ -13,11 +13,11 @@ std::string_view cut(std::string_view text) noexcept {
 }  // namespace
 
 bool AccessRing::push(const AccessEntry& entry) noexcept {
-  const std::string_view texts[kTexts] = {
-      cut(entry.request_id), cut(entry.method),  cut(entry.host),
-      entry.target.substr(0, kTargetMax),        cut(entry.user_agent),
-      cut(entry.referer),    cut(entry.service), cut(entry.backend),
-      cut(entry.reason),     cut(entry.story)};
+  const std::string_view texts[kTexts] = {cut(entry.request_id), cut(entry.method),
+                                          cut(entry.host),       entry.target.substr(0, kTargetMax),
+                                          cut(entry.user_agent), cut(entry.referer),
+                                          cut(entry.service),    cut(entry.backend),
+                                          cut(entry.reason),     cut(entry.story)};
   std::size_t bytes = sizeof(Record);
   for (auto text : texts) bytes += text.size();
   bytes = (bytes + kAlign - 1) & ~(kAlign - 1);
@@ -84,10 +84,9 @@ std::optional<AccessEntry> AccessRing::front() noexcept {
   entry.duration_us = record->duration_us;
   entry.connect_us = record->connect_us;
   entry.upstream_us = record->upstream_us;
-  std::string_view* texts[kTexts] = {&entry.request_id, &entry.method,     &entry.host,
-                                     &entry.target,     &entry.user_agent, &entry.referer,
-                                     &entry.service,    &entry.backend,    &entry.reason,
-                                     &entry.story};
+  std::string_view* texts[kTexts] = {
+      &entry.request_id, &entry.method,  &entry.host,    &entry.target, &entry.user_agent,
+      &entry.referer,    &entry.service, &entry.backend, &entry.reason, &entry.story};
   const auto* from = reinterpret_cast<const char*>(record + 1);
   for (unsigned i = 0; i < kTexts; ++i) {
     *texts[i] = {from, record->lengths[i]};

@@ -22,11 +22,13 @@ class AccessRing {
 
   // False: full, and counted.
   bool push(const AccessEntry& entry) noexcept;
+
   bool is_half_full() const noexcept { return head_ - tail_seen_ > size_ / 2; }
 
   // The oldest record, its views into the ring; good until pop().
   std::optional<AccessEntry> front() noexcept;
   void pop() noexcept;
+
   bool is_empty() const noexcept {
     return published_.load(std::memory_order_acquire) == tail_.load(std::memory_order_relaxed);
   }
@@ -35,9 +37,10 @@ class AccessRing {
 
  private:
   static constexpr unsigned kTexts = 10;
+
   // As small as can be: a ring that is written and read in turn should stay in the cache.
   struct Record {
-    std::uint32_t bytes;        // of the whole record; of what is left of the ring when `skip`
+    std::uint32_t bytes;  // of the whole record; of what is left of the ring when `skip`
     std::uint8_t skip;
     std::uint8_t reused;
     Version version;
@@ -49,6 +52,7 @@ class AccessRing {
     std::int64_t duration_us, connect_us, upstream_us;
     Address client;
   };
+
   static constexpr std::size_t kAlign = 8;
 
   Record* at(std::uint64_t position) noexcept {
@@ -59,11 +63,11 @@ class AccessRing {
   const std::size_t mask_;
   std::unique_ptr<char[]> memory_;
 
-  alignas(64) std::uint64_t head_ = 0;               // writer
-  std::uint64_t tail_seen_ = 0;                      // what the writer last knew of the reader
+  alignas(64) std::uint64_t head_ = 0;  // writer
+  std::uint64_t tail_seen_ = 0;         // what the writer last knew of the reader
   std::atomic<std::uint64_t> dropped_{0};
   alignas(64) std::atomic<std::uint64_t> published_{0};
-  alignas(64) std::atomic<std::uint64_t> tail_{0};   // reader
+  alignas(64) std::atomic<std::uint64_t> tail_{0};  // reader
   std::uint32_t front_bytes_ = 0;
 };
 

@@ -13,6 +13,7 @@ struct ErrorType {
   std::string_view reason;
   std::string_view type;
 };
+
 constexpr std::array kErrorTypes = {
     ErrorType{"upstream_connect_refused", "connection_refused"},
     ErrorType{"upstream_connect_timeout", "connection_timeout"},
@@ -78,15 +79,20 @@ int status_of(const Error& error) noexcept {
     case Side::Upstream:
       if (error.fault == Fault::Timeout) return 504;
       return error.fault == Fault::Overload || error.fault == Fault::NoPeer ? 503 : 502;
-    case Side::Us: break;
+    case Side::Us:
+      break;
   }
   switch (error.fault) {
     case Fault::NoPeer:
     case Fault::Overload:
-    case Fault::Cancelled: return 503;
-    case Fault::Timeout: return 504;
-    case Fault::Unsupported: return 501;
-    default: return 500;
+    case Fault::Cancelled:
+      return 503;
+    case Fault::Timeout:
+      return 504;
+    case Fault::Unsupported:
+      return 501;
+    default:
+      return 500;
   }
 }
 
@@ -99,11 +105,12 @@ void make_error_answer(Exchange& exchange, int status, const Error& error) {
   auto code = digits(arena, status);
   auto phrase = reason_phrase(status);
   bool json = prefers_json(exchange.request.headers.get(Name::Accept));
-  auto text = json ? concat(arena, "{\"status\":", code, ",\"error\":\"", phrase, "\",\"reason\":\"",
-                            error.reason, "\",\"request_id\":\"", exchange.id, "\"}\n")
-                   : concat(arena, "<!doctype html>\n<title>", code, " ", phrase, "</title>\n<h1>",
-                            code, " ", phrase, "</h1>\n<p>Reason: <code>", error.reason,
-                            "</code></p>\n<p>Request: <code>", exchange.id, "</code></p>\n");
+  auto text = json
+                  ? concat(arena, "{\"status\":", code, ",\"error\":\"", phrase, "\",\"reason\":\"",
+                           error.reason, "\",\"request_id\":\"", exchange.id, "\"}\n")
+                  : concat(arena, "<!doctype html>\n<title>", code, " ", phrase, "</title>\n<h1>",
+                           code, " ", phrase, "</h1>\n<p>Reason: <code>", error.reason,
+                           "</code></p>\n<p>Request: <code>", exchange.id, "</code></p>\n");
   Response& response = exchange.response;
   response.body = Body();
   response.headers.clear();

@@ -1,5 +1,6 @@
 #pragma once
-// Our own replies: the one place that turns an error into a status, a page and a Proxy-Status field.
+// Our own replies: the one place that turns an error into a status, a page and a Proxy-Status
+// field.
 #include "cirque/exchange.h"
 
 namespace cirque::proxy {
@@ -7,8 +8,8 @@ namespace cirque::proxy {
 // The status for an error; 0: the client is gone and gets nothing (logged as 499).
 int status_of(const Error& error) noexcept;
 
-// Makes exchange.response the page for `error`: a short HTML or JSON body, as Accept prefers, with the
-// reason and the request's id, and Proxy-Status (RFC 9209).
+// Makes exchange.response the page for `error`: a short HTML or JSON body, as Accept prefers, with
+// the reason and the request's id, and Proxy-Status (RFC 9209).
 void make_error_answer(Exchange& exchange, int status, const Error& error);
 
 // A body of ready-made text that lives in the arena.

@@ -36,8 +36,8 @@ void count_failure(upstream::Local& local, const Error& error) {
   if (error.side == Side::Upstream) local.metrics.failures.add(error.reason);
 }
 
-// Sends the request over `connection` and reads the final head. `was_sent`: the peer may have seen some
-// of the request. On failure the connection is closed: the conversation on it is unfinished.
+// Sends the request over `connection` and reads the final head. `was_sent`: the peer may have seen
+// some of the request. On failure the connection is closed: the conversation on it is unfinished.
 Task<> converse(Journey& x, upstream::Local& local,
                 std::unique_ptr<upstream::Connection> connection, bool& was_sent) {
   auto& turn = x.call.emplace(local, std::move(connection), x.worker, x.arena).turn;
@@ -49,7 +49,8 @@ Task<> converse(Journey& x, upstream::Local& local,
   x.upload.emplace(x);
   auto begun = co_await x.upload->start();
   was_sent = begun || !begun.error().replayable;
-  // A peer that stopped taking the body may have answered already; only the client's failure is final.
+  // A peer that stopped taking the body may have answered already; only the client's failure is
+  // final.
   bool hopeless = !begun && (!was_sent || begun.error().side != Side::Upstream);
   auto outcome = hopeless ? begun : Result<Unit>(done);
   while (outcome) {

@@ -4,8 +4,8 @@
 
 namespace cirque::proxy {
 
-// Called once, when the answer has been sent or given up. `reason`: what ended it; empty when all went
-// well.
+// Called once, when the answer has been sent or given up. `reason`: what ended it; empty when all
+// went well.
 void record(Journey& journey, std::string_view reason) noexcept;
 
 }  // namespace cirque::proxy

@@ -33,9 +33,13 @@ Connection::~Connection() {
   }
 }
 
-void Connection::close() noexcept { worker_.retire(*this); }
+void Connection::close() noexcept {
+  worker_.retire(*this);
+}
 
-void Connection::open() { idle(); }
+void Connection::open() {
+  idle();
+}
 
 // Nothing is kept but the socket and this object. If the kernel has already promised something to
 // read, no edge will come for it, so it is looked for.
@@ -153,8 +157,8 @@ bool Connection::is_last_request(const Journey& x) const noexcept {
          x.started - born_ >= rules.timeouts.client_age;
 }
 
-// A client that broke the connection wants nothing any more. One that sent FIN may still read: it is
-// given a moment for its answer to begin, then it is taken for gone too.
+// A client that broke the connection wants nothing any more. One that sent FIN may still read: it
+// is given a moment for its answer to begin, then it is taken for gone too.
 void Connection::client_hung_up() noexcept {
   if (!journey_ || journey_->tunnelling) return;
   const auto& watch = stream_.watch();
@@ -173,8 +177,10 @@ void Connection::time_is_up() noexcept {
     return journey_->interrupt.raise(
         {.fault = Fault::Closed, .side = Side::Client, .reason = "client_gone"});
   }
-  journey_->interrupt.raise(
-      {.fault = Fault::Timeout, .side = Side::Us, .status = 504, .reason = "request_total_timeout"});
+  journey_->interrupt.raise({.fault = Fault::Timeout,
+                             .side = Side::Us,
+                             .status = 504,
+                             .reason = "request_total_timeout"});
 }
 
 observe::ServiceMetrics& Connection::site_metrics() noexcept {

@@ -1,6 +1,6 @@
 #pragma once
-// A client's HTTP/1 connection: idle, or in a turn. While it idles it is a socket and this object: no
-// buffer, no coroutine.
+// A client's HTTP/1 connection: idle, or in a turn. While it idles it is a socket and this object:
+// no buffer, no coroutine.
 #include "proxy/journey.h"
 #include "proxy/worker.h"
 
@@ -11,17 +11,20 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
   Connection(Worker& worker, net::Fd fd, const Address& client, const Site& site) noexcept;
   ~Connection();
 
-  void open();                          // the first wait
+  void open();  // the first wait
+
   bool is_idle() const noexcept { return is_idle_; }
+
   const Link& link() const noexcept { return link_; }
-  void close() noexcept;                // ends our life
+
+  void close() noexcept;  // ends our life
 
  private:
   void woken_while_idle() noexcept;
   void idle() noexcept;
   void end_idle() noexcept;
   void begin_turn();
-  void settled() noexcept override;     // the turn is over
+  void settled() noexcept override;  // the turn is over
 
   Task<> turn(Journey& journey);
   Task<> answer_failure(Journey& journey, const Error& error);
@@ -34,20 +37,26 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
     explicit Hangup(Connection& c) noexcept
         : Wake([](Wake& w) noexcept { static_cast<Hangup&>(w).connection.client_hung_up(); }),
           connection(c) {}
+
     Connection& connection;
   };
+
   struct Deadline : loop::Timer {
     explicit Deadline(Connection& c) noexcept
         : Timer([](Timer& t) noexcept { static_cast<Deadline&>(t).connection.time_is_up(); }),
           connection(c) {}
+
     Connection& connection;
   };
+
   struct NextTurn : loop::Deferred {
     explicit NextTurn(Connection& c) noexcept
         : Deferred([](Wake& w) noexcept { static_cast<NextTurn&>(w).connection.begin_turn(); }),
           connection(c) {}
+
     Connection& connection;
   };
+
   observe::ServiceMetrics& site_metrics() noexcept;
 
   Worker& worker_;

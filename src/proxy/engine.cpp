@@ -52,15 +52,16 @@ struct Engine::Seat {
       listeners.push_back(std::make_unique<net::Listener>(
           w.loop, std::move(socket.fd),
           net::Listener::Hooks{
-              .accept = [&w, &site](net::Fd fd, const Address& client) {
-                w.adopt(std::move(fd), client, site);
-              },
+              .accept = [&w, &site](
+                            net::Fd fd,
+                            const Address& client) { w.adopt(std::move(fd), client, site); },
               .room = [&w] { return w.has_room(); },
-              .trouble = [&w](int error) {
-                w.metrics.refused.add("too_many_connections");
-                log::warn("net", "cannot accept, trying again shortly",
-                          {{"error", std::string_view(strerror(error))}});
-              },
+              .trouble =
+                  [&w](int error) {
+                    w.metrics.refused.add("too_many_connections");
+                    log::warn("net", "cannot accept, trying again shortly",
+                              {{"error", std::string_view(strerror(error))}});
+                  },
           }));
     }
     sockets.clear();
@@ -84,8 +85,9 @@ Engine::Engine(EngineOptions options)
       descriptors_(net::raise_descriptor_limit()),
       connections_max_(options_.limits.connections ? options_.limits.connections
                                                    : connections_from(descriptors_)),
-      registry_((options_.workers ? options_.workers
-                                  : static_cast<unsigned>(allowed_cpus().size())) + 1) {
+      registry_(
+          (options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size())) +
+          1) {
   auto count = options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size());
   rules_ = std::make_unique<Rules>(options_.timeouts, options_.limits, options_.congestion_control,
                                    options_.trusted_proxies, count > 1);
@@ -122,7 +124,10 @@ Result<Address> Engine::listen(const Address& address, const Site& site, Where w
   Address bound = TRY(probe(address, options));
   if (where == Where::Steward) {
     options.reuse_port = false;
-    steward_seat_->sockets.push_back({TRY(net::listen(bound, options)), &site});
+    steward_seat_->sockets.push_back({
+      TRY(net::listen(bound, options))
+      , &site
+    });
     return bound;
   }
   if (!address.is_ip()) {  // a path can be bound once: all workers accept from the one socket
@@ -131,7 +136,10 @@ Result<Address> Engine::listen(const Address& address, const Site& site, Where w
     return bound;
   }
   for (auto& seat : workers_) {
-    seat->sockets.push_back({TRY(net::listen(bound, options)), &site});
+    seat->sockets.push_back({
+      TRY(net::listen(bound, options))
+      , &site
+    });
   }
   return bound;
 }

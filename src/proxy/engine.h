@@ -1,6 +1,6 @@
 #pragma once
-// The process: N workers on their threads, one steward on the calling thread, and how they start and
-// stop together.
+// The process: N workers on their threads, one steward on the calling thread, and how they start
+// and stop together.
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -19,8 +19,8 @@
 namespace cirque::proxy {
 
 struct EngineOptions {
-  unsigned workers = 0;               // 0: as many as CPUs this process may use
-  bool pin_workers = true;            // measured: unpinned ones drift, and triple the p99
+  unsigned workers = 0;     // 0: as many as CPUs this process may use
+  bool pin_workers = true;  // measured: unpinned ones drift, and triple the p99
   int backlog = 4096;
   std::string congestion_control;
   Timeouts timeouts;
@@ -48,15 +48,25 @@ class Engine {
   void stop();
   // At once.
   void stop_now();
+
   bool is_stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
-  bool is_ready() const noexcept { return ready_.load(std::memory_order_relaxed) && !is_stopping(); }
+
+  bool is_ready() const noexcept {
+    return ready_.load(std::memory_order_relaxed) && !is_stopping();
+  }
 
   loop::Loop& steward_loop() noexcept { return steward_->loop; }
+
   observe::Registry& registry() noexcept { return registry_; }
+
   observe::AccessLog* access_log() noexcept { return access_log_.get(); }
+
   upstream::Directory& directory() noexcept { return directory_; }
+
   unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+
   std::uint64_t descriptor_limit() const noexcept { return descriptors_; }
+
   std::uint32_t connections_max() const noexcept { return connections_max_; }
 
   // Called on the steward's thread once listeners are live.

@@ -19,6 +19,7 @@ class Interrupt : private loop::Deferred {
     error_ = error;
     if (waiter_) loop_.defer(*this);
   }
+
   bool is_raised() const noexcept { return error_.has_value(); }
 
   // co_await interrupt.during(task): the task's result, unless raise() comes first.
@@ -27,13 +28,16 @@ class Interrupt : private loop::Deferred {
    public:
     During(Interrupt& interrupt, Task<T> task) noexcept
         : interrupt_(interrupt), task_(std::move(task)) {}
+
     ~During() { interrupt_.waiter_ = {}; }
 
     bool await_ready() const noexcept { return interrupt_.is_raised(); }
+
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiter) noexcept {
       interrupt_.waiter_ = waiter;
       return task_.await_suspend(waiter);
     }
+
     Result<T> await_resume() {
       interrupt_.waiter_ = {};
       interrupt_.unlink();

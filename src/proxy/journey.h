@@ -30,6 +30,7 @@ class Journey final : public Exchange {
       : Exchange(link_of), worker(w), site(s), interrupt(w.loop) {
     started = w.loop.now();
   }
+
   ~Journey() { end_call(); }
 
   Worker& worker;
@@ -37,20 +38,20 @@ class Journey final : public Exchange {
   h1::ServerTurn* client = nullptr;
   Interrupt interrupt;
 
-  std::optional<Call> call;        // the attempt in progress, and then the one that answers
-  std::optional<Upload> upload;    // its request body on the way; ends before the call does
+  std::optional<Call> call;      // the attempt in progress, and then the one that answers
+  std::optional<Upload> upload;  // its request body on the way; ends before the call does
 
   // The application has taken the connection over after a 101.
   bool tunnelling = false;
   bool answered_by_us = false;
   bool is_recorded = false;
-  bool unheard = false;            // nothing was asked, nothing is told
-  int status_sent = 0;             // of the final answer; 0: none was begun
+  bool unheard = false;  // nothing was asked, nothing is told
+  int status_sent = 0;   // of the final answer; 0: none was begun
 
   // When things happened, for the log; zero: they did not.
-  Time chosen{};                   // the peer was
-  Time connected{};                // a connection to it was there
-  Time answered{};                 // the answer's head was here
+  Time chosen{};     // the peer was
+  Time connected{};  // a connection to it was there
+  Time answered{};   // the answer's head was here
 
   // Hands the connection back to its pool, or closes it.
   void end_call() noexcept;

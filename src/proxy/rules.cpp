@@ -1,3 +1,4 @@
+// The settings of a process, cut into the pieces that its rooms take.
 #include <algorithm>
 
 #include "proxy/worker.h"

@@ -33,24 +33,31 @@ proxy::EngineOptions engine_options(ServerOptions options) {
   return engine;
 }
 
+constexpr auto kSignals = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
+
+// Before the first thread starts: a signal must find nobody but the steward.
+std::unique_ptr<proxy::Engine> make_engine(ServerOptions options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  loop::block_signals(kSignals);
+  return std::make_unique<proxy::Engine>(engine_options(std::move(options)));
+}
+
 }  // namespace
 
-Server::Server(ServerOptions options)
-    : engine_(std::make_unique<proxy::Engine>(engine_options(std::move(options)))) {}
+Server::Server(ServerOptions options) : engine_(make_engine(std::move(options))) {}
 
 Server::~Server() = default;
 
 Result<Address> Server::listen(std::string_view address, App& app, Stations stations,
                                std::string name, Thread thread) {
   auto parsed = TRY(Address::parse(address));
-  auto where = thread == Thread::Worker ? proxy::Engine::Where::Workers
-                                        : proxy::Engine::Where::Steward;
+  auto where =
+      thread == Thread::Worker ? proxy::Engine::Where::Workers : proxy::Engine::Where::Steward;
   auto& site = engine_->add_site(std::move(name), app, stations);
   return engine_->listen(parsed, site, where);
 }
 
 int Server::run() {
-  std::signal(SIGPIPE, SIG_IGN);
   bool forced = false;
   auto stop = [&](int signal) {
     bool second = engine_->is_stopping();
@@ -59,13 +66,12 @@ int Server::run() {
               {{"signal", signal}});
     second ? engine_->stop_now() : engine_->stop();
   };
-  loop::Signals signals(engine_->steward_loop(), {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1},
-                        [&](int signal) {
-                          if (signal == SIGHUP) return on_hangup();
-                          if (signal != SIGUSR1) return stop(signal);
-                          if (auto* access_log = engine_->access_log()) access_log->reopen();
-                          on_reopen();
-                        });
+  loop::Signals signals(engine_->steward_loop(), kSignals, [&](int signal) {
+    if (signal == SIGHUP) return on_hangup();
+    if (signal != SIGUSR1) return stop(signal);
+    if (auto* access_log = engine_->access_log()) access_log->reopen();
+    on_reopen();
+  });
   engine_->on_ready = [this] { on_ready(); };
   engine_->run();
   return forced ? 2 : 0;

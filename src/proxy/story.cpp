@@ -61,7 +61,8 @@ Task<> deliver(Journey& x) {
     co_return done;
   }
   for (unsigned round = 1;; ++round) {
-    if (!body->is_ready()) co_await ok(client.flush());  // what is here does not wait for what is not
+    if (!body->is_ready())
+      co_await ok(client.flush());  // what is here does not wait for what is not
     Piece piece = co_await ok(body->next());
     co_await ok(client.send(piece, piece.last ? body->trailers() : nullptr));
     if (piece.last) co_return done;

@@ -26,8 +26,11 @@ class Tunnel final : private detail::Owner {
  private:
   struct Ended {
     Tunnel& tunnel;
+
     bool await_ready() const noexcept { return false; }
+
     void await_suspend(std::coroutine_handle<> h) noexcept { tunnel.waiter_ = h; }
+
     void await_resume() const noexcept {}
   };
 

@@ -4,8 +4,8 @@
 
 namespace cirque::proxy {
 
-// Sends the 101 and what came with it, then carries bytes until both sides have ended, one breaks, or
-// neither has said anything for the tunnel's idle time-out.
+// Sends the 101 and what came with it, then carries bytes until both sides have ended, one breaks,
+// or neither has said anything for the tunnel's idle time-out.
 Task<> tunnel(Journey& journey);
 
 }  // namespace cirque::proxy

@@ -11,9 +11,9 @@ class Upload final : private detail::Owner {
  public:
   explicit Upload(Journey& journey) noexcept : journey_(journey) {}
 
-  // Sends the head and whatever of the body is already here. What is left goes on by itself: when the
-  // client fails it, the whole exchange ends; when the peer stops taking it, the peer's answer, or its
-  // absence, will tell.
+  // Sends the head and whatever of the body is already here. What is left goes on by itself: when
+  // the client fails it, the whole exchange ends; when the peer stops taking it, the peer's answer,
+  // or its absence, will tell.
   Task<> start();
 
  private:

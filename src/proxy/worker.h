@@ -1,5 +1,6 @@
 #pragma once
-// What one core has to serve requests with. One a worker thread, and one for the steward's own listeners.
+// What one core has to serve requests with. One a worker thread, and one for the steward's own
+// listeners.
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,13 +10,13 @@
 #include "base/list.h"
 #include "base/random.h"
 #include "cirque/app.h"
+#include "cirque/settings.h"
 #include "h1/client.h"
 #include "h1/server.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
-#include "cirque/settings.h"
 #include "upstream/roster.h"
 
 namespace cirque::proxy {
@@ -27,8 +28,8 @@ struct Site {
   std::string name;
   App* app = nullptr;
   Stations stations;
-  unsigned metrics = 0;   // its index in observe::Registry
-  bool logged = true;     // in the access log
+  unsigned metrics = 0;  // its index in observe::Registry
+  bool logged = true;    // in the access log
 };
 
 // The engine's settings in the form that each room takes them.
@@ -70,16 +71,20 @@ class Worker {
   // Connections.
   void adopt(net::Fd fd, const Address& client, const Site& site);
   void retire(Connection& connection) noexcept;
+
   bool has_room() const noexcept { return open_ < rules.connections_max; }
+
   std::uint32_t open() const noexcept { return open_; }
 
   // From now on every answer is its connection's last, and idle connections end after a moment in
   // which a request that was on its way still arrives.
   void begin_drain();
+
   bool is_draining() const noexcept { return draining_; }
+
   void cut_connections();  // what is still there after the drain
 
-  std::function<void()> on_room = [] {};   // a connection has ended where there was no room
+  std::function<void()> on_room = [] {};  // a connection has ended where there was no room
   std::function<void()> on_drained = [] {};
 
  private:
@@ -89,8 +94,10 @@ class Worker {
   struct EndIdle : loop::Timer {
     explicit EndIdle(Worker& w) noexcept
         : Timer([](Timer& t) noexcept { static_cast<EndIdle&>(t).worker.end_idle(); }), worker(w) {}
+
     Worker& worker;
   };
+
   void end_idle() noexcept;
 
   base::List<Connection> connections_;

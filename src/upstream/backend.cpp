@@ -15,8 +15,7 @@ constexpr Duration kMargin = 1s;
 void Backend::lower_keep_alive(Duration limit) noexcept {
   auto ns = std::max<std::int64_t>(limit.count(), Duration(100ms).count());
   auto known = keep_alive_ns.load(std::memory_order_relaxed);
-  while (ns < known &&
-         !keep_alive_ns.compare_exchange_weak(known, ns, std::memory_order_relaxed)) {
+  while (ns < known && !keep_alive_ns.compare_exchange_weak(known, ns, std::memory_order_relaxed)) {
   }
 }
 

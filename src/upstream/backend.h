@@ -1,5 +1,6 @@
 #pragma once
-// One address that answers requests, as all cores know it: its health, its load, what was learned of it.
+// One address that answers requests, as all cores know it: its health, its load, what was learned
+// of it.
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -11,12 +12,14 @@
 
 namespace cirque::upstream {
 
-// Everything that makes two connections different. Two connections are interchangeable only if their
-// keys are equal, so what is not in here (TLS profile, source address) must be added before it varies.
+// Everything that makes two connections different. Two connections are interchangeable only if
+// their keys are equal, so what is not in here (TLS profile, source address) must be added before
+// it varies.
 struct ReuseKey {
   Address address;
 
   std::uint64_t hash() const noexcept { return address.hash(); }
+
   friend bool operator==(const ReuseKey&, const ReuseKey&) noexcept = default;
 };
 
@@ -27,8 +30,8 @@ class Backend : public std::enable_shared_from_this<Backend> {
       : key(std::move(k)), name(std::move(n)), metrics(metrics_index) {}
 
   const ReuseKey key;
-  const std::string name;    // as the configuration has it: the label of its metrics
-  const unsigned metrics;    // its index in observe::Registry
+  const std::string name;  // as the configuration has it: the label of its metrics
+  const unsigned metrics;  // its index in observe::Registry
 
   // Health checks write, choosing reads.
   std::atomic<bool> healthy{true};
@@ -55,15 +58,20 @@ class Claim {
   explicit Claim(std::shared_ptr<Backend> backend) noexcept : backend_(std::move(backend)) {
     backend_->connections.fetch_add(1, std::memory_order_relaxed);
   }
+
   Claim(Claim&&) noexcept = default;
+
   Claim& operator=(Claim&& other) noexcept {
     std::swap(backend_, other.backend_);
     return *this;
   }
+
   ~Claim() {
     if (backend_) backend_->connections.fetch_sub(1, std::memory_order_relaxed);
   }
+
   Backend* operator->() const noexcept { return backend_.get(); }
+
   Backend& operator*() const noexcept { return *backend_; }
 
  private:

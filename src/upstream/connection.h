@@ -30,6 +30,7 @@ class Connection final : public base::ListHook, private loop::Wake {
     home_ = &home;
     stream.expect(*this, until);
   }
+
   void leave_idle() noexcept {
     stream.expect_nothing();
     home_ = nullptr;

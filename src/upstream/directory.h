@@ -22,6 +22,7 @@ class Directory {
   struct Hash {
     std::size_t operator()(const ReuseKey& key) const noexcept { return key.hash(); }
   };
+
   // Bounded by the addresses that the configuration, its names' records and the App have named.
   std::mutex mutex_;
   std::unordered_map<ReuseKey, std::weak_ptr<Backend>, Hash> backends_;

@@ -15,8 +15,8 @@ namespace cirque::upstream {
 struct HealthPolicy {
   Duration timeout = 500ms;
   Duration interval = 5s;
-  unsigned unhealthy_threshold = 1;   // failures in a row
-  unsigned healthy_threshold = 1;     // successes in a row
+  unsigned unhealthy_threshold = 1;  // failures in a row
+  unsigned healthy_threshold = 1;    // successes in a row
 };
 
 // What one backend's probes have come to. A value; it knows no time.
@@ -27,14 +27,16 @@ class HealthState {
 
   // True: the verdict has changed.
   bool count(bool success) noexcept;
+
   bool is_healthy() const noexcept { return healthy_; }
+
   // A verdict is under way: look again soon.
   bool is_in_transition() const noexcept { return in_a_row_ > 0; }
 
  private:
   const HealthPolicy& policy_;
   bool healthy_;
-  unsigned in_a_row_ = 0;   // probes that contradict the verdict
+  unsigned in_a_row_ = 0;  // probes that contradict the verdict
 };
 
 // The probes of one pool. Lives on the steward's loop.

@@ -91,10 +91,14 @@ void Keeper::on_health(const Backend& backend, bool healthy, std::string_view re
   registry_.set_healthy(backend.metrics, healthy);
   auto address = backend.key.address.text();
   if (healthy) {
-    log::info("upstream", "backend is up", {{"pool", pool_.name}, {"backend", backend.name}, {"address", address}});
+    log::info("upstream", "backend is up",
+              {{"pool", pool_.name}, {"backend", backend.name}, {"address", address}});
   } else {
     log::warn("upstream", "backend is down",
-              {{"pool", pool_.name}, {"backend", backend.name}, {"address", address}, {"reason", reason}});
+              {{"pool", pool_.name},
+               {"backend", backend.name},
+               {"address", address},
+               {"reason", reason}});
   }
 }
 

@@ -14,7 +14,7 @@ namespace cirque::upstream {
 
 // One entry of the configuration: an address, or a name that may be several.
 struct Origin {
-  std::string text;   // as it was written; the label of its metrics
+  std::string text;  // as it was written; the label of its metrics
   std::string host;
   std::uint16_t port = 0;
   std::optional<Address> address;
@@ -42,7 +42,7 @@ class Keeper {
     Origin origin;
     unsigned metrics = 0;
     Members members;
-    std::string trouble;   // the last failure, told once
+    std::string trouble;  // the last failure, told once
   };
 
   Task<> refresh_forever(Entry& entry);

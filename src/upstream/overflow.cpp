@@ -8,7 +8,8 @@
 namespace cirque::upstream {
 namespace {
 
-// Nobody watches a parked descriptor, so it is asked: silence is life, an end or stray bytes are not.
+// Nobody watches a parked descriptor, so it is asked: silence is life, an end or stray bytes are
+// not.
 bool is_alive(int fd) noexcept {
   char byte;
   return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;

@@ -1,6 +1,6 @@
 #pragma once
-// Idle connections that any core may take: one that idles on a quiet core serves a request on another,
-// instead of both cores keeping, and opening, their own.
+// Idle connections that any core may take: one that idles on a quiet core serves a request on
+// another, instead of both cores keeping, and opening, their own.
 #include <mutex>
 #include <optional>
 #include <unordered_map>

@@ -34,7 +34,6 @@ const Members& Pool::members() {
   return *copy.members;
 }
 
-
 Backend* Pool::choose(Tried& tried) {
   const Members& all = members();
   std::size_t count = all.size();

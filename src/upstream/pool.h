@@ -16,9 +16,11 @@ using Members = std::vector<std::shared_ptr<Backend>>;
 class Tried {
  public:
   bool has(std::size_t place) const noexcept { return place < 64 && (bits_ >> place & 1); }
+
   void add(std::size_t place) noexcept {
     if (place < 64) bits_ |= 1ULL << place;
   }
+
   bool any() const noexcept { return bits_ != 0; }
 
  private:
@@ -39,6 +41,7 @@ class Pool {
   // Any thread. Whose turn it is: the next healthy one that was not tried, or null. The backend is
   // good as long as some core's roster knows it, which is from its first use on.
   Backend* choose(Tried& tried);
+
   bool is_empty() { return members().empty(); }
 
  private:

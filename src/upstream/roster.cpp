@@ -82,7 +82,8 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
   if (local.backend->connections.load(std::memory_order_relaxed) >= settings_.connections_max) {
     co_await ok(await_room(local));
   }
-  auto fd = co_await ok(net::begin_connect(local.backend->key.address, settings_.congestion_control));
+  auto fd =
+      co_await ok(net::begin_connect(local.backend->key.address, settings_.congestion_control));
   auto connection =
       std::make_unique<Connection>(loop_, std::move(fd), Claim(local.backend), loop_.now());
   auto& stream = connection->stream;
@@ -100,7 +101,8 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
   co_return connection;
 }
 
-// Connections come free on any core and nobody tells: at the limit, which is rare, we look again soon.
+// Connections come free on any core and nobody tells: at the limit, which is rare, we look again
+// soon.
 Task<> Roster::await_room(Local& local) {
   constexpr Duration kLook = 5ms;
   Time until = loop_.now() + settings_.connect;

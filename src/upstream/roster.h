@@ -13,10 +13,10 @@ namespace cirque::upstream {
 
 struct ConnectSettings {
   Duration connect = 2s;
-  Duration keep_alive = 30s;              // an idle connection; less where the peer's own limit is known
-  std::uint32_t connections_max = 1024;   // a backend, whole process
-  std::uint32_t idle_max = 1024;          // a backend and core
-  bool share_idle = true;                 // with the other cores; pointless where there is but one
+  Duration keep_alive = 30s;  // an idle connection; less where the peer's own limit is known
+  std::uint32_t connections_max = 1024;  // a backend, whole process
+  std::uint32_t idle_max = 1024;         // a backend and core
+  bool share_idle = true;                // with the other cores; pointless where there is but one
   std::string congestion_control;
 };
 
@@ -27,6 +27,7 @@ class Local {
  public:
   Local(Roster& roster, std::shared_ptr<Backend> backend, observe::BackendMetrics& metrics) noexcept
       : backend(std::move(backend)), metrics(metrics), roster_(roster) {}
+
   ~Local();
 
   const std::shared_ptr<Backend> backend;
@@ -38,7 +39,7 @@ class Local {
   void drop_idle(Connection& connection) noexcept;
 
   Roster& roster_;
-  base::List<Connection> idle_;   // newest in front
+  base::List<Connection> idle_;  // newest in front
   std::uint32_t idle_count_ = 0;
 };
 
@@ -53,7 +54,8 @@ class Roster {
   // For an App's own peers, which have no pool.
   Local& local(const Address& address, std::string_view name, unsigned metrics_index);
 
-  // An idle connection to that backend: this core's newest, else one of the shared overflow, else none.
+  // An idle connection to that backend: this core's newest, else one of the shared overflow, else
+  // none.
   std::unique_ptr<Connection> take_idle(Local& local);
   // A new one. Errors: upstream_connect_refused, _timeout, upstream_unreachable,
   // upstream_connection_limit; all replayable.
@@ -73,6 +75,7 @@ class Roster {
   struct Sweep : loop::Timer {
     explicit Sweep(Roster& r) noexcept
         : Timer([](Timer& t) noexcept { static_cast<Sweep&>(t).roster.offer_idle(); }), roster(r) {}
+
     Roster& roster;
   };
 

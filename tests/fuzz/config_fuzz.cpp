@@ -1,4 +1,5 @@
-// Any bytes as a configuration: findings or a model, never a crash, a hang or a sanitizer's complaint.
+// Any bytes as a configuration: findings or a model, never a crash, a hang or a sanitizer's
+// complaint.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -19,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!loaded.ok()) continue;
     if (loaded.model.services.empty()) std::abort();
     for (const auto& service : loaded.model.services) {
-      bool is_complete = !service.name.empty() && !service.bind.text.empty() && !service.upstreams.empty();
+      bool is_complete =
+          !service.name.empty() && !service.bind.text.empty() && !service.upstreams.empty();
       if (!is_complete) std::abort();
       for (const auto& upstream : service.upstreams) {
         if (!upstream.address && upstream.host.empty()) std::abort();
