@@ -31,7 +31,7 @@ class Measure:
     limit: float
     requests: tuple          # of the small run and the large one
     tool: typing.Callable    # (folder of the tool's output) -> the command before the proxy's own
-    total: typing.Callable   # (folder) -> what the tool counted in all
+    count: typing.Callable   # (folder) -> what the tool counted, by kind
 
 
 def callgrind(folder):
@@ -39,7 +39,8 @@ def callgrind(folder):
 
 
 def instructions(folder):
-    return sum(int(re.search(r"^(?:totals|summary): (\d+)", path.read_text(), re.M)[1]) for path in folder.glob("callgrind.*"))
+    files = folder.glob("callgrind.*")
+    return {"all": sum(int(re.search(r"^(?:totals|summary): (\d+)", file.read_text(), re.M)[1]) for file in files)}
 
 
 def strace(folder):
@@ -47,8 +48,9 @@ def strace(folder):
 
 
 def system_calls(folder):
-    row = next(line for line in (folder / "strace").read_text().splitlines() if line.endswith(" total"))
-    return int(row.split()[3])
+    """Columns: share of time, seconds, microseconds a call, calls, errors if any, name."""
+    rows = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$", (folder / "strace").read_text(), re.M)
+    return {name: int(calls) for calls, name in rows if name != "total"}
 
 
 MEASURES = (
@@ -73,29 +75,47 @@ def main():
     failed = False
     with harness.workplace() as work, harness.origin(work):
         for measure in MEASURES:
-            small, large = (total_of(measure, proxy, requests, work) for requests in measure.requests)
-            value = (large - small) / (measure.requests[1] - measure.requests[0])
+            kinds = count_a_request(measure, proxy, work)
+            value = sum(kinds.values())
             guarded = proxy.name == "cirque"
             failed |= guarded and value > measure.limit
             verdict = f"  (at most {measure.limit:,}: {'ok' if value <= measure.limit else 'FAILED'})" if guarded else ""
             print(f"{proxy.name}: {value:,.2f} {measure.name} a request{verdict}", flush=True)
+            if len(kinds) > 1:
+                print("  " + ", ".join(f"{name} {kinds[name]:.2f}" for name in sorted(kinds, key=kinds.get, reverse=True)
+                                       if kinds[name] >= 0.005))
     if options.annotate:
         annotate()
     sys.exit(failed)
 
 
-def total_of(measure, proxy, requests, work):
+def count_a_request(measure, proxy, work):
+    small, large = (count_in_all(measure, proxy, requests, work) for requests in measure.requests)
+    served = measure.requests[1] - measure.requests[0]
+    return {name: (large[name] - small.get(name, 0)) / served for name in large}
+
+
+def count_in_all(measure, proxy, requests, work):
     folder = OUTPUT / measure.tool.__name__
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     folder.chmod(0o777)  # nginx gives its privileges up before the tool writes
-    with harness.serving(proxy, work, under=measure.tool(folder)) as process:
+    plain = dataclasses.replace(proxy, command=lambda *where: without_debug_information(proxy.command(*where)))
+    with harness.serving(plain, work, under=measure.tool(folder)) as process:
         harness.load("--connections", CONNECTIONS, "--requests", requests)
         # strace is the parent of what it watches, valgrind has become it; the tool writes when that ends.
         tree = harness.tree_of(process.pid)
         os.kill(tree[1] if measure.tool is strace else process.pid, signal.SIGTERM)
         process.wait(60)
-    return measure.total(folder)
+    return measure.count(folder)
+
+
+def without_debug_information(command):
+    """Debian 12's valgrind cannot read the debug information of newer compilers and gives up on it. It
+    counts instructions, and names functions, without any."""
+    program = OUTPUT / pathlib.Path(command[0]).name
+    subprocess.run(["strip", "--strip-debug", "-o", program, command[0]], check=True)
+    return [program, *command[1:]]
 
 
 def annotate():

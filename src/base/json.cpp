@@ -40,10 +40,9 @@ bool is_c1_control(std::string_view sequence) noexcept {
 }
 
 char* write_code(char* to, unsigned char code) noexcept {
-  std::memcpy(to, "\\u00", 4);
-  to[4] = kHex[code >> 4];
-  to[5] = kHex[code & 15];
-  return to + 6;
+  const char escape[] = {'\\', 'u', '0', '0', kHex[code >> 4], kHex[code & 15]};
+  std::memcpy(to, escape, sizeof escape);
+  return to + sizeof escape;
 }
 
 }  // namespace

@@ -8,25 +8,16 @@
 namespace cirque::h1 {
 namespace {
 
+// What speaks for the head, the connection or the way here must stand in the head.
 constexpr std::array kForbiddenTrailers = {
-    Name::TransferEncoding,
-    Name::ContentLength,
-    Name::Host,
-    Name::Connection,
-    Name::Authorization,
-    Name::Cookie,
-    Name::SetCookie,
-    Name::ContentEncoding,
-    Name::ContentType,
-    Name::Te,
-    Name::Trailer,
-    Name::Upgrade,
-    Name::KeepAlive,
-    Name::Expect,
-    Name::CacheControl,
-    Name::XForwardedFor,
-    Name::Range,
-    Name::ProxyAuthorization,
+    Name::Authorization,   Name::CacheControl,       Name::Connection,       Name::ContentEncoding,
+    Name::ContentLength,   Name::ContentType,        Name::Cookie,           Name::Expect,
+    Name::Forwarded,       Name::Host,               Name::Http2Settings,    Name::KeepAlive,
+    Name::Location,        Name::ProxyAuthenticate,  Name::ProxyAuthorization, Name::ProxyConnection,
+    Name::ProxyStatus,     Name::Range,              Name::SetCookie,        Name::Te,
+    Name::Trailer,         Name::TransferEncoding,   Name::Upgrade,          Name::Vary,
+    Name::Via,             Name::XForwardedFor,      Name::XForwardedHost,   Name::XForwardedProto,
+    Name::XRealIp,         Name::XRequestId,
 };
 
 bool is_text(char c) noexcept {
@@ -82,6 +73,7 @@ Result<Unit> ChunkReader::head_byte(char c) {
       if (c != '\n') return bad();
       begin_data();
       return done;
+    case State::Space:
     case State::Extension:
       if (++extension_bytes_ > kExtensionBytesMax) return bad();
       break;
@@ -94,6 +86,8 @@ Result<Unit> ChunkReader::head_byte(char c) {
     return done;
   }
   if (state_ == State::Size) return size_digit(c);
+  if (state_ == State::Space && c == ';') state_ = State::Extension;
+  if (state_ == State::Space && c != ' ' && c != '\t') return bad();
   if (!is_text(c)) return bad();
   return done;
 }
@@ -109,7 +103,7 @@ Result<Unit> ChunkReader::size_digit(char c) {
   }
   bool begins_extension = has_digits_ && (c == ';' || c == ' ' || c == '\t');
   if (!begins_extension) return bad();
-  state_ = State::Extension;
+  state_ = c == ';' ? State::Extension : State::Space;
   return done;
 }
 
@@ -142,7 +136,9 @@ Result<bool> ChunkReader::end_trailer_line() {
   auto name = line.substr(0, colon);
   if (colon == std::string_view::npos || !base::is_token(name)) return bad();
   if (++trailer_lines_ > kTrailersMax) return bad();
-  bool forbidden = std::ranges::find(kForbiddenTrailers, name_of(name)) != kForbiddenTrailers.end();
+  bool forbidden =
+      std::ranges::find(kForbiddenTrailers, name_of(name)) != kForbiddenTrailers.end() ||
+      (side_ == Side::Client && name.contains('_'));
   if (!forbidden) trailers_.add(name, base::trim(line.substr(colon + 1)));
   trailer_size_ = 0;
   return false;

@@ -33,7 +33,8 @@ class ChunkReader {
 
  private:
   enum class State : std::uint8_t {
-    Size,  // before the first digit, or among them
+    Size,   // before the first digit, or among them
+    Space,  // after the digits, where only an extension may follow
     Extension,
     SizeLf,
     Data,

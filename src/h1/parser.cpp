@@ -179,9 +179,10 @@ bool RequestParser::finish(Request& request) {
     }
     request.authority = target_authority_;
   }
-  bool expects = headers.has(Name::Expect) && request.version != Version::Http10;
-  if (expects && !base::equal_fold(headers.get(Name::Expect), "100-continue")) {
-    return refuse("expectation_failed", 417);
+  if (!headers.has(Name::Expect) || request.version == Version::Http10) return true;
+  for (const Field& field : headers) {
+    bool unknown = field.id == Name::Expect && !base::equal_fold(field.value, "100-continue");
+    if (unknown) return refuse("expectation_failed", 417);
   }
   return true;
 }

@@ -53,6 +53,7 @@ Task<ServerTurn::Head> ServerTurn::read_head() {
   }
   in.consume(head);
   head_bytes_ = head;
+  underscored_ = parser.underscored();
   auto framing = co_await ok(http::judge_request(request));
   connection_ = co_await ok(http::strip_hop_by_hop(request.headers));
   in.begin_body(framing);

@@ -40,7 +40,7 @@ int hex_of(char c) noexcept {
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
-bool is_unreserved(int c) noexcept {
+constexpr bool is_unreserved(int c) noexcept {
   char l = base::lower(static_cast<char>(c));
   return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
          c == '~';
@@ -162,6 +162,14 @@ Result<Target> read_target(Method method, std::string_view raw, Arena& arena) {
   return read_absolute(raw, arena);
 }
 
+// RFC 3986 3.2.2: reg-name, without percent encodings.
+constexpr std::array<bool, 256> kHostCharacters = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < 128; ++c) table[c] = is_unreserved(static_cast<int>(c));
+  for (char c : std::string_view("!$&'()*+;=")) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 bool is_authority(std::string_view text) noexcept {
   if (text.empty()) return false;
   std::string_view host;
@@ -172,10 +180,7 @@ bool is_authority(std::string_view text) noexcept {
     if (!Address::parse_ip(host, 0)) return false;
   } else {
     host = text.substr(0, text.find(':'));
-    auto is_host_character = [](char c) {
-      return is_unreserved(static_cast<unsigned char>(c)) ||
-             std::string_view("!$&'()*+;=").contains(c);
-    };
+    auto is_host_character = [](char c) { return kHostCharacters[static_cast<unsigned char>(c)]; };
     if (host.empty() || !std::ranges::all_of(host, is_host_character)) return false;
   }
   auto port = text.substr(host.size());

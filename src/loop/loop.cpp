@@ -43,11 +43,14 @@ void Watch::forget() noexcept {
   loop_.withdraw(*this);
 }
 
-void Watch::ready(std::uint32_t events) noexcept {
+void Watch::note(std::uint32_t events) noexcept {
   if (events & (EPOLLHUP | EPOLLERR)) saw_break = true;
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) saw_end = true;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) may_read = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) may_write = true;
+}
+
+void Watch::wake() noexcept {
   // Each call may end the life of this watch; the loop knows.
   Loop& loop = loop_;
   if (may_read && reader) (*reader)();
@@ -112,8 +115,14 @@ void Loop::turn(Wait wait) {
   }
 }
 
+// In two passes: first everybody's readiness is noted, then whoever waits is woken. Who is woken and
+// picks up an idle connection must know that something has come in on it, whatever the order of events.
 void Loop::dispatch(int count) noexcept {
   event_count_ = count;
+  for (event_at_ = 0; event_at_ < count; ++event_at_) {
+    const epoll_event& event = events_[static_cast<std::size_t>(event_at_)];
+    if (event.data.ptr) static_cast<Watch*>(event.data.ptr)->note(event.events);
+  }
   for (event_at_ = 0; event_at_ < event_count_; ++event_at_) {
     const epoll_event& event = events_[static_cast<std::size_t>(event_at_)];
     if (!event.data.ptr) {
@@ -121,7 +130,7 @@ void Loop::dispatch(int count) noexcept {
       continue;
     }
     dispatching_ = static_cast<Watch*>(event.data.ptr);
-    dispatching_->ready(event.events);
+    dispatching_->wake();
   }
   dispatching_ = nullptr;
   event_count_ = 0;

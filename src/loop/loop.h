@@ -75,7 +75,8 @@ class Watch {
 
  private:
   friend class Loop;
-  void ready(std::uint32_t events) noexcept;
+  void note(std::uint32_t events) noexcept;
+  void wake() noexcept;
 
   Loop& loop_;
   int fd_;

@@ -91,6 +91,15 @@ Result<std::size_t> Stream::give(std::span<const iovec> pieces) noexcept {
   }
 }
 
+bool Stream::is_quiet() noexcept {
+  if (watch_.saw_end) return false;
+  if (!watch_.may_read) return true;
+  char byte;
+  bool quiet = ::recv(watch_.fd(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
+  watch_.may_read = !quiet;
+  return quiet;
+}
+
 void Stream::end_writing() noexcept {
   ::shutdown(watch_.fd(), SHUT_WR);
 }

@@ -50,6 +50,10 @@ class Stream {
   // good when the task starts. `stall` is how long the other side may take nothing.
   Task<> write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks);
 
+  // Nothing has come in that was not taken, and the other side has not ended. Asks the kernel only when
+  // the last read left that open.
+  bool is_quiet() noexcept;
+
   void reset_on_close() noexcept { net::reset_on_close(watch_.fd()); }
 
   // Calls `wake` when bytes (or the end) are there or `until` has passed, with timed_out() to tell:

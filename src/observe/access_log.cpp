@@ -11,8 +11,8 @@
 #include <bit>
 #include <cerrno>
 #include <climits>
-#include <cstring>
 #include <ctime>
+#include <system_error>
 #include <utility>
 
 #include "base/log.h"
@@ -22,14 +22,14 @@
 namespace cirque::observe {
 namespace {
 
-constexpr std::size_t kBatchBytes = 256 * 1024;
+constexpr std::size_t kBatchBytes = std::size_t{256} * 1024;
 // Several of the largest records, so that one always fits an empty ring.
-constexpr std::size_t kRingBytesMin = 64 * 1024;
+constexpr std::size_t kRingBytesMin = std::size_t{64} * 1024;
 // For a pipe or terminal that somebody has made non-blocking: how long its reader may pause.
 constexpr int kPauseMsMax = 1000;
 
 // What the thread is doing, as the writers need to know it.
-enum State : std::uint32_t {
+enum State : std::uint8_t {
   kAwake = 0,
   kNapping = 1,  // between two batches: woken only when a ring fills up
   kAsleep = 2,   // nothing to do: woken by the first record
@@ -152,7 +152,7 @@ void AccessLog::change_file(AccessFormatter& formatter) {
   int fd = open_output();
   if (fd < 0) {
     log::error("observe", "cannot reopen the access log, the old file stays",
-               {{"path", options_.path}, {"error", strerror(errno)}});
+               {{"path", options_.path}, {"error", std::generic_category().message(errno)}});
     return;
   }
   int old = std::exchange(fd_, fd);
@@ -223,7 +223,7 @@ void AccessLog::lost(std::string_view bytes, int error) {
   lost_lines_.fetch_add(lines, std::memory_order_relaxed);
   if (std::exchange(is_failing_, true)) return;
   log::error("observe", "cannot write the access log, lines are lost",
-             {{"error", strerror(error)}});
+             {{"error", std::generic_category().message(error)}});
 }
 
 }  // namespace cirque::observe

@@ -141,7 +141,7 @@ TEST_CASE("a sleeping log wakes up by itself for a line") {
 
 TEST_CASE("records go round the ring whole, whatever their sizes") {
   Folder folder;
-  constexpr std::size_t kRingBytes = 64 * 1024;
+  constexpr std::size_t kRingBytes = std::size_t{64} * 1024;
   constexpr unsigned kLines = 5000;  // some twenty rounds
   AccessLog access_log(folder.options(kRingBytes), 1);
   auto target_of = [](unsigned i) { return "/" + std::string(i * 37 % 700, 'a'); };
@@ -186,7 +186,7 @@ TEST_CASE("a full ring drops records and counts them") {
   REQUIRE(reader >= 0);
   fcntl(reader, F_SETFL, 0);
   // Nobody reads yet: the pipe fills up, then the log's thread is stuck, then the ring fills up.
-  auto access_log = std::make_unique<AccessLog>(folder.options(64 * 1024), 1);
+  auto access_log = std::make_unique<AccessLog>(folder.options(std::size_t{64} * 1024), 1);
   std::uint64_t written = 0;
   for (; access_log->dropped() < 10; ++written) {
     write_line(access_log->writer(0), "x", std::string(500, 'a'));
@@ -302,9 +302,10 @@ TEST_CASE("the log's thread takes no signal that is meant for others") {
 TEST_CASE("writers, flushes and rotations on many threads lose and mix nothing") {
   Folder folder;
   constexpr unsigned kWriters = 4, kLines = 2000;
-  AccessLog access_log(folder.options(256 * 1024), kWriters);
+  AccessLog access_log(folder.options(std::size_t{256} * 1024), kWriters);
   {
     std::vector<std::jthread> threads;  // joined at the end of the block
+    threads.reserve(kWriters + 1);
     for (unsigned w = 0; w < kWriters; ++w) {
       threads.emplace_back([&access_log, w] {
         auto target = "/" + std::to_string(w);
@@ -325,11 +326,10 @@ TEST_CASE("writers, flushes and rotations on many threads lose and mix nothing")
   CHECK(lines.size() + access_log.dropped() == kWriters * kLines);
   std::map<std::string, std::uint64_t> next;
   for (const auto& line : lines) {
-    auto number = base::parse_number(value_in(line, "request_id"));
-    REQUIRE(number.has_value());
+    auto number = base::parse_number(value_in(line, "request_id")).value();
     auto& expected = next[value_in(line, "path")];
-    REQUIRE(*number >= expected);  // in order; a gap is a record that was dropped
-    expected = *number + 1;
+    REQUIRE(number >= expected);  // in order; a gap is a record that was dropped
+    expected = number + 1;
   }
   CHECK(next.size() == kWriters);
 }

@@ -1,9 +1,5 @@
 #include "proxy/connection.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 #include "base/text.h"
 #include "http/forwarding.h"
 #include "proxy/answer.h"
@@ -44,14 +40,8 @@ void Connection::open() {
 // Nothing is kept but the socket and this object. If the kernel has already promised something to
 // read, no edge will come for it, so it is looked for.
 void Connection::idle() noexcept {
-  bool unseen = stream_.watch().may_read && link_.requests > 0;
-  if (unseen) {
-    char byte;
-    bool quiet = recv(stream_.watch().fd(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
-    // From the loop, not on top of the last turn's stack.
-    if (!quiet) return worker_.loop.defer(next_turn_);
-    stream_.watch().may_read = false;
-  }
+  // From the loop, not on top of the last turn's stack.
+  if (link_.requests > 0 && !stream_.is_quiet()) return worker_.loop.defer(next_turn_);
   is_idle_ = true;
   worker_.metrics.idle.add(1);
   stream_.expect(*this, worker_.loop.now() + worker_.rules.timeouts.client_idle);
@@ -99,6 +89,7 @@ Task<> Connection::turn(Journey& x) {
     co_return done;
   }
   name_request(x);
+  if (http.underscored()) worker_.metrics.underscored_fields.add(http.underscored());
   if (is_last_request(x)) http.close_after();
 
   Result<Unit> outcome = done;
@@ -122,6 +113,8 @@ Task<> Connection::turn(Journey& x) {
 
 Task<> Connection::answer_failure(Journey& x, const Error& error) {
   x.reason = error.reason;
+  // Attempts count their own failures; this one came after the answer had begun.
+  if (x.call && error.side == Side::Upstream) x.call->local->metrics.failures.add(error.reason);
   x.end_call();
   int status = status_of(error);
   if (status == 0 || x.client->has_begun()) {

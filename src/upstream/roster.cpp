@@ -65,7 +65,8 @@ std::unique_ptr<Connection> Roster::take_idle(Local& local) {
     local.metrics.idle.add(-1);
     connection->leave_idle();
     const auto& watch = connection->stream.watch();
-    bool alive = !watch.saw_end && loop_.now() - connection->idle_since < limit;
+    bool quiet = !watch.saw_end && !watch.may_read;  // bytes that nobody asked for explain nothing
+    bool alive = quiet && loop_.now() - connection->idle_since < limit;
     if (alive) return connection;
   }
   auto parked = directory_.overflow.take(*local.backend, loop_.now(), settings_.keep_alive);
@@ -74,6 +75,7 @@ std::unique_ptr<Connection> Roster::take_idle(Local& local) {
   auto connection = std::make_unique<Connection>(loop_, std::move(parked->fd),
                                                  std::move(parked->claim), parked->born);
   connection->requests = parked->requests;
+  connection->stream.watch().may_read = false;  // it was looked at a moment ago
   return connection;
 }
 
@@ -121,7 +123,7 @@ Task<> Roster::await_room(Local& local) {
 
 void Roster::give_back(Local& local, std::unique_ptr<Connection> connection) {
   bool full = local.idle_count_ >= settings_.idle_max;
-  if (full || connection->stream.watch().saw_end) {
+  if (full || !connection->stream.is_quiet()) {
     local.metrics.evictions.add();
     return;
   }

@@ -215,11 +215,14 @@ class OriginConnection:
         self.saw_end = not data
         return bool(data)
 
+    def unread(self):
+        return self.received[self.used :]
+
     def read_request(self):
         """The next whole request, strictly read; None at the end of the connection."""
         while True:
             try:
-                request, rest = take_request(self.received[self.used :])
+                request, rest = take_request(self.unread())
             except Incomplete:
                 if not self.more():
                     return None
@@ -232,7 +235,7 @@ class OriginConnection:
         """A head alone; None at the end."""
         while True:
             try:
-                start, fields, rest = split_head(self.received[self.used :])
+                start, fields, rest = split_head(self.unread())
             except Incomplete:
                 if not self.more():
                     return None
@@ -276,17 +279,22 @@ def ok(body=b"ok", *fields):
 
 def serve_well(conn):
     """What an origin does that is not at fault."""
-    while (request := conn.read_request()) is not None:
-        conn.send(ok(b"target=" + request.target.encode(), f"X-Conn: {conn.number}"))
+    request = conn.read_request()
+    if request is None:
+        return False
+    conn.send(ok(b"target=" + request.target.encode(), f"X-Conn: {conn.number}"))
+    return True
 
 
 class Origin:
-    """Runs `script(connection)` for each connection on which anything arrives. Health checks do not count."""
+    """Runs `script(connection)` whenever bytes arrive on a connection; true: the connection goes on.
+    Connections on which nothing arrives are health checks and do not count."""
 
     def __init__(self, script=serve_well):
         self.script = script
         self.stopping = False
         self.connections = []
+        self.marks = {}
         self.threads = []
         self.problems = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -308,13 +316,14 @@ class Origin:
             thread.start()
 
     def _serve(self, sock):
-        conn = OriginConnection(self, sock, len(self.connections))
+        conn = OriginConnection(self, sock, 0)
         try:
             if not conn.more(3600):
                 return
             self.connections.append(conn)
             conn.number = len(self.connections)
-            self.script(conn)
+            while self.script(conn) and (conn.unread() or conn.more(3600)):
+                pass
         except Gone:
             pass
         except (Malformed, AssertionError) as problem:
@@ -322,20 +331,35 @@ class Origin:
         finally:
             sock.close()
 
+    def begin(self, script=serve_well):
+        """A new test: another script, and what came until now is forgotten."""
+        self.script = script
+        self.problems = []
+        self.marks = {id(c): len(c.received) for c in self.connections}
+        return self
+
+    def streams(self):
+        """What came since begin(), by connection."""
+        streams = [c.received[self.marks.get(id(c), 0) :] for c in self.connections]
+        return [s for s in streams if s]
+
     def bytes_seen(self):
-        return b"".join(c.received for c in self.connections)
+        return b"".join(self.streams())
 
     def requests(self):
-        """All requests that came, strictly re-parsed; the unfinished are left out."""
-        found = []
-        for conn in self.connections:
-            found += parse_requests(conn.received)[0]
-        return found
+        """The whole requests that came since begin(), strictly re-parsed."""
+        return [r for stream in self.streams() for r in parse_requests(stream)[0]]
 
-    def forget(self, script=serve_well):
-        """A new test: another script, for connections that are opened from now on."""
-        self.connections = []
-        self.script = script
+    def unfinished(self):
+        """The bytes of requests that never became whole."""
+        return b"".join(parse_requests(stream)[1] for stream in self.streams())
+
+    def saw_exactly(self, *expected):
+        """The invariant: what came re-parses to these (method, target, body), no more, no byte left over."""
+        assert not self.problems, self.problems
+        seen = sorted((r.method, r.target, r.body) for r in self.requests())
+        assert seen == sorted(expected), self.streams()
+        assert not self.unfinished(), self.unfinished()
 
     def stop(self):
         self.stopping = True
