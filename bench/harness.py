@@ -19,8 +19,8 @@ BUILD = ROOT / "build" / "bench"
 PROXY_CORE = 0  # the proxy has a core for itself
 OTHER_CORE = 1  # generator and origin share the other one
 
-ORIGIN_PORT = 3001
-PROXY_PORT = 3000
+ORIGIN_PORT = 23001  # below the range that connections take theirs from
+PROXY_PORT = 23000
 NETWORK = "CIRQUE_BENCH_NETWORK"  # the variable that says that enter_network() was here
 BODIES = {"/100": 100, "/10k": 10 * 1024, "/1m": 1024 * 1024}
 

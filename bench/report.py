@@ -111,14 +111,13 @@ def markdown(results):
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items() if version != "-")
     lines = [f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; "
              f"medians of {options['rounds']} interleaved rounds of {options['seconds']:g} s; {versions}.", "",
-             "CPU µs a request, and in brackets the ratio to the better of nginx and HAProxy:", "",
+             "CPU µs a request; in brackets the ratio to the better of nginx and HAProxy, and the one to the relay:", "",
              "| scenario | goal | " + " | ".join(names) + " |", "|---|---|" + "---|" * len(names)]
     for scenario, proxies in results["summary"].items():
         if scenario != "idle":
             about = results["scenarios"][scenario]
             goal = f"≤ {about['goal']:.2f}" if about["goal"] else "–"
-            cells = [f"{proxies[n]['cpu_us']:.1f}" + (f" ({proxies[n]['to_peer']:.2f})" if "to_peer" in proxies[n] else "")
-                     if n in proxies else "–" for n in names]
+            cells = [cost(proxies[name]) if name in proxies else "–" for name in names]
             lines.append(f"| {about['title']} | {goal} | " + " | ".join(cells) + " |")
     lines += ["", "Requests a second / p99 in µs:", "",
               "| scenario | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
@@ -131,6 +130,11 @@ def markdown(results):
         lines += [f"| {proxy} | {f['rss_kb']:,.0f} | {f['bytes_a_connection']:,.0f} |"
                   for proxy, f in results["summary"]["idle"].items()]
     return "\n".join(lines) + "\n"
+
+
+def cost(figures):
+    ratios = ", ".join(ratio(figures, name) for name in ("to_peer", "to_relay") if name in figures)
+    return f"{figures['cpu_us']:.1f}" + (f" ({ratios})" if ratios else "")
 
 
 COLOURS = {"cirque": "#0f766e", "nginx": "#94a3b8", "haproxy": "#cbd5e1", "relay": "#e2c27a"}

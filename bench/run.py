@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import resource
 import socket
 import subprocess
@@ -228,7 +229,7 @@ def progress(run, options):
 
 def machine():
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release(),
+    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": re.match(r"[\d.]*", platform.release())[0],
             "network": os.environ[harness.NETWORK], "date": time.strftime("%Y-%m-%d")}
 
 

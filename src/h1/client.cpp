@@ -121,6 +121,7 @@ Result<Unit> ClientTurn::settle_head(Response& into) {
   }
   const auto& connection = *stripped;
   upgrade_ = connection.upgrade_protocol;
+  if (into.status == 101 && !base::has_element(asked_upgrade_, upgrade_)) return fail(kUnasked);
   bool is_10 = into.version == Version::Http10;
   keep_alive_ = is_10 ? connection.keep_alive : !connection.close;
   final_ = true;

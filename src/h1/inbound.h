@@ -75,12 +75,15 @@ class Inbound final : public Source {
   const Headers* trailers() const noexcept override;
 
   net::Stream& stream() noexcept { return stream_; }
+
   const Pace& pace() const noexcept { return pace_; }
+
   // What is left of a body of known length, if all of it is still in the socket; else 0.
   std::uint64_t unbuffered() const noexcept {
     bool plain = framing_.kind == http::Framing::Kind::Length && at_ == filled_;
     return plain ? left_ : 0;
   }
+
   // So much of it was taken from the socket by somebody else.
   void skipped(std::uint64_t bytes) noexcept {
     left_ -= bytes;

@@ -39,16 +39,20 @@ class Outbound {
   bool is_complete() const noexcept { return complete_; }
 
   net::Stream& stream() noexcept { return stream_; }
+
   Duration stall() const noexcept { return stall_; }
+
   // What is still to be sent of a body of known length; else 0.
   std::uint64_t left() const noexcept {
     return telling_.kind == Telling::Kind::Length ? telling_.bytes - body_bytes_ : 0;
   }
+
   // So much of it was put into the socket by somebody else.
   void passed(std::uint64_t bytes) noexcept {
     body_bytes_ += bytes;
     complete_ = left() == 0;
   }
+
   const Telling& telling() const noexcept { return telling_; }
 
   base::Blocks& blocks() const noexcept { return blocks_; }

@@ -10,9 +10,9 @@ bool can_relay(const Inbound& from, const Outbound& to) noexcept {
 Task<> relay(Inbound& from, Outbound& to, net::Pipes& pipes) {
   co_await ok(to.flush());
   std::uint64_t moved = 0;
-  auto outcome = co_await net::splice(
-      from.stream(), to.stream(), from.unbuffered(),
-      {.source_stall = from.pace().stall, .sink_stall = to.stall()}, pipes, moved);
+  auto outcome = co_await net::splice(from.stream(), to.stream(), from.unbuffered(),
+                                      {.source_stall = from.pace().stall, .sink_stall = to.stall()},
+                                      pipes, moved);
   from.skipped(moved);
   to.passed(moved);
   co_return outcome;

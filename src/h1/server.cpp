@@ -67,13 +67,17 @@ Task<ServerTurn::Head> ServerTurn::read_head() {
 
 Task<> ServerTurn::send_continue(void* self) {
   auto& turn = *static_cast<ServerTurn*>(self);
+  turn.expects_continue_ = false;
   co_await ok(turn.out.send_now("HTTP/1.1 100 Continue\r\n\r\n"));
   co_return done;
 }
 
 Task<> ServerTurn::inform(const Response& response) {
   if (exchange_.request.version == Version::Http10) co_return done;  // RFC 9110 15.2
-  if (response.status == 100) continue_is_forwarded();
+  if (response.status == 100) {
+    continue_is_forwarded();
+    expects_continue_ = false;
+  }
   auto head = write_response_head(response, {}, blocks_.head_scratch(), exchange_.arena);
   co_await ok(out.send_now(head));
   co_return done;
@@ -99,7 +103,7 @@ bool ServerTurn::begin(Response& response, const Source* body) {
                            : Telling::Kind::Chunked;
     telling.bytes = length.value_or(0);
   }
-  if (telling.kind == Telling::Kind::UntilClose) keep_ = false;
+  if (telling.kind == Telling::Kind::UntilClose || !body_will_be_drained()) keep_ = false;
   head_.telling = telling;
   head_.bodyless = bodyless;
   head_.close = !keep_ && response.status != 101;

@@ -73,6 +73,7 @@ class ServerTurn final : public http::ServerStream {
   void continue_is_forwarded() noexcept { in.on_first_wait(nullptr, nullptr); }
 
   std::uint64_t head_bytes() const noexcept { return head_bytes_; }
+
   // Field lines of the head that were dropped for an underscore in the name.
   unsigned underscored() const noexcept { return underscored_; }
 

@@ -43,14 +43,16 @@ std::size_t measure(const Headers& headers) noexcept {
   return size;
 }
 
-// A line that nobody has touched still stands in the buffer as "Name: value": one copy instead of three.
+// A line that nobody has touched still stands in the buffer as "Name: value": one copy instead of
+// three.
 void write_fields(Pen& pen, const Headers& headers) noexcept {
   for (const Field& field : headers) {
     if (is_ours(field)) continue;
     const char* after = field.name.data() + field.name.size();
     bool untouched = field.value.data() == after + 2 && after[0] == ':' && after[1] == ' ';
     if (untouched) {
-      pen << std::string_view(field.name.data(), field.name.size() + 2 + field.value.size()) << kEnd;
+      pen << std::string_view(field.name.data(), field.name.size() + 2 + field.value.size())
+          << kEnd;
     } else {
       pen << field.name << ": " << field.value << kEnd;
     }

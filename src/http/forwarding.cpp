@@ -74,6 +74,20 @@ void append_to(Headers& headers, Name name, std::string_view value) {
   put(headers, name, list.empty() ? value : append(headers.arena(), list, value));
 }
 
+// Fields that only a proxy in front of us may set, by any of the names in use.
+bool speaks_for_proxies(const Field& field) noexcept {
+  constexpr std::string_view kFamily = "x-forwarded-";
+  if (field.id == Name::Forwarded) return true;
+  if (field.id != Name::Other) return false;
+  return base::equal_fold(field.name.substr(0, kFamily.size()), kFamily);
+}
+
+void drop_spoofed(Headers& headers) noexcept {
+  for (const Field& field : headers) {
+    if (speaks_for_proxies(field)) headers.drop_line(field);
+  }
+}
+
 }  // namespace
 
 Result<Connection> strip_hop_by_hop(Headers& headers) {
@@ -107,6 +121,8 @@ void add_forwarding(Request& request, const Hop& hop) {
   auto* ip_text = static_cast<char*>(headers.arena().take(Address::kIpTextMax, 1));
   std::string_view ip(ip_text, hop.client.write_ip(ip_text));
   bool keep = hop.client_is_trusted;
+  if (!keep) drop_spoofed(headers);
+  headers.drop("Proxy");  // CGI would make HTTP_PROXY of it
   append_to(headers, Name::Via, request.version == Version::Http10 ? kVia10 : kVia11);
   if (keep) {
     append_to(headers, Name::XForwardedFor, ip);

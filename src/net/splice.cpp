@@ -15,7 +15,9 @@ constexpr unsigned kFlags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 class Loan {
  public:
   explicit Loan(Pipes& pipes) : pipes_(pipes), pipe(pipes.take()) {}
+
   Loan(const Loan&) = delete;
+
   ~Loan() {
     if (pipe) pipes_.give(std::move(*pipe));
   }
@@ -96,7 +98,7 @@ Task<> splice(Stream& from, Stream& to, std::uint64_t bytes, SplicePatience pati
   Loan loan(pipes);
   if (!loan.pipe) co_return fail({.fault = Fault::Overload, .reason = "too_many_connections"});
   Pipe& pipe = *loan.pipe;
-  std::uint64_t left = bytes;   // still to be read
+  std::uint64_t left = bytes;  // still to be read
   auto& loop = from.loop();
   for (unsigned round = 1; left > 0 || pipe.held > 0; ++round) {
     if (left > 0 && pipe.held == 0 && !from.watch().may_read) {

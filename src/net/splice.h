@@ -11,8 +11,8 @@ namespace cirque::net {
 
 // A pipe that is empty between uses.
 struct Pipe {
-  Fd in;    // to read from
-  Fd out;   // to write to
+  Fd in;   // to read from
+  Fd out;  // to write to
   std::size_t held = 0;
 };
 
@@ -23,8 +23,8 @@ class Pipes {
   static constexpr int kPipeBytes = 1024 * 1024;
   static constexpr std::size_t kIdleMax = 16;
 
-  std::optional<Pipe> take();       // none: no descriptors left
-  void give(Pipe pipe) noexcept;    // one that still holds something is closed
+  std::optional<Pipe> take();     // none: no descriptors left
+  void give(Pipe pipe) noexcept;  // one that still holds something is closed
 
  private:
   std::vector<Pipe> idle_;
@@ -35,8 +35,8 @@ struct SplicePatience {
   Duration sink_stall;
 };
 
-// Moves exactly `bytes` from one plain stream to the other. Errors carry the side that failed; an end
-// before that is Fault::Closed. `moved` counts on, also when it fails.
+// Moves exactly `bytes` from one plain stream to the other. Errors carry the side that failed; an
+// end before that is Fault::Closed. `moved` counts on, also when it fails.
 Task<> splice(Stream& from, Stream& to, std::uint64_t bytes, SplicePatience patience, Pipes& pipes,
               std::uint64_t& moved);
 

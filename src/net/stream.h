@@ -50,8 +50,8 @@ class Stream {
   // good when the task starts. `stall` is how long the other side may take nothing.
   Task<> write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks);
 
-  // Nothing has come in that was not taken, and the other side has not ended. Asks the kernel only when
-  // the last read left that open.
+  // Nothing has come in that was not taken, and the other side has not ended. Asks the kernel only
+  // when the last read left that open.
   bool is_quiet() noexcept;
 
   void reset_on_close() noexcept { net::reset_on_close(watch_.fd()); }

@@ -42,8 +42,8 @@ Task<> Upload::pump() {
   }
 }
 
-// A peer that broke the connection may have answered before, which reading will tell. One that takes
-// nothing more for the whole time-out is not going to answer.
+// A peer that broke the connection may have answered before, which reading will tell. One that
+// takes nothing more for the whole time-out is not going to answer.
 void Upload::settled() noexcept {
   auto outcome = task_.take();
   if (outcome) return;

@@ -218,6 +218,10 @@ class OriginConnection:
     def unread(self):
         return self.received[self.used :]
 
+    @property
+    def ended(self):
+        return self.saw_end or self.sock.fileno() < 0
+
     def read_request(self):
         """The next whole request, strictly read; None at the end of the connection."""
         while True:
@@ -262,7 +266,10 @@ class OriginConnection:
             pass
 
     def end_writing(self):
-        self.sock.shutdown(socket.SHUT_WR)
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
 
     def close(self):
         self.sock.close()
@@ -337,6 +344,13 @@ class Origin:
         self.problems = []
         self.marks = {id(c): len(c.received) for c in self.connections}
         return self
+
+    def hang_up(self):
+        """Ends all connections, and waits until the other side has taken note: its pool is empty then."""
+        for conn in self.connections:
+            if not conn.ended:
+                conn.end_writing()
+        eventually(lambda: all(c.ended for c in self.connections), what="pooled connections end")
 
     def streams(self):
         """What came since begin(), by connection."""

@@ -1,0 +1,50 @@
+"""Waiting for what should happen, and the environment's word on how long that may take."""
+import os
+import select
+import socket
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+SLOW = float(os.environ.get("CIRQUE_SLOW", "1"))  # how much slower than a release build
+PATIENCE = 20 * SLOW  # of a wait that should succeed
+BINARY = Path(os.environ.get("CIRQUE_BIN") or ROOT / "build/release/cirque")
+HELLO = Path(os.environ.get("CIRQUE_HELLO_BIN") or BINARY.parent / "hello_proxy")
+
+
+def pause(seconds=0.005):
+    """Between two looks at a condition."""
+    select.select([], [], [], seconds)
+
+
+def eventually(check, timeout=None, what=""):
+    """The first true value of check(), polled; fails when there is none in time."""
+    timeout = PATIENCE if timeout is None else timeout
+    end = time.monotonic() + timeout
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {timeout} s: {what or check}"
+        pause()
+
+
+def stays(check, seconds, what=""):
+    """check() is true all the time for so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert check(), f"no longer: {what or check}"
+        pause()
+
+
+def free_port(host="127.0.0.1"):
+    """A port that nobody listens on right now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as sock:
+        sock.bind((host, 0))
+        return sock.getsockname()[1]
+
+
+def ms(seconds):
+    """A duration as the configuration writes it, stretched on slow builds."""
+    return f"{max(10, int(seconds * SLOW * 1000))}ms"
