@@ -61,7 +61,7 @@ bench: build ## Cirque beside nginx and HAProxy (BENCH="--quick --scenario c64" 
 	@/usr/bin/python3 bench/run.py $(BENCH)
 
 guard: build ## instructions and system calls a request, with limits
-	@scripts/install-deps bench
+	@scripts/install-deps test
 	@/usr/bin/python3 bench/guard.py
 
 install: build ## into PREFIX (/usr/local), below DESTDIR

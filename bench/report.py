@@ -133,44 +133,52 @@ def markdown(results):
 
 
 def cost(figures):
+    if "to_peer" not in figures:
+        return f"{figures['cpu_us']:.1f}"
     ratios = ", ".join(ratio(figures, name) for name in ("to_peer", "to_relay") if name in figures)
-    return f"{figures['cpu_us']:.1f}" + (f" ({ratios})" if ratios else "")
+    return f"{figures['cpu_us']:.1f} ({ratios})"
 
 
 COLOURS = {"cirque": "#0f766e", "nginx": "#94a3b8", "haproxy": "#cbd5e1", "relay": "#e2c27a"}
-BAR, GAP, LEFT, SCALE = 14, 22, 250, 380  # pixels; SCALE is the length of the better peer's bar
+LEFT, UNIT, BAR, GAP = 250, 380, 14, 22  # pixels; UNIT is the length of the better peer's bar
+LONGEST = 2.2                            # a bar that would be longer, in units, is cut
 
 
 def chart(results):
     """CPU a request as bars, each scenario scaled to its better peer, so that 10 µs and 300 µs share a page."""
     names = list(results["versions"])
-    shapes, y = [], 56
-    x = 24
-    for name in names:
-        shapes.append(f'<rect x="{x}" y="30" width="12" height="12" fill="{COLOURS[name]}"/>'
-                      f'<text x="{x + 18}" y="40">{name}</text>')
-        x += 100
-    top = y
+    shapes = [shape for i, name in enumerate(names) for shape in legend(24 + 100 * i, name)]
+    y = top = 64
     for scenario, proxies in results["summary"].items():
-        peers = [proxies[name]["cpu_us"] for name in PEERS if name in proxies and "cpu_us" in proxies[name]]
+        peers = [proxies[name]["cpu_us"] for name in PEERS if "cpu_us" in proxies.get(name, {})]
+        shown = [name for name in names if name in proxies]
         if not peers:
             continue
-        shown = [name for name in names if name in proxies]
-        title = results["scenarios"][scenario]["title"]
-        shapes.append(f'<text x="{LEFT - 12}" y="{y + len(shown) * BAR / 2 + 4}" text-anchor="end">{title}</text>')
+        middle = y + len(shown) * BAR / 2 + 3
+        shapes.append(f'<text x="{LEFT - 12}" y="{middle}" text-anchor="end">{results["scenarios"][scenario]["title"]}</text>')
         for name in shown:
-            cpu = proxies[name]["cpu_us"]
-            width = SCALE * cpu / min(peers)
-            shapes.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 2}" fill="{COLOURS[name]}"/>'
-                          f'<text x="{LEFT + width + 6:.1f}" y="{y + BAR - 4}" class="figure">{cpu:.1f} µs</text>')
+            shapes += bar(y, name, proxies[name]["cpu_us"], proxies[name]["cpu_us"] / min(peers))
             y += BAR
         y += GAP
-    shapes.append(f'<line x1="{LEFT + SCALE}" y1="{top - 6}" x2="{LEFT + SCALE}" y2="{y - GAP + 4}"/>')
-    width = LEFT + SCALE * 2 + 80
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" height="{y}" role="img">\n'
-            "<title>CPU time a request, relative to the better of nginx and HAProxy</title>\n"
-            "<style>text{font:12px system-ui,sans-serif;fill:#334155}.figure{font-size:10px}"
-            ".head{font-weight:600}line{stroke:#dc2626;stroke-dasharray:3 3}</style>\n"
-            f'<rect width="{width}" height="{y}" fill="#fff"/>\n'
-            '<text x="24" y="20" class="head">CPU time a request; shorter is better; the dashed line is the better of '
-            "nginx and HAProxy</text>\n" + "\n".join(shapes) + "\n</svg>\n")
+    shapes.append(f'<line x1="{LEFT + UNIT}" y1="{top - 6}" x2="{LEFT + UNIT}" y2="{y - GAP + 4}"/>')
+    width = int(LEFT + UNIT * LONGEST + 70)
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" height="{y}" role="img">',
+        "<title>CPU time a request, relative to the better of nginx and HAProxy</title>",
+        "<style>text{font:12px system-ui,sans-serif;fill:#334155}.figure{font-size:10px}.head{font-weight:600}"
+        "line{stroke:#dc2626;stroke-dasharray:3 3}</style>",
+        f'<rect width="{width}" height="{y}" fill="#fff"/>',
+        '<text x="24" y="22" class="head">CPU time a request: shorter is better, the dashed line is the better of '
+        "nginx and HAProxy</text>", *shapes, "</svg>", ""])
+
+
+def legend(x, name):
+    return (f'<rect x="{x}" y="34" width="12" height="12" fill="{COLOURS[name]}"/>',
+            f'<text x="{x + 18}" y="44">{name}</text>')
+
+
+def bar(y, name, cpu, units):
+    width = UNIT * min(units, LONGEST)
+    figure = f"{cpu:.1f} µs" + (" →" if units > LONGEST else "")
+    return (f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 2}" fill="{COLOURS[name]}"/>',
+            f'<text x="{LEFT + width + 6:.1f}" y="{y + BAR - 4}" class="figure">{figure}</text>')

@@ -47,13 +47,33 @@ TEST_CASE("addresses are read and written alike") {
 
 TEST_CASE("what is not exactly an address is refused") {
   auto long_path = "unix:/" + std::string(200, 'a');
-  for (auto text :
-       {""sv, ":80"sv, "127.0.0.1"sv, "127.0.0.1:"sv, "127.0.0.1:65536"sv, "127.0.0.1:-1"sv,
-        "127.0.0.1:+80"sv, "127.0.0.1: 80"sv, "127.0.0.1:80 "sv, "127.0.0.1:http"sv, "127.0.0:80"sv,
-        "127.0.0.1.1:80"sv, "256.0.0.1:80"sv, "127.1:80"sv, "0x7f.0.0.1:80"sv, "localhost:80"sv,
-        "::1:80"sv, "[::1]"sv, "[::1:80"sv, "::1]:80"sv, "[]:80"sv, "[127.0.0.1]:80"sv,
-        "[::1]x:80"sv, "[[::1]]:80"sv, "[fe80::1%eth0]:80"sv, "unix:"sv,
-        std::string_view(long_path)}) {
+  for (auto text : {""sv,
+                    ":80"sv,
+                    "127.0.0.1"sv,
+                    "127.0.0.1:"sv,
+                    "127.0.0.1:65536"sv,
+                    "127.0.0.1:-1"sv,
+                    "127.0.0.1:+80"sv,
+                    "127.0.0.1: 80"sv,
+                    "127.0.0.1:80 "sv,
+                    "127.0.0.1:http"sv,
+                    "127.0.0:80"sv,
+                    "127.0.0.1.1:80"sv,
+                    "256.0.0.1:80"sv,
+                    "127.1:80"sv,
+                    "0x7f.0.0.1:80"sv,
+                    "localhost:80"sv,
+                    "::1:80"sv,
+                    "[::1]"sv,
+                    "[::1:80"sv,
+                    "::1]:80"sv,
+                    "[]:80"sv,
+                    "[127.0.0.1]:80"sv,
+                    "[::1]x:80"sv,
+                    "[[::1]]:80"sv,
+                    "[fe80::1%eth0]:80"sv,
+                    "unix:"sv,
+                    std::string_view(long_path)}) {
     CAPTURE(text);
     CHECK_FALSE(Address::parse(text));
   }

@@ -42,12 +42,14 @@ TEST_CASE("an object may refer to an older one in its destructor") {
   std::vector<int> told;
   Arena arena;
   auto& text = arena.make<std::string>(1000, 'x');
+
   struct Reader {
     ~Reader() { told.push_back(static_cast<int>(text.size())); }
 
     std::string& text;
     std::vector<int>& told;
   };
+
   arena.make<Reader>(text, told);
   arena.reset();
   CHECK(told == std::vector{1000});

@@ -20,7 +20,8 @@ TEST_CASE("names that differ a little hash far apart") {
 
 TEST_CASE("every bit of the input moves about half of the output") {
   for (int bit = 0; bit < 64; ++bit) {
-    int moved = std::popcount(mix(0x123456789abcdef0ULL) ^ mix(0x123456789abcdef0ULL ^ (1ULL << bit)));
+    int moved =
+        std::popcount(mix(0x123456789abcdef0ULL) ^ mix(0x123456789abcdef0ULL ^ (1ULL << bit)));
     CAPTURE(bit);
     CHECK(moved > 12);
     CHECK(moved < 52);

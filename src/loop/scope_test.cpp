@@ -170,7 +170,9 @@ TEST_CASE("to destroy a task is to cancel it, with everything it awaits") {
 TEST_CASE("a task that was never started holds nothing but its arguments") {
   Gate gate;
   std::string log;
-  { auto task = outer(gate, false, log); }
+  {
+    auto task = outer(gate, false, log);
+  }
   CHECK(log.empty());
 }
 

@@ -180,7 +180,7 @@ TEST_CASE("a callback may arm itself, disarm others and destroy others") {
   CHECK(chain.other.fired == 0);
 }
 
-TEST_CASE("a million random steps agree with a list of deadlines") {
+TEST_CASE("many random steps agree with a list of deadlines") {
   constexpr std::size_t kTimers = 200;
   constexpr std::int64_t kSpans[] = {3, 70, 5'000, 300'000, 20'000'000, 4'000'000'000};
   for (unsigned seed = 1; seed <= 4; ++seed) {
@@ -189,6 +189,7 @@ TEST_CASE("a million random steps agree with a list of deadlines") {
     std::vector<Probe> timers(kTimers);
     std::vector<Time> due(kTimers, kNever);  // the reference
     Time now = kStart;
+    int wrong = 0;
     for (int step = 0; step < 60'000; ++step) {
       auto i = random() % kTimers;
       auto span = static_cast<std::uint64_t>(kSpans[random() % std::size(kSpans)]);
@@ -214,26 +215,25 @@ TEST_CASE("a million random steps agree with a list of deadlines") {
         default: {
           auto before = std::ranges::min(due);
           auto next = wheel.next();
-          REQUIRE_MESSAGE(next <= std::max(now, std::min(before, kNever - 1ms) + 1ms), "seed ", seed);
+          wrong += next > std::max(now, std::min(before, kNever - 1ms) + 1ms);
           now += std::chrono::microseconds(random() % (span * 100));
           wheel.advance(now);
           for (std::size_t k = 0; k < kTimers; ++k) {
             bool must = due[k] != kNever && due[k] + 1ms <= now;
             bool may = due[k] != kNever && due[k] <= now;
-            CAPTURE(seed);
-            CAPTURE(step);
             if (timers[k].fired) {
-              REQUIRE(may);
-              REQUIRE(timers[k].fired == 1);
+              wrong += !may || timers[k].fired != 1;
               timers[k].fired = 0;
               due[k] = kNever;
             } else {
-              REQUIRE_FALSE(must);
+              wrong += must;
             }
           }
         }
       }
     }
+    CAPTURE(seed);
+    CHECK(wrong == 0);
   }
 }
 

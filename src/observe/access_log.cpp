@@ -79,7 +79,7 @@ AccessLog::Writer::~Writer() = default;
 void AccessLog::Writer::write(const AccessEntry& entry) noexcept {
   ring_->push(entry);
   auto state = log_.asleep_.load(std::memory_order_relaxed);
-  if (state == kAsleep || (state == kNapping && ring_->is_half_full())) log_.wake();
+  if (state == kAsleep || (state == kNapping && ring_->is_filling())) log_.wake();
 }
 
 AccessLog::AccessLog(const AccessLogOptions& options, unsigned writers) : options_(options) {

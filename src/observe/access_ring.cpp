@@ -6,20 +6,31 @@
 namespace cirque::observe {
 namespace {
 
-std::string_view cut(std::string_view text) noexcept {
-  return text.substr(0, AccessRing::kTextMax);
+// What stands at the end of a text that was cut.
+constexpr std::string_view kEllipsis = "...";
+
+struct Cut {
+  std::string_view text;
+  bool is_cut = false;
+};
+
+// Leaves room for the ellipsis, and cuts no UTF-8 sequence in two.
+Cut cut(std::string_view text, std::size_t most = AccessRing::kTextMax) noexcept {
+  if (text.size() <= most) return {text};
+  auto kept = most - kEllipsis.size();
+  for (int i = 0; i < 3 && (text[kept] & 0xc0) == 0x80; ++i) --kept;
+  return {text.substr(0, kept), true};
 }
 
 }  // namespace
 
 bool AccessRing::push(const AccessEntry& entry) noexcept {
-  const std::string_view texts[kTexts] = {cut(entry.request_id), cut(entry.method),
-                                          cut(entry.host),       entry.target.substr(0, kTargetMax),
-                                          cut(entry.user_agent), cut(entry.referer),
-                                          cut(entry.service),    cut(entry.backend),
-                                          cut(entry.reason),     cut(entry.story)};
+  const Cut texts[kTexts] = {
+      cut(entry.request_id), cut(entry.method),  cut(entry.host),    cut(entry.target, kTargetMax),
+      cut(entry.user_agent), cut(entry.referer), cut(entry.service), cut(entry.backend),
+      cut(entry.reason),     cut(entry.story)};
   std::size_t bytes = sizeof(Record);
-  for (auto text : texts) bytes += text.size();
+  for (const auto& [text, is_cut] : texts) bytes += text.size() + (is_cut ? kEllipsis.size() : 0);
   bytes = (bytes + kAlign - 1) & ~(kAlign - 1);
 
   std::size_t to_end = size_ - (head_ & mask_);
@@ -51,12 +62,16 @@ bool AccessRing::push(const AccessEntry& entry) noexcept {
       .duration_us = entry.duration_us,
       .connect_us = entry.connect_us,
       .upstream_us = entry.upstream_us,
+      .overhead_us = entry.overhead_us,
       .client = entry.client,
   };
   auto* to = reinterpret_cast<char*>(record + 1);
   for (unsigned i = 0; i < kTexts; ++i) {
-    record->lengths[i] = static_cast<std::uint16_t>(texts[i].size());
-    to += texts[i].copy(to, texts[i].size());
+    const auto& [text, is_cut] = texts[i];
+    const char* from = to;
+    to += text.copy(to, text.size());
+    if (is_cut) to += kEllipsis.copy(to, kEllipsis.size());
+    record->lengths[i] = static_cast<std::uint16_t>(to - from);
   }
   head_ += bytes;
   published_.store(head_, std::memory_order_release);
@@ -84,6 +99,7 @@ std::optional<AccessEntry> AccessRing::front() noexcept {
   entry.duration_us = record->duration_us;
   entry.connect_us = record->connect_us;
   entry.upstream_us = record->upstream_us;
+  entry.overhead_us = record->overhead_us;
   std::string_view* texts[kTexts] = {
       &entry.request_id, &entry.method,  &entry.host,    &entry.target, &entry.user_agent,
       &entry.referer,    &entry.service, &entry.backend, &entry.reason, &entry.story};

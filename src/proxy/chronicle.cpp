@@ -1,7 +1,16 @@
 #include "proxy/chronicle.h"
 
+#include <algorithm>
+
 namespace cirque::proxy {
 namespace {
+
+Duration overhead(const Journey& x, Time now) {
+  auto total = (x.answered != Time{} ? x.answered : now) - x.started;
+  auto connecting = x.connected != Time{} ? x.connected - x.chosen : Duration{};
+  auto waiting = x.answered != Time{} ? x.answered - x.connected : Duration{};
+  return total - connecting - waiting;
+}
 
 // Cookies and credentials are not among these.
 observe::AccessEntry entry_of(const Journey& x, int status, std::string_view reason, Time now) {
@@ -28,20 +37,14 @@ observe::AccessEntry entry_of(const Journey& x, int status, std::string_view rea
   entry.duration_us = us(now - x.started);
   if (x.connected != Time{}) entry.connect_us = us(x.connected - x.chosen);
   if (x.answered != Time{}) entry.upstream_us = us(x.answered - x.connected);
+  entry.overhead_us = us(overhead(x, now));
   return entry;
-}
-
-Duration overhead(const Journey& x, Time now) {
-  auto total = (x.answered != Time{} ? x.answered : now) - x.started;
-  auto connecting = x.connected != Time{} ? x.connected - x.chosen : Duration{};
-  auto waiting = x.answered != Time{} ? x.answered - x.connected : Duration{};
-  return total - connecting - waiting;
 }
 
 unsigned class_of(int status) noexcept {
   constexpr unsigned kNobodyLeft = 5;
   if (status == 499) return kNobodyLeft;
-  return static_cast<unsigned>(status / 100 - 1);
+  return static_cast<unsigned>(std::clamp(status / 100 - 1, 0, 4));  // an app may answer anything
 }
 
 void count(const Journey& x, int status, std::string_view reason, Time now) {

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from lib.http import Client, request
 from lib.origin import answering
-from lib.util import PATIENCE, eventually
+from lib.util import PATIENCE, Crowd, eventually
 
 
 @pytest.fixture
@@ -494,10 +494,6 @@ def test_concurrent_clients_each_get_their_own_answers(origin, proxy):
                 answer = one.ask(request(f"/{me}/{i}"))
                 if answer.body != f"/{me}/{i}".encode():
                     wrong.append(answer)
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(12)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    Crowd(work, 12).join()
     assert not wrong
     assert front.metric("http_requests_total", service="web", code="2xx") == 12 * 60

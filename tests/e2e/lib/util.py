@@ -2,6 +2,7 @@
 import os
 import select
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -48,3 +49,25 @@ def free_port(host="127.0.0.1"):
 def ms(seconds):
     """A duration as the configuration writes it, stretched on slow builds."""
     return f"{max(10, int(seconds * SLOW * 1000))}ms"
+
+
+class Crowd:
+    """work(0) to work(count - 1), each in a thread; join() passes on the first failure."""
+
+    def __init__(self, work, count):
+        self.work, self.failures = work, []
+        self.threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, number):
+        try:
+            self.work(number)
+        except BaseException as failure:
+            self.failures.append(failure)
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+        if self.failures:
+            raise self.failures[0]
