@@ -63,6 +63,7 @@ class Server {
 
   // Called on the steward's thread.
   std::function<void()> on_ready = [] {};   // all listeners are live
+  std::function<void()> on_stopping = [] {};  // the drain begins
   std::function<void()> on_hangup = [] {};  // SIGHUP
   std::function<void()> on_reopen = [] {};  // SIGUSR1; the access log is reopened already
 

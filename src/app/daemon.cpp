@@ -141,12 +141,12 @@ class Daemon {
       notify("READY=1\nSTATUS=serving");
       if (background) background->ready();
     };
+    server_.on_stopping = [] { notify("STOPPING=1\nSTATUS=draining"); };
     server_.on_reopen = [] { log::reopen(); };
     server_.on_hangup = [] {
       log::warn("app", "reload is not supported yet, the configuration stays as it is");
     };
     int status = server_.run();
-    notify("STOPPING=1");
     log::info("app", "stopped", {{"status", status}});
     return status;
   }

@@ -4,52 +4,68 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <memory>
+#include <vector>
 
 #include "app/daemon.h"
 #include "app/demo_origin.h"
+#include "base/log.h"
 #include "cirque/server.h"
 #include "config/load.h"
 
 namespace cirque::app {
 namespace {
 
-constexpr const char* kOrigins[] = {"127.0.0.1:3001", "127.0.0.1:3002"};
+// The upstreams of the configuration that are on this machine: each gets an origin of its own.
+std::vector<std::string> local_upstreams(const config::Model& model) {
+  std::vector<std::string> addresses;
+  for (const auto& service : model.services) {
+    for (const auto& upstream : service.upstreams) {
+      if (upstream.address && upstream.address->is_loopback()) addresses.push_back(upstream.text);
+    }
+  }
+  std::ranges::sort(addresses);
+  auto twins = std::ranges::unique(addresses);
+  addresses.erase(twins.begin(), twins.end());
+  return addresses;
+}
 
 // A process of its own, so that its work is not taken for the proxy's.
-int run_origins() {
+int run_origins(const std::vector<std::string>& addresses) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);  // never outlives the demo
+  log::configure({.level = log::Level::Warn, .format = log::Format::Text, .path = {}});
   ServerOptions options;
   options.workers = 1;
   options.timeouts.drain = 2s;
   Server server(options);
-  DemoOrigin first("3001");
-  DemoOrigin second("3002");
-  DemoOrigin* apps[] = {&first, &second};
-  for (int i = 0; i < 2; ++i) {
-    if (server.listen(kOrigins[i], *apps[i], "demo-origin")) continue;
-    std::fprintf(stderr, "cirque: the demo origin cannot listen on %s\n", kOrigins[i]);
+  std::vector<std::unique_ptr<DemoOrigin>> apps;
+  for (const auto& address : addresses) {
+    auto& app = *apps.emplace_back(std::make_unique<DemoOrigin>(address));
+    if (server.listen(address, app, "demo-origin")) continue;
+    std::fprintf(stderr, "cirque: the demo origin cannot listen on %s\n", address.c_str());
     return 1;
   }
   return server.run();
 }
 
-void introduce(const config::Model& model) {
-  std::printf("Demo origins: http://%s and http://%s\n", kOrigins[0], kOrigins[1]);
+void introduce(const config::Model& model, const std::vector<std::string>& origins) {
+  for (const auto& origin : origins)
+    std::printf("Demo origin            http://%s\n", origin.c_str());
   for (const auto& service : model.services) {
-    auto port = std::to_string(service.bind.port);
-    std::printf("Service %-14s http://127.0.0.1:%s -> %s\n", service.name.c_str(), port.c_str(),
-                service.upstreams.front().text.c_str());
+    std::printf("Service %-14s http://127.0.0.1:%u -> %s\n", service.name.c_str(),
+                static_cast<unsigned>(service.bind.port), service.upstreams.front().text.c_str());
   }
   if (model.metrics.enabled) {
-    std::printf("Metrics:               http://%s/metrics\n", model.metrics.listen.text.c_str());
+    std::printf("Metrics                http://%s/metrics\n", model.metrics.listen.text.c_str());
   }
-  auto port = std::to_string(model.services.front().bind.port);
+  auto port = static_cast<unsigned>(model.services.front().bind.port);
   std::printf(
-      "\nTry:\n  curl -i http://127.0.0.1:%s/hello\n"
-      "  curl -s 'http://127.0.0.1:%s/big?bytes=1000000' | wc -c\n\nCtrl-C stops it all.\n\n",
-      port.c_str(), port.c_str());
+      "\nTry:\n  curl -i http://127.0.0.1:%u/hello\n"
+      "  curl -s 'http://127.0.0.1:%u/big?bytes=1000000' | wc -c\n\nCtrl-C stops it all.\n\n",
+      port, port);
   std::fflush(stdout);
 }
 
@@ -61,9 +77,10 @@ int demo(const std::string& config_path) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return 1;
   }
+  auto addresses = local_upstreams(loaded.model);
   pid_t origins = fork();
-  if (origins == 0) _exit(run_origins());
-  introduce(loaded.model);
+  if (origins == 0) _exit(run_origins(addresses));
+  introduce(loaded.model, addresses);
   int status = serve(loaded.model, {});
   kill(origins, SIGTERM);
   waitpid(origins, nullptr, 0);

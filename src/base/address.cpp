@@ -42,7 +42,7 @@ Result<Address> Address::parse_ip(std::string_view ip, std::uint16_t port) {
   bool bracketed = ip.size() > 2 && ip.front() == '[' && ip.back() == ']';
   if (bracketed) ip = ip.substr(1, ip.size() - 2);
   char text[INET6_ADDRSTRLEN];
-  if (ip.empty() || ip.size() >= sizeof text) return fail(kNotAnAddress);
+  if (ip.empty() || ip.size() >= sizeof text || ip.contains('\0')) return fail(kNotAnAddress);
   text[ip.copy(text, ip.size())] = '\0';
   Address address;
   address.port_ = port;

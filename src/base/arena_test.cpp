@@ -41,7 +41,7 @@ TEST_CASE("what was made is destroyed newest first, at reset and at the end") {
 TEST_CASE("an object may refer to an older one in its destructor") {
   std::vector<int> told;
   Arena arena;
-  auto& text = arena.make<std::string>(1000, 'x');
+  auto& text = arena.make<std::string>(std::size_t{1000}, 'x');
 
   struct Reader {
     ~Reader() { told.push_back(static_cast<int>(text.size())); }

@@ -16,6 +16,7 @@ class Pen {
   explicit Pen(char* at) noexcept : at_(at) {}
 
   Pen& operator<<(std::string_view text) noexcept {
+    if (text.empty()) return *this;
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
     return *this;

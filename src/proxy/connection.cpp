@@ -41,10 +41,11 @@ void Connection::open() {
 // read, no edge will come for it, so it is looked for.
 void Connection::idle() noexcept {
   // From the loop, not on top of the last turn's stack.
-  if (link_.requests > 0 && !stream_.is_quiet()) return worker_.loop.defer(next_turn_);
+  if (!stream_.is_quiet()) return worker_.loop.defer(next_turn_);
   is_idle_ = true;
   worker_.metrics.idle.add(1);
-  stream_.expect(*this, worker_.loop.now() + worker_.rules.timeouts.client_idle);
+  auto patience = worker_.is_draining() ? Worker::kLastRequest : worker_.rules.timeouts.client_idle;
+  stream_.expect(*this, worker_.loop.now() + patience);
 }
 
 void Connection::end_idle() noexcept {

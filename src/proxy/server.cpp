@@ -64,7 +64,9 @@ int Server::run() {
     forced |= second;
     log::info("proxy", second ? "stopping now" : "stopping, requests in progress may end",
               {{"signal", signal}});
-    second ? engine_->stop_now() : engine_->stop();
+    if (second) return engine_->stop_now();
+    on_stopping();
+    engine_->stop();
   };
   loop::Signals signals(engine_->steward_loop(), kSignals, [&](int signal) {
     if (signal == SIGHUP) return on_hangup();

@@ -89,8 +89,10 @@ class Worker {
   std::function<void()> on_room = [] {};  // a connection has ended where there was no room
   std::function<void()> on_drained = [] {};
 
- private:
+  // How long an idle connection is kept during a drain, for a request that was on its way.
   static constexpr Duration kLastRequest = 1s;
+
+ private:
   static constexpr std::size_t kSpareJourneysMax = 512;
 
   struct EndIdle : loop::Timer {

@@ -10,9 +10,13 @@ namespace {
 
 // Nobody watches a parked descriptor, so it is asked: silence is life, an end or stray bytes are
 // not.
-bool is_alive(int fd) noexcept {
+enum class Pulse : unsigned char { Alive, Ended, Stray };
+
+Pulse feel(int fd) noexcept {
   char byte;
-  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  auto got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && errno == EAGAIN) return Pulse::Alive;
+  return got > 0 ? Pulse::Stray : Pulse::Ended;
 }
 
 Duration patience(const Backend& backend, Duration idle_max) noexcept {
@@ -40,7 +44,7 @@ std::optional<Parked> Overflow::take(Backend& backend, Time now, Duration idle_m
     list.pop_back();
     --size_;
     bool fresh = now - newest.idle_since < patience(backend, idle_max);
-    if (fresh && is_alive(newest.fd.get())) return newest;
+    if (fresh && feel(newest.fd.get()) == Pulse::Alive) return newest;
   }
   return std::nullopt;
 }
@@ -52,9 +56,9 @@ void Overflow::sweep(Time now, Duration idle_max) {
     auto limit = patience(*backend, idle_max);
     size_ -= std::erase_if(list, [&](const Parked& parked) {
       if (now - parked.idle_since >= limit) return true;
-      if (is_alive(parked.fd.get())) return false;
-      backend->learn_idle_close(now - parked.idle_since);
-      return true;
+      auto pulse = feel(parked.fd.get());
+      if (pulse == Pulse::Ended) backend->learn_idle_close(now - parked.idle_since);
+      return pulse != Pulse::Alive;
     });
   }
   std::erase_if(parked_, [](const auto& entry) { return entry.second.empty(); });

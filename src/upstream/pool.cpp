@@ -36,17 +36,27 @@ const Members& Pool::members() {
 
 Backend* Pool::choose(Tried& tried) {
   const Members& all = members();
-  std::size_t count = all.size();
-  if (count == 0) return nullptr;
-  auto first = turn_.fetch_add(1, std::memory_order_relaxed) % count;
-  for (std::size_t i = 0; i < count; ++i) {
-    std::size_t place = first + i < count ? first + i : first + i - count;
-    Backend& backend = *all[place];
-    if (tried.has(place) || !backend.healthy.load(std::memory_order_relaxed)) continue;
+  auto is_candidate = [&](std::size_t place) {
+    return !tried.has(place) && all[place]->healthy.load(std::memory_order_relaxed);
+  };
+  std::size_t candidates = 0;
+  for (std::size_t place = 0; place < all.size(); ++place) candidates += is_candidate(place);
+  if (candidates == 0) return nullptr;
+  // Counted among the candidates: the turns of one that is down are shared by all the others, and
+  // do not all fall to its neighbour.
+  // A second attempt takes no turn of its own, or every first one would fall to the same member.
+  auto taken = tried.any() ? turn_.load(std::memory_order_relaxed)
+                           : turn_.fetch_add(1, std::memory_order_relaxed);
+  auto turn = taken % candidates;
+  for (std::size_t place = 0;; ++place) {
+    if (!is_candidate(place)) {
+      if (place + 1 == all.size()) return nullptr;  // its health has changed since it was counted
+      continue;
+    }
+    if (turn-- > 0 && place + 1 < all.size()) continue;
     tried.add(place);
-    return &backend;
+    return all[place].get();
   }
-  return nullptr;
 }
 
 }  // namespace cirque::upstream

@@ -80,10 +80,10 @@ std::unique_ptr<Connection> Roster::take_idle(Local& local) {
 }
 
 Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
-  Time until = loop_.now() + settings_.connect;
-  if (local.backend->connections.load(std::memory_order_relaxed) >= settings_.connections_max) {
-    co_await ok(await_room(local));
+  if (is_full(*local.backend)) {
+    if (auto freed = co_await ok(await_room(local))) co_return freed;
   }
+  Time until = loop_.now() + settings_.connect;
   auto fd =
       co_await ok(net::begin_connect(local.backend->key.address, settings_.congestion_control));
   auto connection =
@@ -103,12 +103,17 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
   co_return connection;
 }
 
+bool Roster::is_full(const Backend& backend) const noexcept {
+  return backend.connections.load(std::memory_order_relaxed) >= settings_.connections_max;
+}
+
 // Connections come free on any core and nobody tells: at the limit, which is rare, we look again
-// soon.
-Task<> Roster::await_room(Local& local) {
+// soon. One that has become idle meanwhile is as good as room for a new one.
+Task<std::unique_ptr<Connection>> Roster::await_room(Local& local) {
   constexpr Duration kLook = 5ms;
   Time until = loop_.now() + settings_.connect;
-  while (local.backend->connections.load(std::memory_order_relaxed) >= settings_.connections_max) {
+  while (is_full(*local.backend)) {
+    if (auto idle = take_idle(local)) co_return idle;
     if (loop_.now() >= until) {
       co_return fail({.fault = Fault::Overload,
                       .side = Side::Upstream,
@@ -118,7 +123,7 @@ Task<> Roster::await_room(Local& local) {
     }
     co_await loop_.sleep(kLook);
   }
-  co_return done;
+  co_return std::unique_ptr<Connection>();
 }
 
 void Roster::give_back(Local& local, std::unique_ptr<Connection> connection) {

@@ -57,7 +57,7 @@ class Roster {
   // An idle connection to that backend: this core's newest, else one of the shared overflow, else
   // none.
   std::unique_ptr<Connection> take_idle(Local& local);
-  // A new one. Errors: upstream_connect_refused, _timeout, upstream_unreachable,
+  // A new one, or at the limit one that came free while it waited. Errors: upstream_connect_refused, _timeout, upstream_unreachable,
   // upstream_connection_limit; all replayable.
   Task<std::unique_ptr<Connection>> dial(Local& local);
   // It has served its request and is in a known state.
@@ -68,7 +68,8 @@ class Roster {
   // Connections that idled this long on their core are offered to all.
   static constexpr Duration kParkAfter = 250ms;
 
-  Task<> await_room(Local& local);
+  Task<std::unique_ptr<Connection>> await_room(Local& local);
+  bool is_full(const Backend& backend) const noexcept;
   void offer_idle() noexcept;
   Duration patience(const Backend& backend) const noexcept;
 

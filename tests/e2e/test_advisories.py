@@ -76,6 +76,22 @@ def answers_of(client):
     return answers
 
 
+def silent_to(target):
+    """A script that never answers this one, and everything else well."""
+
+    def script(conn):
+        request = conn.read_request()
+        if request is None:
+            return False
+        if request.target == target:
+            conn.drain()
+            return False
+        conn.send(ok(b"target=" + request.target.encode()))
+        return True
+
+    return script
+
+
 # --- CVE-2025-4366: an unread body is parsed as the next request ------------------------------------------
 
 
@@ -167,17 +183,11 @@ def test_cve_2025_4366_error_page_502(refusing, carried):
 def test_cve_2025_4366_error_page_504(rig, carried):
     origin, proxy = rig
 
-    def stalls(conn):
-        conn.read_request()
-        conn.drain()
-        return False
-
-    origin.begin(stalls)
+    origin.begin(silent_to("/private"))
     with proxy.connect() as client:
         client.send(CARRIERS[carried] + get("/third"))
         answer = client.read_response()
         assert (answer.status, answer.reason) == (504, "upstream_header_timeout")
-        origin.script = serve_well
         answer = client.read_response()
         assert answer is None or answer.body == b"target=/third"
     assert not any(r.target == "/smuggled" for r in origin.requests())
@@ -347,16 +357,10 @@ def test_cve_2026_2833_a_100_and_then_the_101(rig):
 def test_cve_2026_2833_no_answer_at_all(rig):
     origin, proxy = rig
 
-    def silent(conn):
-        conn.read_request()
-        conn.drain()
-        return False
-
-    origin.begin(silent)
+    origin.begin(silent_to("/up"))
     with proxy.connect() as client:
         client.send(get("/up", *UPGRADE) + SECOND)
         assert client.read_response().reason == "upstream_header_timeout"
-        origin.script = serve_well
         answer = client.read_response()
         assert answer is None or answer.body == b"target=/smuggled"
     assert not origin.unfinished()
@@ -410,7 +414,6 @@ def test_cve_2026_2833_upgrade_with_a_body(rig, framing, body, answer):
         first = client.read_response()
         if answer is SWITCH:
             assert (first.status, first.reason) == (502, "upstream_unexpected_upgrade"), first
-            origin.script = serve_well
         else:
             assert first.body == b"no"
         second = client.read_response()
