@@ -103,6 +103,8 @@ Result<Unit> ChunkReader::head_byte(char c) {
       break;
   }
   if (++line_bytes_ > kLineBytesMax) return bad();
+  // Old servers pad the size with spaces; a client that does is up to something.
+  if (c == '\r' && state_ == State::Space && side_ == Side::Client) return bad();
   if (c == '\r' && has_digits_) {
     state_ = State::SizeLf;
     return done;
@@ -118,6 +120,7 @@ Result<Unit> ChunkReader::size_digit(char c) {
   char l = base::lower(c);
   int digit = l >= '0' && l <= '9' ? l - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
   if (digit >= 0) {
+    if (line_bytes_ > kSizeDigitsMax) return bad();
     if (size_ >> 59) return bad();  // sixteen times that is above 2^63-1
     size_ = size_ * 16 + static_cast<unsigned>(digit);
     has_digits_ = true;

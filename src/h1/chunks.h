@@ -12,6 +12,7 @@ namespace cirque::h1 {
 // Lives as long as one body.
 class ChunkReader {
  public:
+  static constexpr std::size_t kSizeDigitsMax = 16;             // of a chunk, leading zeros too
   static constexpr std::size_t kLineBytesMax = 4 * 1024;        // a chunk's size and extensions
   static constexpr std::size_t kExtensionBytesMax = 16 * 1024;  // a message's extensions in all
   static constexpr std::size_t kTrailerBytesMax = 8 * 1024;
@@ -34,7 +35,7 @@ class ChunkReader {
  private:
   enum class State : std::uint8_t {
     Size,   // before the first digit, or among them
-    Space,  // after the digits, where only an extension may follow
+    Space,  // after the digits, where only an extension may follow (or, from a server, the end)
     Extension,
     SizeLf,
     Data,

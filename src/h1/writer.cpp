@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/text.h"
 
 namespace cirque::h1 {
@@ -13,7 +14,7 @@ constexpr std::string_view kEnd = "\r\n";
 // Appends to memory that was measured before.
 class Pen {
  public:
-  explicit Pen(char* at) noexcept : at_(at) {}
+  Pen(char* begin, std::size_t size) noexcept : begin_(begin), at_(begin), end_(begin + size) {}
 
   Pen& operator<<(std::string_view text) noexcept {
     if (text.empty()) return *this;
@@ -27,10 +28,16 @@ class Pen {
     return *this;
   }
 
-  char* at() const noexcept { return at_; }
+  // Everything that was written. Whoever measured too little is stopped here, before it is sent.
+  std::string_view text() const noexcept {
+    CIRQUE_CHECK(at_ <= end_);
+    return {begin_, at_};
+  }
 
  private:
+  char* begin_;
   char* at_;
+  char* end_;
 };
 
 bool is_ours(const Field& field) noexcept {
@@ -76,10 +83,9 @@ constexpr std::size_t kOursMax = 160;
 
 std::string_view write_request_head(const Request& request, const RequestHead& options,
                                     std::span<char> room, Arena& arena) {
-  auto size = request.method_text.size() + request.target.size() + measure(request.headers) +
-              options.upgrade.size() + kOursMax;
-  auto* begin = take(size, room, arena);
-  Pen pen(begin);
+  auto size = request.method_text.size() + request.target.size() + request.authority.size() +
+              measure(request.headers) + options.upgrade.size() + kOursMax;
+  Pen pen(take(size, room, arena), size);
   pen << request.method_text << " " << request.target << " HTTP/1.1\r\n";
   // A client of HTTP/1.0 may have sent none, but a request of HTTP/1.1 must have one.
   if (!request.headers.has(Name::Host)) pen << "Host: " << request.authority << kEnd;
@@ -92,15 +98,14 @@ std::string_view write_request_head(const Request& request, const RequestHead& o
     pen << "Connection: Upgrade\r\nUpgrade: " << options.upgrade << kEnd;
   }
   pen << kEnd;
-  return {begin, pen.at()};
+  return pen.text();
 }
 
 std::string_view write_response_head(const Response& response, const ResponseHead& options,
                                      std::span<char> room, Arena& arena) {
   auto reason = response.reason.empty() ? reason_phrase(response.status) : response.reason;
   auto size = reason.size() + measure(response.headers) + options.upgrade.size() + kOursMax;
-  auto* begin = take(size, room, arena);
-  Pen pen(begin);
+  Pen pen(take(size, room, arena), size);
   pen << "HTTP/1.1 " << static_cast<std::uint64_t>(response.status) << " " << reason << kEnd;
   write_fields(pen, response.headers);
   write_telling(pen, options.telling);
@@ -116,7 +121,7 @@ std::string_view write_response_head(const Response& response, const ResponseHea
     pen << "Connection: Upgrade\r\nUpgrade: " << options.upgrade << kEnd;
   }
   pen << kEnd;
-  return {begin, pen.at()};
+  return pen.text();
 }
 
 std::string_view write_chunk_line(ChunkLine& to, std::size_t bytes) noexcept {
@@ -129,12 +134,12 @@ std::string_view write_chunk_line(ChunkLine& to, std::size_t bytes) noexcept {
 std::string_view write_last_chunk(const Headers* trailers, Arena& arena) {
   constexpr std::string_view kPlain = "0\r\n\r\n";
   if (!trailers || trailers->size() == 0) return kPlain;
-  auto* begin = static_cast<char*>(arena.take(kPlain.size() + measure(*trailers), 1));
-  Pen pen(begin);
+  auto size = kPlain.size() + measure(*trailers);
+  Pen pen(static_cast<char*>(arena.take(size, 1)), size);
   pen << "0\r\n";
   write_fields(pen, *trailers);
   pen << kEnd;
-  return {begin, pen.at()};
+  return pen.text();
 }
 
 }  // namespace cirque::h1

@@ -49,29 +49,29 @@ bool nominate(Headers& headers, std::string_view element, Connection& connection
   return true;
 }
 
-// `first`, a comma and `second` in the arena.
-std::string_view append(Arena& arena, std::string_view first, std::string_view second) {
-  auto* to = static_cast<char*>(arena.take(first.size() + 2 + second.size(), 1));
-  char* at = to + first.copy(to, first.size());
-  *at++ = ',';
-  *at++ = ' ';
-  at += second.copy(at, second.size());
-  return {to, at};
-}
-
 void put(Headers& headers, Name name, std::string_view value) {
   headers.drop(name);
   headers.add_view({text_of(name), value, name});
 }
 
-// A list that hops append to; several lines of it are one list.
+// A list that hops append to; several lines of it are one list (RFC 9110 5.3). Measured first, so
+// that a hundred lines are copied once and not a hundred times.
 void append_to(Headers& headers, Name name, std::string_view value) {
-  std::string_view list;
+  if (!headers.has(name)) return put(headers, name, value);
+  std::size_t size = value.size();
+  for (const Field& field : headers) {
+    if (field.id == name && !field.value.empty()) size += field.value.size() + 2;
+  }
+  auto* list = static_cast<char*>(headers.arena().take(size, 1));
+  char* at = list;
   for (const Field& field : headers) {
     if (field.id != name || field.value.empty()) continue;
-    list = list.empty() ? field.value : append(headers.arena(), list, field.value);
+    at += field.value.copy(at, field.value.size());
+    *at++ = ',';
+    *at++ = ' ';
   }
-  put(headers, name, list.empty() ? value : append(headers.arena(), list, value));
+  value.copy(at, value.size());
+  put(headers, name, {list, size});
 }
 
 // Fields that only a proxy in front of us may set, by any of the names in use.
@@ -135,9 +135,9 @@ void add_forwarding(Request& request, const Hop& hop) {
   set_unless_kept(Name::XForwardedProto, hop.scheme);
   set_unless_kept(Name::XForwardedHost, request.authority);
   set_unless_kept(Name::XRealIp, ip);
-  if (headers.get(Name::XRequestId) != hop.request_id) {
-    put(headers, Name::XRequestId, hop.request_id);
-  }
+  bool is_told = headers.count(Name::XRequestId) == 1 &&
+                 headers.get(Name::XRequestId) == hop.request_id;
+  if (!is_told) put(headers, Name::XRequestId, hop.request_id);
 }
 
 void add_via(Response& response) {

@@ -13,6 +13,10 @@ constexpr std::uint64_t bit(Name name) noexcept {
   return 1ULL << static_cast<unsigned>(name);
 }
 
+bool is_nameable(Name name) noexcept {
+  return name > Name::Other && name < Name::Count;
+}
+
 bool is_safe_value(std::string_view value) noexcept {
   return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
@@ -74,7 +78,7 @@ bool Headers::add(std::string_view name, std::string_view value) {
 }
 
 bool Headers::add(Name name, std::string_view value) {
-  if (!is_safe_value(value)) return false;
+  if (!is_nameable(name) || !is_safe_value(value)) return false;
   add_view({text_of(name), arena_->copy(value), name});
   return true;
 }
@@ -86,7 +90,7 @@ bool Headers::set(std::string_view name, std::string_view value) {
 }
 
 bool Headers::set(Name name, std::string_view value) {
-  if (!is_safe_value(value)) return false;
+  if (!is_nameable(name) || !is_safe_value(value)) return false;
   drop(name);
   return add(name, value);
 }

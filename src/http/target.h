@@ -15,12 +15,14 @@ struct Target {
 // The canonical path: dot segments resolved, empty segments merged, unreserved characters decoded,
 // hexadecimal digits in upper case. The query is kept byte for byte.
 // Refused with Side::Client, status 400, reason bad_target: a path above the root, %00, a bad
-// percent encoding, an encoded slash or backslash, a backslash, a fragment, anything outside
-// printable ASCII, user information, an empty authority. Views point into `raw` or, where something
-// had to change, into the arena.
+// percent encoding, an encoded slash or backslash or a backslash in the path, a fragment, anything
+// outside printable ASCII, user information, an empty authority, a scheme that is not http or
+// https. Views point into `raw` or, where something had to change, into the arena. OPTIONS without
+// a path in absolute form becomes "*" (RFC 9112 3.2.4).
 Result<Target> read_target(Method method, std::string_view raw, Arena& arena);
 
-// host [":" port] as in RFC 3986 3.2, without user information: what Host may hold.
+// host [":" port] as in RFC 3986 3.2, of at most 260 bytes, without user information, percent
+// encodings and commas: what Host may hold.
 bool is_authority(std::string_view text) noexcept;
 
 }  // namespace cirque::http

@@ -33,7 +33,9 @@ void Connection::close() noexcept {
   worker_.retire(*this);
 }
 
+// Nothing is known of a new socket; registering it will tell, without a read in vain.
 void Connection::open() {
+  stream_.watch().may_read = false;
   idle();
 }
 

@@ -54,7 +54,7 @@ class Process:
             self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=err, cwd=directory, preexec_fn=preexec,
                                             env={**os.environ, **(env or {})})
-        self.expected_status, self.checked = 0, False
+        self.expected_status, self.checked, self.told_to_stop = 0, False, False
 
     @property
     def pid(self):
@@ -82,6 +82,7 @@ class Process:
         return times.user + times.system
 
     def signal(self, number):
+        self.told_to_stop |= number in (signal.SIGTERM, signal.SIGINT)
         self.process.send_signal(number)
 
     def running(self):
@@ -91,9 +92,13 @@ class Process:
         """The exit status."""
         return self.process.wait(PATIENCE if timeout is None else timeout)
 
+    def frozen(self):
+        """`with proxy.frozen():` what is done meanwhile meets it all at once afterwards."""
+        return Frozen(self)
+
     def stop(self):
         """Ends it with SIGTERM (unless it has ended) and checks how it went."""
-        if self.running():
+        if self.running() and not self.told_to_stop:
             self.signal(signal.SIGTERM)
         try:
             status = self.wait()
@@ -108,6 +113,18 @@ class Process:
         for word in TROUBLE:
             assert word not in errors, errors[-4000:]
         assert status == self.expected_status, f"exit status {status}\n{errors[-4000:]}"
+
+
+class Frozen:
+    def __init__(self, process):
+        self.process = process
+
+    def __enter__(self):
+        self.process.signal(signal.SIGSTOP)
+        eventually(lambda: self.process.ps.status() == psutil.STATUS_STOPPED)
+
+    def __exit__(self, *_):
+        self.process.signal(signal.SIGCONT)
 
 
 class Proxy(Process):
@@ -150,6 +167,11 @@ class Proxy(Process):
     def metric(self, name, **labels):
         return self.metrics().sum("cirque_" + name, **labels)
 
+    def counts(self, value, name, **labels):
+        """The metric becomes this, and no more; what follows an answer may be counted just after it."""
+        eventually(lambda: self.metric(name, **labels) >= value, what=f"{name} {labels} at {value}")
+        assert self.metric(name, **labels) == value
+
     def access_text(self):
         return self.access_path.read_text(errors="replace") if self.access_path.exists() else ""
 
@@ -182,7 +204,7 @@ class Proxy(Process):
     def check_and_stop(self):
         """What every test ends with: nothing is left in flight, and it stops cleanly."""
         try:
-            if self.running() and not self.checked:
+            if self.running() and not self.told_to_stop:
                 eventually(lambda: self.in_flight() == 0, what="no request in flight")
         finally:
             self.stop()
