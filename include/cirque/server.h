@@ -62,10 +62,10 @@ class Server {
   int run();
 
   // Called on the steward's thread.
-  std::function<void()> on_ready = [] {};   // all listeners are live
+  std::function<void()> on_ready = [] {};     // all listeners are live
   std::function<void()> on_stopping = [] {};  // the drain begins
-  std::function<void()> on_hangup = [] {};  // SIGHUP
-  std::function<void()> on_reopen = [] {};  // SIGUSR1; the access log is reopened already
+  std::function<void()> on_hangup = [] {};    // SIGHUP
+  std::function<void()> on_reopen = [] {};    // SIGUSR1; the access log is reopened already
 
   proxy::Engine& engine() noexcept { return *engine_; }
 

@@ -11,9 +11,22 @@ namespace {
 
 constexpr std::size_t kEmptyLinesMax = 2;  // in front of a request line (RFC 9112 2.2)
 constexpr std::size_t kMethodBytesMax = 32;
+constexpr std::size_t kVersionBytes = 8;           // "HTTP/1.1"
+constexpr std::size_t kPartialNameBytesMax = 128;  // of an unfinished name, what is looked at
 
 bool is_token_char(char c) noexcept {
   return base::kTokenChars[static_cast<unsigned char>(c)];
+}
+
+bool is_blank(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
+
+// Nearly every value has one space in front and nothing behind.
+std::string_view trim_usual(std::string_view value) noexcept {
+  if (value.starts_with(' ')) value.remove_prefix(1);
+  bool is_trimmed = value.empty() || (!is_blank(value.front()) && !is_blank(value.back()));
+  return is_trimmed ? value : base::trim(value);
 }
 
 bool is_method_char(char c) noexcept {
@@ -41,7 +54,7 @@ bool HeadParser::too_large(std::string_view client_reason) {
 HeadParser::Got HeadParser::line(std::string_view bytes, std::string_view& text) {
   const char* from = bytes.data() + at_;
   const char* to = bytes.data() + bytes.size();
-  const char* end = find_control(from, to);
+  const char* end = find_control(from + seen_, to);
   text = {from, static_cast<std::size_t>(end - from)};
   if (at_ + text.size() > limits_.head_bytes) {
     too_large("header_block_too_large");
@@ -51,7 +64,10 @@ HeadParser::Got HeadParser::line(std::string_view bytes, std::string_view& text)
     too_large("header_field_too_large");
     return Got::Bad;
   }
-  if (end == to || (*end == '\r' && end + 1 == to)) return Got::Partial;
+  if (end == to || (*end == '\r' && end + 1 == to)) {
+    seen_ = text.size();
+    return Got::Partial;
+  }
   if (*end == '\r' && end[1] == '\n') return Got::Line;
   if (*end == '\n') {
     refuse("bare_lf", 400, "upstream_bad_header");
@@ -64,35 +80,34 @@ HeadParser::Got HeadParser::line(std::string_view bytes, std::string_view& text)
 }
 
 bool HeadParser::field(std::string_view text, Headers& headers) {
-  if (text.front() == ' ' || text.front() == '\t')
-    return refuse("obs_fold", 400, "upstream_bad_header");
-  auto colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0) {
-    return refuse("bad_header_name", 400, "upstream_bad_header");
-  }
-  auto name = text.substr(0, colon);
+  auto name = text.substr(0, text.find(':'));
+  if (name.size() == text.size()) return refuse_name(text);
   Name id = name_of(name);
-  bool unknown =
-      id == Name::Other;  // a known name is made of token characters, and has no underscore
-  if (unknown && !base::is_token(name))
-    return refuse("bad_header_name", 400, "upstream_bad_header");
-  if (++fields_ > limits_.fields) return too_large("too_many_headers");
-  if (unknown && side_ == Side::Client && name.contains('_')) {
-    ++underscored_;
-    return true;
+  if (id == Name::Other) {  // a known name is made of token characters, and has no underscore
+    if (!base::is_token(name)) return refuse_name(text);
+    if (side_ == Side::Client && name.contains('_')) return skip_underscored();
   }
-  headers.add_view({name, base::trim(text.substr(colon + 1)), id});
+  if (++fields_ > limits_.fields) return too_large("too_many_headers");
+  headers.add_view({name, trim_usual(text.substr(name.size() + 1)), id});
   return true;
+}
+
+bool HeadParser::skip_underscored() {
+  ++underscored_;
+  return ++fields_ <= limits_.fields || too_large("too_many_headers");
+}
+
+bool HeadParser::refuse_name(std::string_view text) {
+  bool folded = is_blank(text.front());
+  return refuse(folded ? "obs_fold" : "bad_header_name", 400, "upstream_bad_header");
 }
 
 // An unfinished line is refused as soon as its name cannot become one.
 bool HeadParser::check_partial_name(std::string_view text) {
-  if (text.empty()) return true;
-  if (text.front() == ' ' || text.front() == '\t')
-    return refuse("obs_fold", 400, "upstream_bad_header");
-  auto bad = std::ranges::find_if_not(text, is_token_char);
-  bool fits = bad == text.end() || (*bad == ':' && bad != text.begin());
-  return fits || refuse("bad_header_name", 400, "upstream_bad_header");
+  auto looked_at = text.substr(0, kPartialNameBytesMax);
+  auto bad = std::ranges::find_if_not(looked_at, is_token_char);
+  bool fits = bad == looked_at.end() || (*bad == ':' && bad != looked_at.begin());
+  return fits || refuse_name(text);
 }
 
 Result<std::size_t> RequestParser::parse(std::string_view bytes, Request& request) {
@@ -128,7 +143,7 @@ bool RequestParser::check_partial_method(std::string_view bytes) {
   if (!std::ranges::all_of(method, is_method_char) || method.size() > kMethodBytesMax) {
     return refuse("bad_method");
   }
-  bool fits = bytes.size() <= limits_.target_bytes + kMethodBytesMax;
+  bool fits = bytes.size() <= method.size() + 1 + limits_.target_bytes + 1 + kVersionBytes;
   return fits || refuse("target_too_long", 414);
 }
 
@@ -149,8 +164,8 @@ bool RequestParser::request_line(std::string_view text, Request& request) {
   auto version = text.substr(last + 1);
   if (target.size() > limits_.target_bytes) return refuse("target_too_long", 414);
   auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  bool shaped = version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) &&
-                version[6] == '.' && is_digit(version[7]);
+  bool shaped = version.size() == kVersionBytes && version.starts_with("HTTP/") &&
+                is_digit(version[5]) && version[6] == '.' && is_digit(version[7]);
   if (!shaped) return refuse("bad_version");
   if (version[5] != '1') return refuse("http_version_unsupported", 505);
   request.version = version[7] == '0' ? Version::Http10 : Version::Http11;
@@ -193,7 +208,8 @@ Result<std::size_t> ResponseParser::parse(std::string_view bytes, Response& resp
     auto got = line(bytes, text);
     if (got == Got::Bad) return fail(error_);
     if (got == Got::Partial) {
-      if (lines_ > 0 && !check_partial_name(text)) return fail(error_);
+      bool fits = lines_ == 0 ? check_partial_status(text) : check_partial_name(text);
+      if (!fits) return fail(error_);
       return 0;
     }
     step_over(text);
@@ -202,6 +218,13 @@ Result<std::size_t> ResponseParser::parse(std::string_view bytes, Response& resp
     if (!good) return fail(error_);
     ++lines_;
   }
+}
+
+// A server that speaks something else is not waited for.
+bool ResponseParser::check_partial_status(std::string_view text) {
+  constexpr std::string_view kBegin = "HTTP/1.";
+  auto begin = text.substr(0, kBegin.size());
+  return kBegin.starts_with(begin) || refuse({}, 0, "upstream_bad_status_line");
 }
 
 bool ResponseParser::status_line(std::string_view text, Response& response) {

@@ -21,7 +21,10 @@ class HeadParser {
   HeadParser(const HeadLimits& limits, Side side) noexcept : limits_(limits), side_(side) {}
 
   // Start over: the buffer has moved, or a new head begins.
-  void reset() noexcept { at_ = lines_ = fields_ = 0; }
+  void reset() noexcept {
+    at_ = seen_ = lines_ = fields_ = 0;
+    underscored_ = 0;
+  }
 
  protected:
   // The line that begins at at_, without CR LF. Partial: its end has not come yet. Bad: the error
@@ -29,12 +32,17 @@ class HeadParser {
   enum class Got : std::uint8_t { Line, Partial, Bad };
   Got line(std::string_view bytes, std::string_view& text);
 
-  void step_over(std::string_view text) noexcept { at_ += text.size() + 2; }
+  void step_over(std::string_view text) noexcept {
+    at_ += text.size() + 2;
+    seen_ = 0;
+  }
 
   // One field line into `headers`. False: the error is in error_. So do all of these: a field line
   // is the hot path, and a large result a line would be felt.
   bool field(std::string_view text, Headers& headers);
   bool check_partial_name(std::string_view text);
+  [[gnu::cold]] bool skip_underscored();
+  [[gnu::cold]] bool refuse_name(std::string_view text);
   [[gnu::cold]] bool refuse(std::string_view client_reason, std::uint16_t status,
                             std::string_view upstream_reason);
   [[gnu::cold]] bool too_large(std::string_view client_reason);
@@ -42,6 +50,7 @@ class HeadParser {
   const HeadLimits& limits_;
   Side side_;
   std::size_t at_ = 0;     // where the current line begins
+  std::size_t seen_ = 0;   // how much of it was looked at: a line that drips in is scanned once
   std::size_t lines_ = 0;  // complete lines seen, without empty ones in front
   std::size_t fields_ = 0;
   unsigned underscored_ = 0;
@@ -79,10 +88,12 @@ class ResponseParser final : public HeadParser {
  public:
   explicit ResponseParser(const HeadLimits& limits) noexcept : HeadParser(limits, Side::Upstream) {}
 
+  // As RequestParser does.
   Result<std::size_t> parse(std::string_view bytes, Response& response);
 
  private:
   bool status_line(std::string_view text, Response& response);
+  bool check_partial_status(std::string_view text);
 };
 
 }  // namespace cirque::h1

@@ -135,8 +135,8 @@ void add_forwarding(Request& request, const Hop& hop) {
   set_unless_kept(Name::XForwardedProto, hop.scheme);
   set_unless_kept(Name::XForwardedHost, request.authority);
   set_unless_kept(Name::XRealIp, ip);
-  bool is_told = headers.count(Name::XRequestId) == 1 &&
-                 headers.get(Name::XRequestId) == hop.request_id;
+  bool is_told =
+      headers.count(Name::XRequestId) == 1 && headers.get(Name::XRequestId) == hop.request_id;
   if (!is_told) put(headers, Name::XRequestId, hop.request_id);
 }
 

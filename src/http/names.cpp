@@ -1,6 +1,7 @@
 // The words of HTTP: methods, field names, reason phrases.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/text.h"
 #include "cirque/http.h"
@@ -65,8 +66,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Name::Count)> kN
 constexpr unsigned kSlotBits = 9;
 
 constexpr std::uint32_t key_of(std::string_view name) noexcept {
-  auto letter = [&](std::size_t i) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(name[i]) | 0x20U);
+  auto letter = [at = name.data()](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(at[i]) | 0x20U);
   };
   return static_cast<std::uint32_t>(name.size()) | letter(0) << 8 | letter(name.size() / 2) << 16 |
          letter(name.size() - 1) << 24;
@@ -95,6 +96,26 @@ consteval Table make_table() {
 }
 
 constexpr Table kTable = make_table();
+
+// As memcmp does, but in place: names are short, and the call would cost more than the comparison.
+// Two loads that overlap cover every length from 8 to 16, and those of 4 to 8.
+template <class Word>
+bool same_ends(const char* a, const char* b, std::size_t size) noexcept {
+  Word words[4];
+  std::memcpy(&words[0], a, sizeof(Word));
+  std::memcpy(&words[1], b, sizeof(Word));
+  std::memcpy(&words[2], a + size - sizeof(Word), sizeof(Word));
+  std::memcpy(&words[3], b + size - sizeof(Word), sizeof(Word));
+  return ((words[0] ^ words[1]) | (words[2] ^ words[3])) == 0;
+}
+
+bool same(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  if (a.size() > 16) return a == b;
+  if (a.size() >= 8) return same_ends<std::uint64_t>(a.data(), b.data(), a.size());
+  if (a.size() >= 4) return same_ends<std::uint32_t>(a.data(), b.data(), a.size());
+  return std::ranges::equal(a, b);
+}
 
 struct Phrase {
   int status;
@@ -184,7 +205,8 @@ Name name_of(std::string_view name) noexcept {
   Name candidate = kTable.slots[slot_of(key_of(name), kTable.multiplier)];
   if (candidate == Name::Other) return Name::Other;
   auto known = text_of(candidate);
-  if (name == known) return candidate;  // nearly always: most software writes the usual spelling
+  if (same(name, known))
+    return candidate;  // nearly always: most software writes the usual spelling
   return base::equal_fold(name, known) ? candidate : Name::Other;
 }
 

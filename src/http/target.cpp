@@ -31,22 +31,24 @@ constexpr bool is_unreserved(int c) noexcept {
 // parser is confused by them. Looks at every byte instead of stopping at the first bad one, so that
 // the compiler can look at many at once; so does is_canonical.
 bool is_printable(std::string_view text) noexcept {
-  bool bad = false;
+  unsigned bad = 0;
   const char* end = text.data() + text.size();
   for (const char* at = text.data(); at != end; ++at) {
-    bad |= (*at <= ' ') | (*at == 0x7f) | (*at == '#');  // a byte above 0x7f is a negative char
+    auto byte = static_cast<unsigned char>(*at);
+    bad |= static_cast<unsigned>((byte <= 0x20) | (byte >= 0x7f) | (byte == '#'));
   }
-  return !bad;
+  return bad == 0;
 }
 
 // Nothing to rewrite: no percent sign, no empty segment, no segment that begins with a dot.
 bool is_canonical(std::string_view path) noexcept {
-  bool bad = false;
+  unsigned bad = 0;
   const char* end = path.data() + path.size();
   for (const char* at = path.data() + 1; at < end; ++at) {
-    bad |= (*at == '%') | ((at[-1] == '/') & ((*at == '/') | (*at == '.')));
+    bad |=
+        static_cast<unsigned>((*at == '%') | ((at[-1] == '/') & ((*at == '/') | (*at == '.'))));
   }
-  return !bad;
+  return bad == 0;
 }
 
 // Percent encodings in one form: decoded where that changes nothing, in upper case otherwise.

@@ -115,8 +115,9 @@ void Loop::turn(Wait wait) {
   }
 }
 
-// In two passes: first everybody's readiness is noted, then whoever waits is woken. Who is woken and
-// picks up an idle connection must know that something has come in on it, whatever the order of events.
+// In two passes: first everybody's readiness is noted, then whoever waits is woken. Who is woken
+// and picks up an idle connection must know that something has come in on it, whatever the order of
+// events.
 void Loop::dispatch(int count) noexcept {
   event_count_ = count;
   for (event_at_ = 0; event_at_ < count; ++event_at_) {

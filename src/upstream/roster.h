@@ -57,8 +57,9 @@ class Roster {
   // An idle connection to that backend: this core's newest, else one of the shared overflow, else
   // none.
   std::unique_ptr<Connection> take_idle(Local& local);
-  // A new one, or at the limit one that came free while it waited. Errors: upstream_connect_refused, _timeout, upstream_unreachable,
-  // upstream_connection_limit; all replayable.
+  // A new one, or at the limit one that came free while it waited. Errors:
+  // upstream_connect_refused, _timeout, upstream_unreachable, upstream_connection_limit; all
+  // replayable.
   Task<std::unique_ptr<Connection>> dial(Local& local);
   // It has served its request and is in a known state.
   void give_back(Local& local, std::unique_ptr<Connection> connection);

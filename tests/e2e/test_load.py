@@ -77,6 +77,7 @@ def test_ten_thousand_idle_connections_cost_little(origin, proxy, many_descripto
     eventually(lambda: front.metric("connections") <= 1)
 
 
+@pytest.mark.skipif(SLOW > 1, reason="sanitizers keep freed memory")
 @pytest.mark.heavy
 def test_memory_comes_back_after_a_rush(origin, proxy):
     """Rush upon rush of busy connections: what one has left behind serves the next."""
@@ -91,7 +92,7 @@ def test_memory_comes_back_after_a_rush(origin, proxy):
     first = private_memory(front)
     for _ in range(3):
         Crowd(rush, 20).join()
-    assert private_memory(front) - first < 4 * KIB * KIB * max(1, SLOW)
+    assert private_memory(front) - first < 4 * KIB * KIB
 
 
 # --- descriptors -----------------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ def many_at_once(front, count):
     return ones
 
 
+@pytest.mark.skipif(SLOW > 1, reason="UBSan's check of a vptr opens a pipe: without descriptors it cries wolf")
 def test_out_of_descriptors_it_keeps_serving_and_does_not_spin(origin, proxy):
     """Told to take more clients than it has descriptors for: accept fails with EMFILE."""
     front = proxy(origin(), limits={"connections": 10_000}, preexec=descriptors(60))
@@ -122,13 +124,8 @@ def test_out_of_descriptors_it_keeps_serving_and_does_not_spin(origin, proxy):
         share = (front.cpu - cpu) / (time.monotonic() - began)
         assert share < 0.25, f"spins: {share:.0%} of a CPU"
         assert front.stderr.count("cannot accept") < 200  # nor does the log
-        for one in ones:
-            answered = threading.Event()
-            try:
-                assert one.answer().status in (200, 502, 503)
-                answered.set()
-            except (Broken, TimeoutError, ConnectionError):
-                pass
+        for one in ones:  # each in its turn: as these are closed, those in the backlog come in
+            assert one.answer().status in (200, 502, 503)
             one.close()
     finally:
         for one in ones:
@@ -203,17 +200,18 @@ def test_no_descriptor_leaks(origin, proxy, client):
             one.answer()
     one_of_each(0)
 
-    def counted():
+    def at_rest():
         eventually(lambda: front.in_flight() == 0 and front.metric("connections") <= 1)
         lowest = front.ps.num_fds()
-        for _ in range(100):
+        for _ in range(250):  # a connection shared between workers is looked at every second
             lowest = min(lowest, front.ps.num_fds())
             pause(0.01)
         return lowest
-    before = counted()
+    before = at_rest()
     for _ in range(5):
         Crowd(one_of_each, 4).join()
-    assert counted() <= before + 2
+    at_rest()
+    eventually(lambda: front.ps.num_fds() <= before + 2, what="as many descriptors as before")
 
 
 # --- much at once ----------------------------------------------------------------------------------------

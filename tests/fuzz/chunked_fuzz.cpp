@@ -28,7 +28,7 @@ Outcome read_all(std::string_view bytes, std::size_t step) {
     auto taken = reader.take(bytes.substr(outcome.used, step));
     if (!taken) {
       outcome.failed = true;
-      outcome.used = 0;   // where exactly it was noticed may differ
+      outcome.used = 0;  // where exactly it was noticed may differ
       outcome.data.clear();
       return outcome;
     }

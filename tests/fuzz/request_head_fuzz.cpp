@@ -1,5 +1,5 @@
-// Request heads: fed at once and byte by byte the verdict is the same, and what is accepted, written down
-// again and read again, is the same one request.
+// Request heads: fed at once and byte by byte the verdict is the same, and what is accepted,
+// written down again and read again, is the same one request.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -64,11 +64,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto written = h1::write_request_head(request, {.telling = telling, .upgrade = {}}, {}, arena);
   Arena again_arena;
   Request again(again_arena);
-  auto all = h1::HeadLimits{.head_bytes = 1 << 20, .field_bytes = 1 << 20, .fields = 4096,
-                            .target_bytes = 1 << 20};
+  auto all = h1::HeadLimits{
+      .head_bytes = 1 << 20, .field_bytes = 1 << 20, .fields = 4096, .target_bytes = 1 << 20};
   h1::RequestParser parser(all);
   auto reread = parser.parse(written, again);
-  bool nameless = request.authority.empty();   // HTTP/1.0 without Host becomes "Host:", which is refused
+  bool nameless =
+      request.authority.empty();  // HTTP/1.0 without Host becomes "Host:", which is refused
   if (nameless) return 0;
   must(reread.has_value() && *reread == written.size());
   must(again.target == request.target && again.method_text == request.method_text);

@@ -46,8 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto written = h1::write_response_head(response, {}, {}, arena);
   Arena again_arena;
   Response again(again_arena);
-  auto all = h1::HeadLimits{.head_bytes = 1 << 20, .field_bytes = 1 << 20, .fields = 4096,
-                            .target_bytes = 1 << 20};
+  auto all = h1::HeadLimits{
+      .head_bytes = 1 << 20, .field_bytes = 1 << 20, .fields = 4096, .target_bytes = 1 << 20};
   h1::ResponseParser reader(all);
   auto reread = reader.parse(written, again);
   must(reread.has_value() && *reread == written.size() && again.status == response.status);
