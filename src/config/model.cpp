@@ -170,7 +170,8 @@ const Option kOptions[] = {
      .slot = IN(m.timeouts.client_body),
      .min = kShort,
      .max = kDay,
-     .doc = "The longest silence while a client sends a body.",
+     .doc = "The longest silence while a client sends a body. Once so much time has been spent "
+            "waiting for it in all, it must have come at 240 bytes a second.",
      .example = "30s",
      .also = "client_body_timeout"},
     {.path = "timeouts.client_write",

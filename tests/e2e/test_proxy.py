@@ -183,8 +183,8 @@ def test_half_closed_client_gets_an_answer_whose_head_came_in_time_completely(or
         conn.send(b"world")
     one = client(proxy(origin(slow_body), timeouts={"half_close": "100ms"}))
     one.send(request())
-    one.end_writing()
     head = one.answer_head()
+    one.end_writing()
     assert one.take(5) == b"hello"
     assert one.silent(0.4)  # longer than the half-close time-out
     go.set()
