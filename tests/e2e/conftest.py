@@ -23,7 +23,7 @@ def origin():
         return started[-1]
     yield start
     for one in started:
-        one.stop()
+        one.end()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections import Counter
 import psutil
 import pytest
 from lib.http import Broken, Client, request
-from lib.util import BINARY, PATIENCE, SLOW, Crowd, eventually, free_port, pause
+from lib.util import BINARY, PATIENCE, SLOW, Crowd, dead_port, eventually, pause
 
 
 def held(go):
@@ -42,7 +42,7 @@ def test_it_serves_the_moment_it_says_ready(origin, proxy, client):
 
 def test_it_is_ready_quickly_although_backends_are_dead_or_unknown(proxy):
     began = time.monotonic()
-    proxy({"a": [f"127.0.0.1:{free_port()}"], "b": ["nope.invalid:80"], "c": ["192.0.2.1:80"]})
+    proxy({"a": [f"127.0.0.1:{dead_port()}"], "b": ["nope.invalid:80"], "c": ["192.0.2.1:80"]})
     assert time.monotonic() - began < 2 * SLOW
 
 
@@ -69,10 +69,11 @@ def test_the_port_of_a_running_cirque_is_in_use(origin, proxy):
 
 
 def test_a_restart_on_the_same_port_is_possible_at_once(origin, proxy, client):
-    bind = f"127.0.0.1:{free_port()}"
+    bind = "127.0.0.1:0"
     backend = origin()
-    for _ in range(3):
+    for _ in range(4):
         front = proxy({"web": {"upstreams": [backend], "bind_address": bind}})
+        bind = front.address("web")
         one = client(front)
         assert one.ask(request()).status == 200
         front.check_and_stop()
@@ -129,10 +130,10 @@ def listener_pid(port):
 
 
 def test_daemon_returns_when_it_serves(origin, proxy, client):
-    port = free_port()
-    front = proxy({"web": {"upstreams": [origin()], "bind_address": f"127.0.0.1:{port}"}}, "--daemon", wait=False,
-                  logging={"output": "file", "path": "app.log"})
+    front = proxy(origin(), "--daemon", wait=False, logging={"output": "file", "path": "app.log"})
     assert front.wait() == 0
+    log = (front.directory / "app.log").read_text()
+    port = int(re.search(r"service=web address=127.0.0.1:(\d+)", log)[1])
     pid = listener_pid(port)
     try:
         assert pid and pid != front.pid
@@ -168,20 +169,23 @@ def test_the_number_of_workers_by_flag_environment_and_file(origin, proxy):
 
 def test_demo_brings_backends_of_its_own(tmp_path):
     """On 3001 and 3002: a test of another worker must not run it at the same time."""
-    port = free_port()
     config = tmp_path / "demo.yaml"
-    config.write_text(f"""
+    config.write_text("""
 services:
   - name: 'demo'
-    bind_address: '127.0.0.1:{port}'
+    bind_address: '127.0.0.1:0'
     upstreams: ['127.0.0.1:3001', '127.0.0.1:3002']
-metrics: {{listen: '127.0.0.1:0'}}
+metrics: {listen: '127.0.0.1:0'}
 """)
     if not refused(3001) or not refused(3002):
         pytest.skip("ports 3001 and 3002 are taken")
     with open(tmp_path / "out", "wb") as out:
         process = subprocess.Popen([BINARY, "demo", config], stdout=out, stderr=out, cwd=tmp_path)
     try:
+        told = eventually(lambda: re.search(r"service=demo address=127.0.0.1:(\d+)", (tmp_path / "out").read_text())
+                          or process.poll() is not None)
+        port = int(told[1])
+
         def answers():
             try:
                 with Client(port) as one:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from lib.http import Client, request
-from lib.util import PATIENCE, Crowd, eventually, free_port
+from lib.util import PATIENCE, Crowd, eventually, dead_port
 
 
 def test_counters_are_right_after_n_requests(origin, proxy, client):
@@ -95,7 +95,7 @@ def test_in_flight_and_connection_gauges_follow(origin, proxy, client):
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 def test_promtool_finds_nothing_to_say(origin, proxy, client):
-    front = proxy({"web": [origin(), f"127.0.0.1:{free_port()}"], "other": [origin()]})
+    front = proxy({"web": [origin(), f"127.0.0.1:{dead_port()}"], "other": [origin()]})
     one = client(front)
     for _ in range(4):
         one.ask(request())
@@ -265,7 +265,7 @@ def test_secrets_never_appear_in_any_log(origin, proxy, client, format):
             conn.respond(200, "Set-Cookie: s=setcookiesecret")
     fields = ["Authorization: Bearer hunter2token", "Cookie: id=cookiesecret",
               "Proxy-Authorization: Basic proxyauthsecret"]
-    front = proxy({"web": [origin(script)], "dead": [f"127.0.0.1:{free_port()}"]}, env={"CIRQUE_LOG": "trace"},
+    front = proxy({"web": [origin(script)], "dead": [f"127.0.0.1:{dead_port()}"]}, env={"CIRQUE_LOG": "trace"},
                   logging={"level": "trace", "access": {"format": format}})
     for service in ("web", "dead"):
         one = client(front.port(service))

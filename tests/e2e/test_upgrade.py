@@ -1,12 +1,11 @@
 """Upgrade: WebSocket and anything else, tunnelled after a 101 and never before."""
 import asyncio
-import socket
 import threading
 import time
 
 import pytest
 import websockets
-from lib.http import Broken, Client, request
+from lib.http import request
 from lib.util import PATIENCE, SLOW, Crowd, eventually
 
 UPGRADE = ["Connection: Upgrade", "Upgrade: echo/1"]
@@ -355,7 +354,7 @@ def test_a_backlog_of_tunnel_bytes_does_not_grow_memory(origin, proxy, client):
         if sent[0] != last:
             last, since = sent[0], time.monotonic()
         threading.Event().wait(0.01)
-    assert last < 32
+    assert last < 96  # what the kernel's buffers hold
     got = len(one.buffer)
     one.buffer = b""
     one.sock.settimeout(PATIENCE)

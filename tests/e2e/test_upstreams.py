@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from lib.http import Broken, Client, request
-from lib.util import SLOW, Crowd, eventually, free_port, pause
+from lib.util import SLOW, Crowd, eventually, dead_port, pause
 
 RARE_HEALTH = {"timeout_ms": 500, "frequency_secs": 60, "unhealthy_threshold": 100}
 
@@ -115,8 +115,7 @@ def test_no_request_fails_while_one_of_two_backends_dies_and_returns(origin, pro
             if hard:
                 flapping.stop()
             else:
-                flapping.listener.shutdown(socket.SHUT_RDWR)
-                flapping.listener.close()
+                flapping.stop_listening()
             eventually(lambda: not front.healthy(flapping.address))
             flapping.requests.clear()
             flapping.start()
@@ -133,7 +132,7 @@ def test_no_request_fails_while_one_of_two_backends_dies_and_returns(origin, pro
 
 
 def test_connect_refused_goes_to_the_next_backend(origin, proxy, client):
-    dead, good = f"127.0.0.1:{free_port()}", origin()
+    dead, good = f"127.0.0.1:{dead_port()}", origin()
     front = proxy(service(dead, good))
     one = client(front)
     for i in range(6):
@@ -145,7 +144,7 @@ def test_connect_refused_goes_to_the_next_backend(origin, proxy, client):
 
 
 def test_all_refusing_is_502_with_its_reason_everywhere(proxy, client):
-    dead = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    dead = [f"127.0.0.1:{dead_port()}" for _ in range(2)]
     front = proxy(service(*dead))
     one = client(front)
     answer = one.ask(request("/html", "Accept: text/html"))
@@ -165,7 +164,7 @@ def test_all_refusing_is_502_with_its_reason_everywhere(proxy, client):
 
 
 def test_an_error_answer_to_head_has_no_body_and_keeps_the_connection(proxy, client):
-    one = client(proxy(service(f"127.0.0.1:{free_port()}")))
+    one = client(proxy(service(f"127.0.0.1:{dead_port()}")))
     for _ in range(3):
         answer = one.ask(request(method="HEAD"))
         assert answer.status == 502 and answer.body == b""
@@ -497,7 +496,7 @@ def test_failures_and_returns_under_concurrency(origin, proxy):
                 return
             conn.respond()
     steady = origin()
-    front = proxy([steady, origin(shaky), f"127.0.0.1:{free_port()}"], server={"workers": 2})
+    front = proxy([steady, origin(shaky), f"127.0.0.1:{dead_port()}"], server={"workers": 2})
     statuses = Counter()
 
     def work(_):

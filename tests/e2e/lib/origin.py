@@ -50,26 +50,31 @@ class Origin:
         self.script, self.path, self.host, self.receive_buffer = script, path, host, receive_buffer
         self.requests, self.errors, self.used = [], [], set()
         self.lock, self.open, self.accepted, self.port = threading.Lock(), set(), 0, port
-        self.listener = None
+        self.listener = self.reserved = None
         self.start()
 
     def start(self):
         """Listens (again, on the same port)."""
-        family = socket.AF_UNIX if self.path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listener = socket.socket(family)
-        if self.receive_buffer:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
-        if self.path:
-            if os.path.exists(self.path):
-                os.unlink(self.path)
-            listener.bind(str(self.path))
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self.host, self.port))
-            self.port = listener.getsockname()[1]
+        listener = self.reserved or self._bind()
+        self.reserved = None
         listener.listen(4096)
         self.listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def _bind(self):
+        family = socket.AF_UNIX if self.path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        sock = socket.socket(family)
+        if self.receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        if self.path:
+            if os.path.exists(self.path):
+                os.unlink(self.path)
+            sock.bind(str(self.path))
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self.host, self.port))
+            self.port = sock.getsockname()[1]
+        return sock
 
     @property
     def address(self):
@@ -120,15 +125,18 @@ class Origin:
     def targets(self):
         return [r.target for r in self.requests]
 
+    def stop_listening(self):
+        """Refuses connections from now on. The port stays ours."""
+        if not self.listener:
+            return
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.listener = None
+        self.reserved = self._bind()
+
     def stop(self):
         """Refuses connections from now on and breaks those that are open."""
-        if self.listener:
-            try:
-                self.listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self.listener.close()
-            self.listener = None
+        self.stop_listening()
         with self.lock:
             connections = list(self.open)
         for conn in connections:
@@ -136,3 +144,7 @@ class Origin:
                 conn.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def end(self):
+        self.stop()
+        self.reserved.close()

@@ -30,25 +30,15 @@ def eventually(check, timeout=None, what=""):
         pause()
 
 
-def stays(check, seconds, what=""):
-    """check() is true all the time for so long."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert check(), f"no longer: {what or check}"
-        pause()
+_held = []
 
 
-def free_port(host="127.0.0.1"):
-    """A port that nobody listens on right now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as sock:
-        sock.bind((host, 0))
-        return sock.getsockname()[1]
-
-
-def ms(seconds):
-    """A duration as the configuration writes it, stretched on slow builds."""
-    return f"{max(10, int(seconds * SLOW * 1000))}ms"
+def dead_port():
+    """A port that refuses connections, and stays so: it is bound but nobody listens."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    _held.append(sock)
+    return sock.getsockname()[1]
 
 
 class Crowd:
