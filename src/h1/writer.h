@@ -11,17 +11,17 @@
 namespace cirque::h1 {
 
 struct RequestHead {
-  Telling telling;
-  std::string_view upgrade;  // the protocol to ask for; empty: none
+  Telling telling = {};
+  std::string_view upgrade = {};  // the protocol to ask for; empty: none
 };
 
 struct ResponseHead {
-  Telling telling;
+  Telling telling = {};
   bool bodyless =
       false;  // to HEAD, or a status without body: Content-Length says what GET would get
   bool close = false;
-  bool keep_alive = false;   // said to HTTP/1.0 clients only
-  std::string_view upgrade;  // of a 101
+  bool keep_alive = false;        // said to HTTP/1.0 clients only
+  std::string_view upgrade = {};  // of a 101
 };
 
 // Every line as it was received, with our own framing and connection fields in place of the

@@ -52,10 +52,9 @@ struct Forwarded {
     request.authority = "shop.example";
     request.version = version;
     auto client = Address::parse_ip(ip, 4711);
-    http::add_forwarding(request, {.client = *client,
-                                   .scheme = "http",
-                                   .client_is_trusted = trusted,
-                                   .request_id = "id-1"});
+    http::add_forwarding(
+        request,
+        {.client = *client, .scheme = "http", .client_is_trusted = trusted, .request_id = "id-1"});
   }
 
   std::string get(std::string_view name) const { return std::string(request.headers.get(name)); }
@@ -148,7 +147,8 @@ TEST_CASE("who nominates where a message goes or ends is refused") {
 }
 
 TEST_CASE("a nomination that is no token is refused") {
-  for (auto value : {"close;x=1", "\"close\"", "X Auth", "close:", "a/b", "(close)", "{}", "X-\xc3\xa4"}) {
+  for (auto value :
+       {"close;x=1", "\"close\"", "X Auth", "close:", "a/b", "(close)", "{}", "X-\xc3\xa4"}) {
     CAPTURE(value);
     CHECK(strip({{"Connection", value}}) == kRefused);
     CHECK(strip({{"Connection", "keep-alive"}, {"Connection", value}}) == kRefused);
@@ -205,7 +205,8 @@ TEST_CASE("a trusted proxy's words are kept and appended to") {
   CHECK(forwarded.get("X-Real-IP") == "198.51.100.7");
   CHECK(forwarded.get("X-Forwarded-Port") == "443");
   CHECK(Forwarded({}, true, "10.2.2.2").get("X-Forwarded-For") == "10.2.2.2");
-  CHECK(Forwarded({{"X-Forwarded-For", ""}}, true, "10.2.2.2").get("X-Forwarded-For") == "10.2.2.2");
+  CHECK(Forwarded({{"X-Forwarded-For", ""}}, true, "10.2.2.2").get("X-Forwarded-For") ==
+        "10.2.2.2");
 }
 
 TEST_CASE("Via grows by one, as one line") {

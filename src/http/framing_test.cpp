@@ -94,10 +94,12 @@ TEST_CASE("Transfer-Encoding is exactly one chunked") {
   CHECK(request({{kCoding, "chunked"}}).kind == Kind::Chunked);
   CHECK(request({{kCoding, "CHUNKED"}}).kind == Kind::Chunked);
   CHECK(response({{kCoding, "Chunked"}}).kind == Kind::Chunked);
-  for (auto value :
-       {"", "identity", "gzip", "gzip, chunked", "chunked, identity", "identity, chunked", "chunked,",
-        ",chunked", "chunked;q=1", "chunked chunked", "xchunked", "chunkedx", "chunked\x0b",
-        "\x0b" "chunked", "\"chunked\"", "chunked, chunked"}) {
+  for (auto value : {"", "identity", "gzip", "gzip, chunked", "chunked, identity",
+                     "identity, chunked", "chunked,", ",chunked", "chunked;q=1", "chunked chunked",
+                     "xchunked", "chunkedx", "chunked\x0b",
+                     "\x0b"
+                     "chunked",
+                     "\"chunked\"", "chunked, chunked"}) {
     CAPTURE(value);
     CHECK(request({{kCoding, value}}).reason == "bad_transfer_encoding");
     CHECK(request({{kCoding, value}}).status == 400);
@@ -109,9 +111,9 @@ TEST_CASE("Transfer-Encoding is exactly one chunked") {
 }
 
 TEST_CASE("Content-Length together with Transfer-Encoding is refused (RFC 9112 6.3)") {
-  for (auto& lines : {Lines{{kLength, "5"}, {kCoding, "chunked"}},
-                      Lines{{kCoding, "chunked"}, {kLength, "0"}},
-                      Lines{{kCoding, "identity"}, {kLength, "5"}}}) {
+  for (auto& lines :
+       {Lines{{kLength, "5"}, {kCoding, "chunked"}}, Lines{{kCoding, "chunked"}, {kLength, "0"}},
+        Lines{{kCoding, "identity"}, {kLength, "5"}}}) {
     CHECK(request(lines).reason == "content_length_and_transfer_encoding");
     CHECK(request(lines).status == 400);
     CHECK(response(lines).reason == "upstream_content_length_and_transfer_encoding");

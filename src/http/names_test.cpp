@@ -30,9 +30,9 @@ TEST_CASE("safe and idempotent are what RFC 9110 9.2 says") {
   };
 
   constexpr Row kRows[] = {
-      {Method::Get, true, true},      {Method::Head, true, true},     {Method::Options, true, true},
-      {Method::Trace, true, true},    {Method::Put, false, true},     {Method::Delete, false, true},
-      {Method::Post, false, false},   {Method::Patch, false, false},  {Method::Connect, false, false},
+      {Method::Get, true, true},     {Method::Head, true, true},    {Method::Options, true, true},
+      {Method::Trace, true, true},   {Method::Put, false, true},    {Method::Delete, false, true},
+      {Method::Post, false, false},  {Method::Patch, false, false}, {Method::Connect, false, false},
       {Method::Other, false, false},
   };
   for (auto row : kRows) {
@@ -50,8 +50,9 @@ TEST_CASE("every known field name is found, whatever its case") {
     REQUIRE(base::is_token(text));
     CHECK(name_of(text) == name);
     CHECK(name_of(base::lowered(text)) == name);
-    std::ranges::transform(text, text.begin(),
-                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    std::ranges::transform(text, text.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    });
     CHECK(name_of(text) == name);
   }
 }
@@ -81,7 +82,8 @@ TEST_CASE("a status has the phrase that its RFC gives it") {
   CHECK(reason_phrase(404) == "Not Found");
   CHECK(reason_phrase(431) == "Request Header Fields Too Large");
   CHECK(reason_phrase(502) == "Bad Gateway");
-  for (int status : {-1, 0, 99, 199, 299, 499, 599, 1000}) CHECK(reason_phrase(status) == "Unknown");
+  for (int status : {-1, 0, 99, 199, 299, 499, 599, 1000})
+    CHECK(reason_phrase(status) == "Unknown");
 }
 
 TEST_SUITE_END();

@@ -45,8 +45,7 @@ bool is_canonical(std::string_view path) noexcept {
   unsigned bad = 0;
   const char* end = path.data() + path.size();
   for (const char* at = path.data() + 1; at < end; ++at) {
-    bad |=
-        static_cast<unsigned>((*at == '%') | ((at[-1] == '/') & ((*at == '/') | (*at == '.'))));
+    bad |= static_cast<unsigned>((*at == '%') | ((at[-1] == '/') & ((*at == '/') | (*at == '.'))));
   }
   return bad == 0;
 }

@@ -1,5 +1,6 @@
-// Request heads: fed at once and byte by byte the verdict is the same, and what is accepted,
-// written down again and read again, is the same one request.
+// Request heads: fed at once and byte by byte the verdict and the request are the same, and what is
+// accepted, forwarded and read again is the same one request, its own fields in their order and
+// ours behind them.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -34,6 +35,32 @@ Result<std::size_t> byte_by_byte(std::string_view bytes, Request& request) {
   return 0;
 }
 
+bool is_framing(const Field& field) {
+  return field.id == Name::ContentLength || field.id == Name::TransferEncoding;
+}
+
+// The same lines in the same order; `but_framing`: without those that the writer writes itself.
+bool same_fields(const Headers& a, const Headers& b, bool but_framing) {
+  auto skip = [&](auto& at, const Headers& of) {
+    while (but_framing && at != of.end() && is_framing(*at)) ++at;
+  };
+  auto left = a.begin();
+  auto right = b.begin();
+  for (;; ++left, ++right) {
+    skip(left, a);
+    skip(right, b);
+    if (left == a.end() || right == b.end()) return left == a.end() && right == b.end();
+    if (left->name != right->name || left->value != right->value) return false;
+    if (left->id != right->id) return false;
+  }
+}
+
+bool same_request(const Request& a, const Request& b) {
+  return a.method == b.method && a.method_text == b.method_text && a.target == b.target &&
+         a.version == b.version && a.authority == b.authority &&
+         same_fields(a.headers, b.headers, false);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -48,12 +75,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto slowly = byte_by_byte(bytes, other);
     must(taken.has_value() == slowly.has_value());
     must(!taken || *taken == *slowly);
+    must(!taken || *taken == 0 || same_request(request, other));
   }
   if (!taken || *taken == 0) return 0;
   must(*taken <= size);
   auto framing = http::judge_request(request);
   auto connection = http::strip_hop_by_hop(request.headers);
   if (!framing || !connection) return 0;
+  auto client = Address::parse_ip("192.0.2.1", 1);
+  http::add_forwarding(request, {.client = *client,
+                                 .scheme = "http",
+                                 .client_is_trusted = size % 2 == 0,
+                                 .request_id = "id"});
+  bool had_host = request.headers.has(Name::Host);
 
   h1::Telling telling;
   if (framing->kind == http::Framing::Kind::Length) {
@@ -73,6 +107,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (nameless) return 0;
   must(reread.has_value() && *reread == written.size());
   must(again.target == request.target && again.method_text == request.method_text);
+  must(again.version == Version::Http11);
+  if (had_host) {
+    must(same_fields(request.headers, again.headers, true));
+  } else {
+    must(again.authority == request.authority);
+  }
+  auto again_connection = http::strip_hop_by_hop(again.headers);
+  must(again_connection && !again_connection->close && !again_connection->upgrade);
   auto again_framing = http::judge_request(again);
   must(again_framing && again_framing->kind == framing->kind &&
        again_framing->bytes == framing->bytes);

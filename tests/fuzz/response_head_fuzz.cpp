@@ -51,5 +51,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   h1::ResponseParser reader(all);
   auto reread = reader.parse(written, again);
   must(reread.has_value() && *reread == written.size() && again.status == response.status);
+  must(response.reason.empty() || again.reason == response.reason);
+  for (const Field& field : response.headers) {
+    if (field.id == Name::ContentLength || field.id == Name::TransferEncoding) continue;
+    bool kept = false;
+    for (const Field& other : again.headers) {
+      kept |= other.name == field.name && other.value == field.value;
+    }
+    must(kept);
+  }
   return 0;
 }
