@@ -96,6 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     telling.kind = h1::Telling::Kind::Chunked;
   }
   auto written = h1::write_request_head(request, {.telling = telling, .upgrade = {}}, {}, arena);
+  if (request.version == Version::Http10) return 0;  // what 1.0 ignores (Expect), 1.1 refuses
   Arena again_arena;
   Request again(again_arena);
   auto all = h1::HeadLimits{
@@ -113,9 +114,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     must(again.authority == request.authority);
   }
+  auto again_framing = http::judge_request(again);
   auto again_connection = http::strip_hop_by_hop(again.headers);
   must(again_connection && !again_connection->close && !again_connection->upgrade);
-  auto again_framing = http::judge_request(again);
   must(again_framing && again_framing->kind == framing->kind &&
        again_framing->bytes == framing->bytes);
   return 0;
