@@ -1,9 +1,11 @@
 """Bytes in, bytes out: cirque under test, an origin that follows a script, a client that sends anything."""
 
+import contextlib
 import json
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -27,6 +29,22 @@ def eventually(check, patience=PATIENCE, what=""):
             return value
         assert time.monotonic() < end, f"did not happen in {patience} s: {what or check}"
         select.select([], [], [], 0.002)
+
+
+@contextlib.contextmanager
+def frozen(process):
+    """The process stands still inside: a stopping signal reaches its threads one by one, so each is looked at."""
+
+    def still():
+        states = [task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+        return all(state == "T" for state in states)
+
+    process.send_signal(signal.SIGSTOP)
+    try:
+        eventually(still, what="every thread stopped")
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 # --- messages --------------------------------------------------------------------------------------------

@@ -1,11 +1,10 @@
 """Answers that no reader may misread: the client gets a 502 with its reason, or sees that the answer is
 cut; no byte of one exchange ever reaches another."""
 
-import signal
 import threading
 
 import pytest
-from rawlib import Cirque, Origin, eventually, get, ok, serve_well
+from rawlib import Cirque, Origin, eventually, frozen, get, ok, serve_well
 
 # Answers may have heads four times as long, and twice as many fields.
 LIMITS = {"head_bytes": 2048, "field_bytes": 1024, "fields": 32}
@@ -300,15 +299,12 @@ def test_stale_bytes_seen_together_with_the_next_request_are_never_its_answer(ri
     with proxy.connect() as client:
         assert client.ask(get("/prime")).status == 200
         conn = origin.connections[-1]
-        proxy.child.send_signal(signal.SIGSTOP)
-        try:
+        with frozen(proxy.child):
             if order == "bytes first":
                 conn.send(POISON)
             client.send(get("/own"))
             if order == "request first":
                 conn.send(POISON)
-        finally:
-            proxy.child.send_signal(signal.SIGCONT)
         answer = client.read_response()
         assert (answer.status, answer.body) == (200, b"target=/own"), answer
         again = client.ask(get("/own-too"))

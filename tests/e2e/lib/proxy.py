@@ -120,8 +120,10 @@ class Frozen:
         self.process = process
 
     def __enter__(self):
+        """A stopping signal reaches the threads one by one, so each is looked at."""
         self.process.signal(signal.SIGSTOP)
-        eventually(lambda: self.process.ps.status() == psutil.STATUS_STOPPED)
+        threads = [psutil.Process(thread.id) for thread in self.process.ps.threads()]
+        eventually(lambda: all(thread.status() == psutil.STATUS_STOPPED for thread in threads))
 
     def __exit__(self, *_):
         self.process.signal(signal.SIGCONT)
