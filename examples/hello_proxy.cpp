@@ -15,7 +15,7 @@ class HelloProxy final : public cirque::App {
 
   cirque::Task<cirque::Peer> choose(cirque::Exchange& x) override {
     bool wants_green = x.request.headers.get("X-Color") == "green";
-    co_return cirque::Peer::at(wants_green ? green_ : blue_);
+    return cirque::Peer::at(wants_green ? green_ : blue_);
   }
 
   cirque::Step on_response(cirque::Exchange&, cirque::Response& response) override {

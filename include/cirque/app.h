@@ -101,7 +101,7 @@ class App {
   // Where should it go? Asked again for every retry. An app that answers everything in on_request
   // need not say.
   virtual Task<Peer> choose(Exchange&) {
-    co_return fail({.fault = Fault::NoPeer, .reason = "no_healthy_backend"});
+    return fail({.fault = Fault::NoPeer, .reason = "no_healthy_backend"});
   }
 
   // About to be sent to that peer: the last chance to change what the peer sees.

@@ -7,6 +7,10 @@
 // A Task starts when it is awaited, runs on the core that awaits it, and must not outlive anything
 // it refers to: await it in the full expression that makes it. An exception that escapes a task
 // becomes Fault::Bug.
+//
+// A function that need not wait this time returns its result as it is, and costs no frame:
+//
+//   Task<Peer> choose(Exchange&) override { return Peer{...}; }
 #include <coroutine>
 #include <cstddef>
 #include <new>
@@ -82,7 +86,7 @@ struct Frame {
 }  // namespace detail
 
 template <class T = Unit>
-class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Task {
+class [[nodiscard]] Task {
  public:
   struct promise_type : detail::Frame {
     std::optional<T> value;
@@ -108,20 +112,31 @@ class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Ta
 
   Task() noexcept = default;
 
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  Task(T value) : result_(std::move(value)) {}
+
+  Task(std::unexpected<Error> e) noexcept : result_(std::move(e)) {}
+
+  Task(Result<T> result) : result_(std::move(result)) {}
+
+  Task(Task&& other) noexcept
+      : handle_(std::exchange(other.handle_, {})), result_(std::move(other.result_)) {}
 
   Task& operator=(Task&& other) noexcept {
     std::swap(handle_, other.handle_);
+    std::swap(result_, other.result_);
     return *this;
   }
 
   ~Task() { cancel(); }
 
-  explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
+  explicit operator bool() const noexcept { return handle_ || result_; }
+
+  // The result came without a coroutine: there is nothing to wait for.
+  bool is_ready() const noexcept { return !handle_; }
 
   // An error may have climbed out of it: then it is settled, but not at its end.
   bool is_settled() const noexcept {
-    return handle_ && (handle_.done() || handle_.promise().failed);
+    return result_ || (handle_ && (handle_.done() || handle_.promise().failed));
   }
 
   void cancel() noexcept {
@@ -131,18 +146,23 @@ class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Ta
   // Runs the task without anybody awaiting it, until it first waits. `owner`, which may be null, is
   // told when it has settled.
   void start(detail::Owner* owner) {
-    handle_.promise().owner = owner;
-    handle_.resume();
+    if (handle_) {
+      handle_.promise().owner = owner;
+      handle_.resume();
+    } else if (owner) {
+      owner->settled();
+    }
   }
 
   // What a settled task came to.
   Result<T> take() {
+    if (!handle_) return std::move(*result_);
     auto& p = handle_.promise();
     if (p.failed) return std::unexpected(p.error);
     return std::move(*p.value);
   }
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const noexcept { return is_ready(); }
 
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiter) noexcept {
     handle_.promise().waiter = waiter;
@@ -153,27 +173,44 @@ class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Ta
 
   Handle handle() const { return handle_; }
 
+  // Of a task that is ready.
+  std::optional<Result<T>>& result() noexcept { return result_; }
+
+  const std::optional<Result<T>>& result() const noexcept { return result_; }
+
+  // Whoever takes the coroutine destroys it.
+  Handle release() noexcept { return std::exchange(handle_, {}); }
+
  private:
   explicit Task(Handle h) : handle_(h) {}
 
   Handle handle_;
+  std::optional<Result<T>> result_;
 };
 
 template <class T>
 struct [[nodiscard]] OkTask {
   Task<T> task;
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const noexcept { return task.is_ready() && task.result()->has_value(); }
 
   template <class P>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> waiter) noexcept {
+    auto& mine = waiter.promise();
+    if (task.is_ready()) {
+      mine.settle_with(task.result()->error());
+      return detail::Frame::settled(&mine);
+    }
     auto& p = task.handle().promise();
     p.waiter = waiter;
-    p.climbs_to = &waiter.promise();
+    p.climbs_to = &mine;
     return task.handle();
   }
 
-  T await_resume() { return std::move(*task.handle().promise().value); }
+  T await_resume() {
+    if (task.is_ready()) return std::move(**task.result());
+    return std::move(*task.handle().promise().value);
+  }
 };
 
 template <class T>

@@ -13,8 +13,8 @@ class ServiceProxy final : public App {
   Task<Peer> choose(Exchange& exchange) override {
     auto& tried = exchange.slot<upstream::Tried>();
     auto* backend = pool_.choose(tried);
-    if (!backend) co_return fail(nobody());
-    co_return Peer{.address = {}, .name = {}, .backend = backend};
+    if (!backend) return fail(nobody());
+    return Peer{.address = {}, .name = {}, .backend = backend};
   }
 
  private:

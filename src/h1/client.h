@@ -25,12 +25,12 @@ class ClientTurn {
   // be good until then. `upgrade`: the protocol to switch to, where the client asked for one.
   void begin(const Request& request, std::string_view upgrade);
 
-  [[clang::coro_wrapper]] Task<> send(Piece piece, const Headers* trailers) {
+  Task<> send(Piece piece, const Headers* trailers) {
     write_head();
     return out.send(piece, trailers);
   }
 
-  [[clang::coro_wrapper]] Task<> flush() {
+  Task<> flush() {
     write_head();
     return out.flush();
   }

@@ -92,10 +92,16 @@ const Headers* Inbound::trailers() const noexcept {
 }
 
 Task<Piece> Inbound::next() {
-  if (complete_) co_return Piece{.data = {}, .last = true};
+  if (complete_) return Piece{.data = {}, .last = true};
   if (at_ != filled_) {
-    if (auto piece = co_await ok(from_room())) co_return *piece;
+    auto piece = from_room();
+    if (!piece) return fail(piece.error());
+    if (*piece) return **piece;
   }
+  return read_on();
+}
+
+Task<Piece> Inbound::read_on() {
   for (;;) {
     auto room = blocks_.scratch().first(window_);
     if (framing_.kind == http::Framing::Kind::Length && left_ < room.size()) {

@@ -99,6 +99,7 @@ class Inbound final : public Source {
 
   bool is_client() const noexcept { return stream_.side() == Side::Client; }
 
+  Task<Piece> read_on();
   void begin_message() noexcept;
   bool make_room(std::size_t head_max);
   Result<std::optional<Piece>> from_room();

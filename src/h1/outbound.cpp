@@ -8,17 +8,15 @@
 namespace cirque::h1 {
 
 Task<> Outbound::flush() {
-  if (head_.empty()) co_return done;
+  if (head_.empty()) return done;
   iovec piece = net::piece_of(std::exchange(head_, {}));
   begun_ = true;
-  co_await ok(stream_.write({&piece, 1}, stall_, blocks_));
-  co_return done;
+  return stream_.write({&piece, 1}, stall_, blocks_);
 }
 
 Task<> Outbound::send_now(std::string_view head) {
   iovec piece = net::piece_of(head);
-  co_await ok(stream_.write({&piece, 1}, stall_, blocks_));
-  co_return done;
+  return stream_.write({&piece, 1}, stall_, blocks_);
 }
 
 Result<Unit> Outbound::account(const Piece& piece) noexcept {
@@ -43,17 +41,15 @@ std::array<iovec, 2> Outbound::join(std::string_view head, std::string_view body
 }
 
 Task<> Outbound::send(Piece piece, const Headers* trailers) {
-  if (auto fits = account(piece); !fits) co_return fail(fits.error());
+  if (auto fits = account(piece); !fits) return fail(fits.error());
   if (telling_.kind == Telling::Kind::Chunked) {
-    co_await ok(send_chunk(piece, trailers));
-  } else if (!head_.empty() || !piece.data.empty()) {
-    auto pieces = join(std::exchange(head_, {}), piece.data);
-    begun_ = true;
-    bool two = pieces[1].iov_len > 0;
-    co_await ok(stream_.write({pieces.data(), two ? 2UL : 1UL}, stall_, blocks_));
+    return send_chunk(piece, trailers);
   }
-  complete_ = piece.last;
-  co_return done;
+  if (head_.empty() && piece.data.empty()) return finish(done, piece.last);
+  auto pieces = join(std::exchange(head_, {}), piece.data);
+  begun_ = true;
+  bool two = pieces[1].iov_len > 0;
+  return finish(stream_.write({pieces.data(), two ? 2UL : 1UL}, stall_, blocks_), piece.last);
 }
 
 Task<> Outbound::send_chunk(Piece piece, const Headers* trailers) {
@@ -70,9 +66,21 @@ Task<> Outbound::send_chunk(Piece piece, const Headers* trailers) {
     add("\r\n");
   }
   if (piece.last) add(write_last_chunk(trailers, arena_));
-  if (count == 0) co_return done;
+  if (count == 0) return finish(done, piece.last);
   begun_ = true;
-  co_await ok(stream_.write({pieces.data(), count}, stall_, blocks_));
+  return finish(stream_.write({pieces.data(), count}, stall_, blocks_), piece.last);
+}
+
+// The message is complete when its last byte has left, not before.
+Task<> Outbound::finish(Task<> writing, bool last) {
+  if (!writing.is_ready()) return finish_later(std::move(writing), last);
+  if (writing.result()->has_value()) complete_ = last;
+  return writing;
+}
+
+Task<> Outbound::finish_later(Task<> writing, bool last) {
+  co_await ok(std::move(writing));
+  complete_ = last;
   co_return done;
 }
 

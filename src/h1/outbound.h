@@ -61,6 +61,8 @@ class Outbound {
 
  private:
   Task<> send_chunk(Piece piece, const Headers* trailers);
+  Task<> finish(Task<> writing, bool last);
+  Task<> finish_later(Task<> writing, bool last);
   std::array<iovec, 2> join(std::string_view head, std::string_view body);
   Result<Unit> account(const Piece& piece) noexcept;
 

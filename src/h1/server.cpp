@@ -17,52 +17,70 @@ ServerTurn::ServerTurn(net::Stream& stream, base::Blocks& blocks, Exchange& exch
       stream_(stream),
       blocks_(blocks),
       exchange_(exchange),
-      settings_(settings) {
+      settings_(settings),
+      parser_(settings.head) {
   in.adopt(std::move(leftover));
 }
 
 Task<ServerTurn::Head> ServerTurn::read_head() {
-  Request& request = exchange_.request;
-  RequestParser parser(settings_.head);
+  auto complete = advance_head();
+  if (!complete) return fail(complete.error());
+  if (*complete) return Head::Complete;
+  return wait_for_head();
+}
+
+Task<ServerTurn::Head> ServerTurn::wait_for_head() {
   Time until = stream_.loop().now() + settings_.head_time;
-  std::size_t head = 0;
   for (;;) {
-    if (!in.unread().empty()) {
-      head = co_await ok(parser.parse(in.unread(), request));
-      if (head > 0) break;
-    }
-    auto filled = in.fill(settings_.head.head_bytes);
     bool nothing_yet = in.unread().empty();
-    if (!filled || *filled == Inbound::Filled::End) {
+    if (has_ended_) {
       if (nothing_yet) co_return Head::Nothing;
       co_return fail({.fault = Fault::Closed, .side = Side::Client, .reason = "client_gone"});
     }
-    if (*filled == Inbound::Filled::Again) {
-      auto readable = co_await stream_.readable(until);
-      if (readable) continue;
-      if (nothing_yet) co_return Head::Nothing;
+    auto readable = co_await stream_.readable(until);
+    if (!readable && nothing_yet) co_return Head::Nothing;
+    if (!readable) {
       co_return fail({.fault = Fault::Timeout,
                       .side = Side::Client,
                       .status = 408,
                       .reason = "client_header_timeout"});
     }
+    if (co_await ok(advance_head())) co_return Head::Complete;
+  }
+}
+
+// Parses what is here and reads what comes without waiting. True: the head is complete.
+Result<bool> ServerTurn::advance_head() {
+  Request& request = exchange_.request;
+  for (;;) {
+    if (!in.unread().empty()) {
+      auto head = parser_.parse(in.unread(), request);
+      if (!head) return fail(head.error());
+      if (*head > 0) return settle_head(*head);
+    }
+    auto filled = in.fill(settings_.head.head_bytes);
+    has_ended_ = !filled || *filled == Inbound::Filled::End;
+    if (has_ended_ || *filled == Inbound::Filled::Again) return false;
     if (*filled == Inbound::Filled::Moved) {
       request.headers.clear();
-      parser.reset();
+      parser_.reset();
     }
   }
-  in.consume(head);
-  head_bytes_ = head;
-  underscored_ = parser.underscored();
-  auto framing = co_await ok(http::judge_request(request));
-  connection_ = co_await ok(http::strip_hop_by_hop(request.headers));
+}
+
+Result<bool> ServerTurn::settle_head(std::size_t bytes) {
+  Request& request = exchange_.request;
+  in.consume(bytes);
+  head_bytes_ = bytes;
+  auto framing = TRY(http::judge_request(request));
+  connection_ = TRY(http::strip_hop_by_hop(request.headers));
   in.begin_body(framing);
   if (framing.kind != http::Framing::Kind::None) request.body = Body::borrow(in);
   bool is_10 = request.version == Version::Http10;
   keep_ = is_10 ? connection_.keep_alive && !connection_.close : !connection_.close;
   expects_continue_ = !is_10 && request.headers.has(Name::Expect) && !in.is_body_complete();
   if (expects_continue_) in.on_first_wait(&ServerTurn::send_continue, this);
-  co_return Head::Complete;
+  return true;
 }
 
 Task<> ServerTurn::send_continue(void* self) {
@@ -73,14 +91,13 @@ Task<> ServerTurn::send_continue(void* self) {
 }
 
 Task<> ServerTurn::inform(const Response& response) {
-  if (exchange_.request.version == Version::Http10) co_return done;  // RFC 9110 15.2
+  if (exchange_.request.version == Version::Http10) return done;  // RFC 9110 15.2
   if (response.status == 100) {
     continue_is_forwarded();
     expects_continue_ = false;
   }
   auto head = write_response_head(response, {}, blocks_.head_scratch(), exchange_.arena);
-  co_await ok(out.send_now(head));
-  co_return done;
+  return out.send_now(head);
 }
 
 // An unread body that is short enough is read past, so that the connection lives; otherwise the
@@ -129,13 +146,18 @@ Task<bool> ServerTurn::finish() {
     // Closing with unread bytes in the socket would send RST, and the client might lose the answer:
     // end our side, then read on for a while (RFC 9112 9.6).
     bool lingers = out.is_complete() && (!in.is_body_complete() || in.has_excess());
-    if (lingers) {
-      stream_.end_writing();
-      (void)co_await drain(stream_.loop().now() + settings_.drain_time);
-    }
-    co_return false;
+    return lingers ? linger() : Task<bool>(false);
   }
-  if (in.is_body_complete()) co_return true;
+  return in.is_body_complete() ? Task<bool>(true) : skip_body();
+}
+
+Task<bool> ServerTurn::linger() {
+  stream_.end_writing();
+  (void)co_await drain(stream_.loop().now() + settings_.drain_time);
+  co_return false;
+}
+
+Task<bool> ServerTurn::skip_body() {
   std::uint64_t drained = 0;
   while (!in.is_body_complete() && drained <= settings_.drain_bytes) {
     auto piece = co_await in.next();

@@ -34,12 +34,12 @@ class ServerTurn final : public http::ServerStream {
   Task<> inform(const Response& response) override;
   bool begin(Response& response, const Source* body) override;
 
-  [[clang::coro_wrapper]] Task<> send(Piece piece, const Headers* trailers) override {
+  Task<> send(Piece piece, const Headers* trailers) override {
     write_head();
     return out.send(piece, trailers);
   }
 
-  [[clang::coro_wrapper]] Task<> flush() override {
+  Task<> flush() override {
     write_head();
     return out.flush();
   }
@@ -75,12 +75,17 @@ class ServerTurn final : public http::ServerStream {
   std::uint64_t head_bytes() const noexcept { return head_bytes_; }
 
   // Field lines of the head that were dropped for an underscore in the name.
-  unsigned underscored() const noexcept { return underscored_; }
+  unsigned underscored() const noexcept { return parser_.underscored(); }
 
   Inbound in;
   Outbound out;
 
  private:
+  Result<bool> advance_head();
+  Result<bool> settle_head(std::size_t bytes);
+  Task<Head> wait_for_head();
+  Task<bool> linger();
+  Task<bool> skip_body();
   void write_head();
   static Task<> send_continue(void* self);
   Task<> drain(Time until);
@@ -90,13 +95,14 @@ class ServerTurn final : public http::ServerStream {
   base::Blocks& blocks_;
   Exchange& exchange_;
   const ServerSettings& settings_;
+  RequestParser parser_;
+  bool has_ended_ = false;  // the client sends no more
   http::Connection connection_;
   const Response* unsent_ = nullptr;  // whose head is still to be written
   ResponseHead head_;
   bool expects_continue_ = false;
   bool keep_ = false;
   std::uint64_t head_bytes_ = 0;
-  unsigned underscored_ = 0;
 };
 
 }  // namespace cirque::h1

@@ -153,18 +153,20 @@ Result<Unit> Stream::Writable::await_resume() noexcept {
 
 Task<> Stream::write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks) {
   std::size_t total = size_of(pieces);
-  auto first = give(pieces);
-  if (!first) {
-    auto error = first.error();
+  auto sent = give(pieces);
+  if (!sent) {
+    auto error = sent.error();
     error.replayable = true;  // the kernel took nothing: the other side has seen none of it
-    co_return fail(error);
+    return fail(error);
   }
-  std::size_t sent = *first;
-  if (sent == total) co_return done;
+  if (*sent == total) return done;
+  base::Block kept = blocks.lease(total - *sent);
+  copy_rest(pieces, *sent, kept.data());
+  return write_rest(std::move(kept), total - *sent, stall);
+}
 
-  base::Block kept = blocks.lease(total - sent);
-  std::string_view rest(kept.data(), total - sent);
-  copy_rest(pieces, sent, kept.data());
+Task<> Stream::write_rest(base::Block kept, std::size_t size, Duration stall) {
+  std::string_view rest(kept.data(), size);
   while (!rest.empty()) {
     auto room = co_await writable(loop().now() + stall);
     if (!room) {

@@ -46,8 +46,8 @@ class Stream {
   class Writable;
   Writable writable(Time until) noexcept;
 
-  // Writes everything. What the kernel does not take at once is copied, so the pieces need only be
-  // good when the task starts. `stall` is how long the other side may take nothing.
+  // Writes everything, at once if the kernel takes it. What it does not take is copied: the pieces
+  // need only be good during the call. `stall` is how long the other side may take nothing.
   Task<> write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks);
 
   // Nothing has come in that was not taken, and the other side has not ended. Asks the kernel only
@@ -81,6 +81,7 @@ class Stream {
   bool timed_out_ = false;
 
  private:
+  Task<> write_rest(base::Block kept, std::size_t size, Duration stall);
   Error broken() const noexcept;
   static void on_timer(loop::Timer& timer) noexcept;
 

@@ -36,28 +36,47 @@ void count_failure(upstream::Local& local, const Error& error) {
   if (error.side == Side::Upstream) local.metrics.failures.add(error.reason);
 }
 
-// Sends the request over `connection` and reads the final head. `was_sent`: the peer may have seen
-// some of the request. On failure the connection is closed: the conversation on it is unfinished.
-Task<> converse(Journey& x, upstream::Local& local,
-                std::unique_ptr<upstream::Connection> connection, bool& was_sent) {
-  auto& turn = x.call.emplace(local, std::move(connection), x.worker, x.arena).turn;
-  ++x.call->connection->requests;
+void begin_call(Journey& x, upstream::Local& local,
+                std::unique_ptr<upstream::Connection> connection) {
+  auto& call = x.call.emplace(local, std::move(connection), x.worker, x.arena);
+  ++call.connection->requests;
   local.metrics.requests.add();
   x.connected = x.worker.loop.now();
-  turn.begin(x.request, wanted_upgrade(x));
+  call.turn.begin(x.request, wanted_upgrade(x));
   if (x.client->expects_continue()) x.client->continue_is_forwarded();
-  x.upload.emplace(x);
-  auto begun = co_await x.upload->start();
-  was_sent = begun || !begun.error().replayable;
+}
+
+bool is_informational(const Response& response) noexcept {
+  return response.status < 200 && response.status != 101;
+}
+
+// Sends the request over one connection, an idle one if `way` says so and there is one, and reads
+// the final head. `was_sent`: the peer may have seen some of the request. On failure the connection
+// is closed: the conversation on it is unfinished.
+enum class Way : bool { Pooled, Fresh };
+
+Task<> converse(Journey& x, upstream::Local& local, Way way, bool& was_sent) {
+  was_sent = false;
+  auto connection = way == Way::Pooled ? x.worker.roster.take_idle(local) : nullptr;
+  x.reused = connection != nullptr;
+  if (x.reused) {
+    local.metrics.reuses.add();
+  } else {
+    connection = co_await ok(x.worker.roster.dial(local));
+  }
+  begin_call(x, local, std::move(connection));
+  auto& turn = x.call->turn;
+  auto outcome = co_await x.upload.emplace(x).start();
+  was_sent = outcome || !outcome.error().replayable;
   // A peer that stopped taking the body may have answered already; only the client's failure is
   // final.
-  bool hopeless = !begun && (!was_sent || begun.error().side != Side::Upstream);
-  auto outcome = hopeless ? begun : Result<Unit>(done);
-  while (outcome) {
-    outcome = co_await turn.read_head(x.response);
-    bool informational = outcome && x.response.status < 200 && x.response.status != 101;
-    if (!informational) break;
-    outcome = co_await x.client->inform(x.response);
+  bool hopeless = !outcome && (!was_sent || outcome.error().side != Side::Upstream);
+  if (!hopeless) {
+    do {
+      outcome = co_await turn.read_head(x.response);
+      if (!outcome || !is_informational(x.response)) break;
+      outcome = co_await x.client->inform(x.response);
+    } while (outcome);
   }
   if (!outcome) {
     x.upload.reset();
@@ -69,40 +88,16 @@ Task<> converse(Journey& x, upstream::Local& local,
   co_return done;
 }
 
-// One peer: over an idle connection first; if that turns out to be dead, over a fresh one.
-Task<> try_peer(Journey& x, const Peer& peer, bool& was_sent) {
-  auto& local = local_of(x, peer);
-  x.peer = local.backend->name;
-  if (auto idle = x.worker.roster.take_idle(local)) {
-    local.metrics.reuses.add();
-    x.reused = true;
-    auto outcome = co_await converse(x, local, std::move(idle), was_sent);
-    if (outcome) co_return done;
-    count_failure(local, outcome.error());
-    if (!may_replay(x, outcome.error(), was_sent)) co_return fail(outcome.error());
-    x.note("pooled connection was dead");
-  }
-  x.reused = false;
-  was_sent = false;
-  auto fresh = co_await x.worker.roster.dial(local);
-  if (!fresh) {
-    count_failure(local, fresh.error());
-    co_return fail(fresh.error());
-  }
-  auto outcome = co_await converse(x, local, std::move(*fresh), was_sent);
-  if (!outcome) {
-    count_failure(local, outcome.error());
-    co_return fail(outcome.error());
-  }
-  co_return done;
-}
-
 }  // namespace
 
+// A pooled connection that turns out to be dead costs the peer nothing: the same one is tried over
+// a fresh connection. Whatever else goes wrong sends the request to the next peer, while that is
+// safe.
 Task<> attempt_until_answered(Journey& x) {
   App& app = *x.site.app;
   std::optional<Error> last;
-  for (unsigned sent = 0;;) {
+  unsigned sent = 0;
+  for (;;) {
     auto peer = co_await app.choose(x);
     if (!peer) co_return fail(last.value_or(peer.error()));
     ++x.attempts;
@@ -110,13 +105,21 @@ Task<> attempt_until_answered(Journey& x) {
     x.connected = x.answered = Time{};
     if (x.site.stations.attempt) {
       Attempt attempt{x.attempts, *peer, x.request};
-      auto verdict = co_await app.on_attempt(x, attempt);
-      if (!verdict) co_return fail(verdict.error());
-      if (*verdict == Step::Verdict::Answered) co_return done;
+      auto verdict = co_await ok(co_await app.on_attempt(x, attempt));
+      if (verdict == Step::Verdict::Answered) co_return done;
     }
+    auto& local = local_of(x, *peer);
+    x.peer = local.backend->name;
     bool was_sent = false;
-    auto outcome = co_await try_peer(x, *peer, was_sent);
+    auto outcome = co_await converse(x, local, Way::Pooled, was_sent);
     if (outcome) co_return done;
+    count_failure(local, outcome.error());
+    if (x.reused && may_replay(x, outcome.error(), was_sent)) {
+      x.note("pooled connection was dead");
+      outcome = co_await converse(x, local, Way::Fresh, was_sent);
+      if (outcome) co_return done;
+      count_failure(local, outcome.error());
+    }
     last = outcome.error();
     sent += was_sent;
     bool again = may_replay(x, *last, was_sent) && x.attempts < kConnectAttemptsMax &&

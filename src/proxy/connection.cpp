@@ -23,7 +23,7 @@ Connection::~Connection() {
   end_idle();
   if (journey_) {
     record(*journey_, "shutting_down");
-    turn_.cancel();
+    turn_.destroy();
     journey_->~Journey();
     worker_.give_journey(journey_);
   }
@@ -65,13 +65,14 @@ void Connection::woken_while_idle() noexcept {
 
 void Connection::begin_turn() {
   journey_ = new (worker_.take_journey()) Journey(link_, worker_, site_);
-  turn_ = turn(*journey_);
-  turn_.start(this);
+  turn_ = turn(*journey_).release();
+  turn_.promise().owner = this;
+  turn_.resume();
 }
 
 // Called from the turn's last suspension: its frame may go, and so may we.
 void Connection::settled() noexcept {
-  turn_.cancel();
+  std::exchange(turn_, {}).destroy();
   journey_->~Journey();
   worker_.give_journey(std::exchange(journey_, nullptr));
   deadline_.disarm();

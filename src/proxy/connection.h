@@ -65,7 +65,7 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
   Link link_;
   Time born_;
   h1::Leftover leftover_;
-  Task<> turn_;
+  Task<>::Handle turn_;  // smaller than a Task, since thousands of these idle
   Journey* journey_ = nullptr;
   bool keep_ = false;
   bool is_idle_ = false;

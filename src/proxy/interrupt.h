@@ -31,7 +31,7 @@ class Interrupt : private loop::Deferred {
 
     ~During() { interrupt_.waiter_ = {}; }
 
-    bool await_ready() const noexcept { return interrupt_.is_raised(); }
+    bool await_ready() const noexcept { return interrupt_.is_raised() || task_.is_ready(); }
 
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiter) noexcept {
       interrupt_.waiter_ = waiter;

@@ -8,19 +8,6 @@
 namespace cirque::proxy {
 namespace {
 
-// The stations before the peer. Answered: journey.response is the app's own.
-Task<Step::Verdict> ask_request_station(Journey& x) {
-  if (!x.site.stations.request) co_return Step::Verdict::GoOn;
-  auto verdict = co_await x.site.app->on_request(x);
-  co_return verdict;
-}
-
-Task<Step::Verdict> ask_response_station(Journey& x) {
-  if (!x.site.stations.response) co_return Step::Verdict::GoOn;
-  auto verdict = co_await x.site.app->on_response(x, x.response);
-  co_return verdict;
-}
-
 void filter_request_body(Journey& x) {
   if (!x.site.stations.request_body || !x.request.body) return;
   x.request.body = x.site.app->on_request_body(x, std::move(x.request.body));
@@ -36,40 +23,13 @@ bool is_the_peers_own(const Journey& x, const Body& body) noexcept {
   return x.call && &*body == &x.call->turn.in;
 }
 
-}  // namespace
-
-Task<> tell(Journey& x) {
-  if (co_await ok(ask_request_station(x)) == Step::Verdict::Answered) {
-    x.answered_by_us = true;
-    co_return co_await ok(deliver(x));
-  }
-  http::add_forwarding(x.request, {.client = x.link.client,
-                                   .scheme = x.link.tls ? "https" : "http",
-                                   .client_is_trusted = x.worker.rules.trusts(x.link.client),
-                                   .request_id = x.id});
-  filter_request_body(x);
-  co_await ok(attempt_until_answered(x));
-
-  if (x.response.status == 101) co_return co_await ok(tunnel(x));
-  co_await ok(ask_response_station(x));
-  filter_response_body(x);
-  http::add_via(x.response);
-  co_return co_await ok(deliver(x));
-}
-
-Task<> deliver(Journey& x) {
+Task<> deliver_body(Journey& x) {
   auto& client = *x.client;
   Body& body = x.response.body;
-  x.status_sent = x.response.status;
-  bool wants_body = client.begin(x.response, body ? &*body : nullptr);
-  if (!wants_body || !body) {
-    co_await ok(client.send({.data = {}, .last = true}, nullptr));
-    co_return done;
-  }
   for (unsigned round = 1;; ++round) {
     if (is_the_peers_own(x, body) && h1::can_relay(x.call->turn.in, client.out)) {
       co_await ok(client.flush());
-      co_return co_await ok(h1::relay(x.call->turn.in, client.out, x.worker.pipes));
+      co_return co_await h1::relay(x.call->turn.in, client.out, x.worker.pipes);
     }
     if (!body->is_ready())
       co_await ok(client.flush());  // what is here does not wait for what is not
@@ -78,6 +38,40 @@ Task<> deliver(Journey& x) {
     if (piece.last) co_return done;
     if (round % 16 == 0) co_await x.worker.loop.breathe();
   }
+}
+
+}  // namespace
+
+Task<> tell(Journey& x) {
+  if (x.site.stations.request) {
+    if (co_await ok(co_await x.site.app->on_request(x)) == Step::Verdict::Answered) {
+      x.answered_by_us = true;
+      co_return co_await deliver(x);
+    }
+  }
+  http::add_forwarding(x.request, {.client = x.link.client,
+                                   .scheme = x.link.tls ? "https" : "http",
+                                   .client_is_trusted = x.worker.rules.trusts(x.link.client),
+                                   .request_id = x.id});
+  filter_request_body(x);
+  co_await ok(attempt_until_answered(x));
+
+  if (x.response.status == 101) co_return co_await tunnel(x);
+  if (x.site.stations.response) {
+    co_await ok(co_await x.site.app->on_response(x, x.response));
+  }
+  filter_response_body(x);
+  http::add_via(x.response);
+  co_return co_await deliver(x);
+}
+
+Task<> deliver(Journey& x) {
+  auto& client = *x.client;
+  Body& body = x.response.body;
+  x.status_sent = x.response.status;
+  bool wants_body = client.begin(x.response, body ? &*body : nullptr);
+  if (!wants_body || !body) return client.send({.data = {}, .last = true}, nullptr);
+  return deliver_body(x);
 }
 
 }  // namespace cirque::proxy

@@ -6,12 +6,13 @@
 namespace cirque::proxy {
 
 Task<> Upload::start() {
+  if (journey_.request.body) return start_body();
+  return journey_.call->turn.send({.data = {}, .last = true}, nullptr);
+}
+
+Task<> Upload::start_body() {
   auto& out = journey_.call->turn;
   Body& body = journey_.request.body;
-  if (!body) {
-    co_await ok(out.send({.data = {}, .last = true}, nullptr));
-    co_return done;
-  }
   bool whole = false;
   if (body->is_ready()) {
     Piece first = co_await ok(body->next());

@@ -17,6 +17,7 @@ class Upload final : private detail::Owner {
   Task<> start();
 
  private:
+  Task<> start_body();
   Task<> pump();
   void settled() noexcept override;
 
