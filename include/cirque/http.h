@@ -94,6 +94,8 @@ struct Field {
   std::string_view name;  // as it was sent
   std::string_view value;
   Name id = Name::Other;  // Name::Count once dropped: such a line is skipped everywhere
+  // The line stands in memory just as it would be written: "name: value" and CR LF behind it.
+  bool stands = false;
 };
 
 // The field lines of a message in order, duplicates kept. Views point into the connection's buffer

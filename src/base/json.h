@@ -6,12 +6,16 @@
 
 namespace cirque::base {
 
-// What `text` needs as a JSON string at most, without the quotes.
+// write_json() copies in blocks of this size, and may leave anything behind the end of its text.
+inline constexpr std::size_t kJsonSlack = 16;
+
+// The room that `text` needs at most as a JSON string, without the quotes.
 constexpr std::size_t json_size_max(std::string_view text) noexcept {
-  return 6 * text.size();
+  return 6 * text.size() + kJsonSlack;
 }
 
-// Writes `text` escaped, without the quotes; the position after it. Control characters, those of
+// Writes `text` escaped, without the quotes; the position after it. Needs json_size_max() of room.
+// Control characters, those of
 // U+0080 to U+009F included, quotes and backslashes are escaped; a byte that is not part of valid
 // UTF-8 becomes U+00XX.
 char* write_json(char* to, std::string_view text) noexcept;

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <string>
@@ -24,6 +25,37 @@ constexpr bool equal_fold(std::string_view a, std::string_view b) noexcept {
 }
 
 std::string lowered(std::string_view text);
+
+// Two moves that overlap, for any size from one word to two.
+template <class Word>
+inline void put_ends(char* to, const char* from, std::size_t size) noexcept {
+  Word front, back;
+  std::memcpy(&front, from, sizeof(Word));
+  std::memcpy(&back, from + size - sizeof(Word), sizeof(Word));
+  std::memcpy(to, &front, sizeof(Word));
+  std::memcpy(to + size - sizeof(Word), &back, sizeof(Word));
+}
+
+// Copies `text`; the position after it. Short texts in place, where memcpy's call would cost more
+// than the copy.
+[[gnu::always_inline]] inline char* put(char* to, std::string_view text) noexcept {
+  const char* from = text.data();
+  std::size_t size = text.size();
+  if (size > 2 * sizeof(unsigned __int128)) {
+    std::memcpy(to, from, size);
+  } else if (size >= sizeof(unsigned __int128)) {
+    put_ends<unsigned __int128>(to, from, size);
+  } else if (size >= sizeof(std::uint64_t)) {
+    put_ends<std::uint64_t>(to, from, size);
+  } else if (size >= sizeof(std::uint32_t)) {
+    put_ends<std::uint32_t>(to, from, size);
+  } else if (size > 0) {
+    to[0] = from[0];
+    to[size / 2] = from[size / 2];
+    to[size - 1] = from[size - 1];
+  }
+  return to + size;
+}
 
 // RFC 9110 5.6.2: 1*tchar
 bool is_token(std::string_view text) noexcept;

@@ -43,7 +43,6 @@ Error ClientTurn::from_peer(Error error) const noexcept {
 }
 
 Result<Unit> ClientTurn::heed(const Result<Unit>& readable, Time& until) {
-  if (readable) return done;
   auto error = readable.error();
   if (error.fault != Fault::Timeout) return fail(from_peer(error));
   if (!out.is_complete()) {  // the request is still on its way: its own deadlines watch over it
@@ -55,40 +54,41 @@ Result<Unit> ClientTurn::heed(const Result<Unit>& readable, Time& until) {
   return fail(error);
 }
 
-Result<Unit> ClientTurn::heed(Inbound::Filled filled) {
-  if (filled == Inbound::Filled::End) {
-    return fail(from_peer({.fault = Fault::Closed, .reason = "upstream_closed_before_response"}));
-  }
-  heard_ = true;
-  return done;
-}
-
 Task<> ClientTurn::read_head(Response& into) {
   into.headers.clear();
   parser_.reset();
   Time until = in.stream().loop().now() + settings_.first_byte;
-  std::size_t head = 0;
+  while (!co_await ok(advance_head(into))) {
+    auto readable = co_await in.stream().readable(until);
+    if (!readable) co_await ok(heed(readable, until));
+  }
+  co_return done;
+}
+
+// Parses what is here and reads what comes without waiting. True: a head is complete.
+Result<bool> ClientTurn::advance_head(Response& into) {
   for (;;) {
     if (!in.unread().empty()) {
-      head = co_await ok(parser_.parse(in.unread(), into));
-      if (head > 0) break;
+      auto head = parser_.parse(in.unread(), into);
+      if (!head) return fail(head.error());
+      if (*head > 0) {
+        in.consume(*head);
+        if (auto settled = settle_head(into); !settled) return fail(settled.error());
+        return true;
+      }
     }
     auto filled = in.fill(settings_.head.head_bytes);
-    if (!filled) co_return fail(from_peer(filled.error()));
-    if (*filled == Inbound::Filled::Again) {
-      auto readable = co_await in.stream().readable(until);
-      co_await ok(heed(readable, until));
-      continue;
+    if (!filled) return fail(from_peer(filled.error()));
+    if (*filled == Inbound::Filled::Again) return false;
+    if (*filled == Inbound::Filled::End) {
+      return fail(from_peer({.fault = Fault::Closed, .reason = "upstream_closed_before_response"}));
     }
-    co_await ok(heed(*filled));
+    heard_ = true;
     if (*filled == Inbound::Filled::Moved) {
       into.headers.clear();
       parser_.reset();
     }
   }
-  in.consume(head);
-  co_await ok(settle_head(into));
-  co_return done;
 }
 
 Result<Unit> ClientTurn::settle_head(Response& into) {

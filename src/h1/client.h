@@ -61,8 +61,8 @@ class ClientTurn {
   static constexpr unsigned kInformationalMax = 32;  // a peer that sends more wants us busy
 
   void write_head();
-  // What one more read, or the wait for it, came to.
-  Result<Unit> heed(Inbound::Filled filled);
+  Result<bool> advance_head(Response& into);
+  // The wait for it has failed.
   Result<Unit> heed(const Result<Unit>& readable, Time& until);
   Result<Unit> settle_head(Response& into);
   Error from_peer(Error error) const noexcept;

@@ -1,6 +1,8 @@
 #include "h1/parser.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "base/text.h"
 #include "h1/scan.h"
@@ -20,13 +22,6 @@ bool is_token_char(char c) noexcept {
 
 bool is_blank(char c) noexcept {
   return c == ' ' || c == '\t';
-}
-
-// Nearly every value has one space in front and nothing behind.
-std::string_view trim_usual(std::string_view value) noexcept {
-  if (value.starts_with(' ')) value.remove_prefix(1);
-  bool is_trimmed = value.empty() || (!is_blank(value.front()) && !is_blank(value.back()));
-  return is_trimmed ? value : base::trim(value);
 }
 
 bool is_method_char(char c) noexcept {
@@ -51,25 +46,71 @@ bool HeadParser::too_large(std::string_view client_reason) {
   return false;
 }
 
-HeadParser::Got HeadParser::line(std::string_view bytes, std::string_view& text) {
-  const char* from = bytes.data() + at_;
-  const char* to = bytes.data() + bytes.size();
-  const char* end = find_control(from + seen_, to);
-  text = {from, static_cast<std::size_t>(end - from)};
-  if (at_ + text.size() > limits_.head_bytes) {
+void HeadParser::load(std::string_view bytes, std::size_t block) noexcept {
+  const char* from = bytes.data() + block * kMarkBytes;
+  auto left = bytes.size() - block * kMarkBytes;
+  block_ = block;
+  if (left >= kMarkBytes) {
+    marks_ = mark(from);
+    return;
+  }
+  char padded[kMarkBytes];
+  std::memcpy(padded, from, left);
+  std::memset(padded + left, 'x', kMarkBytes - left);
+  marks_ = mark(padded);
+}
+
+// In place in the two loops over lines: what it remembers stays in registers.
+[[gnu::always_inline]] inline HeadParser::Got HeadParser::line(std::string_view bytes,
+                                                               std::string_view& text) {
+  auto first = (at_ + seen_) / kMarkBytes;
+  if (first != block_) {
+    if (at_ + seen_ >= bytes.size()) return odd_line(bytes, bytes.size(), text);
+    load(bytes, first);
+  }
+  auto behind = ~std::uint64_t{0} << (at_ + seen_) % kMarkBytes;
+  auto controls = marks_.control & behind;
+  auto colons = marks_.colon & behind;
+  auto place = [this](std::uint64_t bits) {
+    return block_ * kMarkBytes + static_cast<std::size_t>(std::countr_zero(bits));
+  };
+  auto colon = colons ? place(colons) : kNone;
+  while (!controls) {
+    auto next = block_ + 1;
+    if (next * kMarkBytes >= bytes.size()) return odd_line(bytes, bytes.size(), text);
+    load(bytes, next);
+    controls = marks_.control;
+    if (colon == kNone && marks_.colon) colon = place(marks_.colon);
+  }
+  auto end = place(controls);
+  colon_ = colon == kNone || seen_ > 0 ? kNone : colon - at_;
+  text = {bytes.data() + at_, end - at_};
+  bool short_enough = end <= limits_.head_bytes && text.size() <= limits_.field_bytes;
+  const char* after = bytes.data() + end;
+  bool ends_well = end + 1 < bytes.size() && after[0] == '\r' && after[1] == '\n';
+  return short_enough && ends_well ? Got::Line : odd_line(bytes, end, text);
+}
+
+// `end`: where the line's first control character stands, or the end of what is here.
+HeadParser::Got HeadParser::odd_line(std::string_view bytes, std::size_t end,
+                                     std::string_view& text) {
+  text = bytes.substr(at_, end - at_);
+  auto size = text.size();
+  if (end > limits_.head_bytes) {
     too_large("header_block_too_large");
     return Got::Bad;
   }
-  if (lines_ > 0 && text.size() > limits_.field_bytes) {
+  if (lines_ > 0 && size > limits_.field_bytes) {
     too_large("header_field_too_large");
     return Got::Bad;
   }
-  if (end == to || (*end == '\r' && end + 1 == to)) {
-    seen_ = text.size();
+  if (end >= bytes.size() || (bytes[end] == '\r' && end + 1 == bytes.size())) {
+    seen_ = size;
+    block_ = kNoBlock;  // it will have grown
     return Got::Partial;
   }
-  if (*end == '\r' && end[1] == '\n') return Got::Line;
-  if (*end == '\n') {
+  if (bytes[end] == '\r' && bytes[end + 1] == '\n') return Got::Line;
+  if (bytes[end] == '\n') {
     refuse("bare_lf", 400, "upstream_bad_header");
   } else if (lines_ == 0) {
     refuse("bad_request_line", 400, "upstream_bad_status_line");
@@ -79,16 +120,22 @@ HeadParser::Got HeadParser::line(std::string_view bytes, std::string_view& text)
   return Got::Bad;
 }
 
-bool HeadParser::field(std::string_view text, Headers& headers) {
-  auto name = text.substr(0, text.find(':'));
-  if (name.size() == text.size()) return refuse_name(text);
+[[gnu::always_inline]] inline bool HeadParser::field(std::string_view text, Headers& headers) {
+  std::size_t size = colon_ != kNone ? colon_ : text.find(':');
+  if (size >= text.size()) return refuse_name(text);
+  std::string_view name(text.data(), size);
   Name id = name_of(name);
   if (id == Name::Other) {  // a known name is made of token characters, and has no underscore
     if (!base::is_token(name)) return refuse_name(text);
     if (side_ == Side::Client && name.contains('_')) return skip_underscored();
   }
   if (++fields_ > limits_.fields) return too_large("too_many_headers");
-  headers.add_view({name, trim_usual(text.substr(name.size() + 1)), id});
+  std::string_view value(text.data() + size + 1, text.size() - size - 1);
+  // Nearly every value has one space in front and nothing behind.
+  bool usual =
+      value.size() > 1 && value[0] == ' ' && !is_blank(value[1]) && !is_blank(value.back());
+  value = usual ? value.substr(1) : base::trim(value);
+  headers.add_view({name, value, id, usual});
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cirque/http.h"
+#include "h1/scan.h"
 
 namespace cirque::h1 {
 
@@ -23,6 +24,7 @@ class HeadParser {
   // Start over: the buffer has moved, or a new head begins.
   void reset() noexcept {
     at_ = seen_ = lines_ = fields_ = 0;
+    block_ = kNoBlock;
     underscored_ = 0;
   }
 
@@ -30,7 +32,10 @@ class HeadParser {
   // The line that begins at at_, without CR LF. Partial: its end has not come yet. Bad: the error
   // is in error_ (a bare LF or CR, a control character, a line or a head that is too long).
   enum class Got : std::uint8_t { Line, Partial, Bad };
+
   Got line(std::string_view bytes, std::string_view& text);
+  [[gnu::cold]] Got odd_line(std::string_view bytes, std::size_t end, std::string_view& text);
+  [[gnu::noinline]] void load(std::string_view bytes, std::size_t block) noexcept;
 
   void step_over(std::string_view text) noexcept {
     at_ += text.size() + 2;
@@ -47,10 +52,17 @@ class HeadParser {
                             std::string_view upstream_reason);
   [[gnu::cold]] bool too_large(std::string_view client_reason);
 
+  static constexpr std::size_t kNone = SIZE_MAX;
+  static constexpr std::size_t kNoBlock = SIZE_MAX / kMarkBytes;
+
   const HeadLimits& limits_;
   Side side_;
-  std::size_t at_ = 0;     // where the current line begins
-  std::size_t seen_ = 0;   // how much of it was looked at: a line that drips in is scanned once
+  Marks marks_;                   // of the block that was looked at last
+  std::size_t block_ = kNoBlock;  // which one
+  std::size_t at_ = 0;            // where the current line begins
+  std::size_t seen_ = 0;  // how much of it was looked at: a line that drips in is scanned once
+  std::size_t colon_ =
+      0;  // where in the current line the first one is, if the scan met it; or kNone
   std::size_t lines_ = 0;  // complete lines seen, without empty ones in front
   std::size_t fields_ = 0;
   unsigned underscored_ = 0;

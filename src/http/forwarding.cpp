@@ -29,9 +29,6 @@ constexpr std::array kEndToEnd = {
     Name::XRealIp,       Name::XRequestId,
 };
 
-constexpr std::string_view kVia11 = "1.1 cirque";
-constexpr std::string_view kVia10 = "1.0 cirque";
-
 template <std::size_t N>
 bool contains(const std::array<Name, N>& names, Name name) noexcept {
   return std::ranges::find(names, name) != names.end();
@@ -49,15 +46,10 @@ bool nominate(Headers& headers, std::string_view element, Connection& connection
   return true;
 }
 
-void put(Headers& headers, Name name, std::string_view value) {
-  headers.drop(name);
-  headers.add_view({text_of(name), value, name});
-}
-
 // A list that hops append to; several lines of it are one list (RFC 9110 5.3). Measured first, so
 // that a hundred lines are copied once and not a hundred times.
-void append_to(Headers& headers, Name name, std::string_view value) {
-  if (!headers.has(name)) return put(headers, name, value);
+std::string_view appended(Headers& headers, Name name, std::string_view value) {
+  if (!headers.has(name)) return value;
   std::size_t size = value.size();
   for (const Field& field : headers) {
     if (field.id == name && !field.value.empty()) size += field.value.size() + 2;
@@ -71,7 +63,42 @@ void append_to(Headers& headers, Name name, std::string_view value) {
     *at++ = ' ';
   }
   value.copy(at, value.size());
-  put(headers, name, {list, size});
+  return {list, size};
+}
+
+// Our own lines, written next to each other as they will be sent: copying them later is one copy.
+class Lines {
+ public:
+  // `size`: at least what all lines will come to.
+  Lines(Headers& headers, std::size_t size)
+      : headers_(headers), at_(static_cast<char*>(headers.arena().take(size, 1))) {}
+
+  // In place of every line of that name. `begin`: the name, a colon and a space.
+  [[gnu::always_inline]] void put(Name name, std::string_view begin, std::string_view value) {
+    const char* line = at_;
+    at_ = base::put(at_, begin);
+    const char* text = at_;
+    at_ = base::put(base::put(at_, value), "\r\n");
+    headers_.drop(name);
+    headers_.add_view({{line, begin.size() - 2}, {text, value.size()}, name, true});
+  }
+
+ private:
+  Headers& headers_;
+  char* at_;
+};
+
+constexpr std::string_view kViaLine11 = "Via: 1.1 cirque\r\n";
+constexpr std::string_view kViaLine10 = "Via: 1.0 cirque\r\n";
+constexpr std::string_view kVia = "Via: ";
+
+constexpr std::string_view via_line(Version version) noexcept {
+  return version == Version::Http10 ? kViaLine10 : kViaLine11;
+}
+
+constexpr std::string_view via_value(Version version) noexcept {
+  auto line = via_line(version);
+  return line.substr(kVia.size(), line.size() - kVia.size() - 2);
 }
 
 // Fields that only a proxy in front of us may set, by any of the names in use.
@@ -118,30 +145,42 @@ Result<Connection> strip_hop_by_hop(Headers& headers) {
 
 void add_forwarding(Request& request, const Hop& hop) {
   Headers& headers = request.headers;
-  auto* ip_text = static_cast<char*>(headers.arena().take(Address::kIpTextMax, 1));
+  char ip_text[Address::kIpTextMax];
   std::string_view ip(ip_text, hop.client.write_ip(ip_text));
   bool keep = hop.client_is_trusted;
   if (!keep) drop_spoofed(headers);
   headers.drop("Proxy");  // CGI would make HTTP_PROXY of it
-  append_to(headers, Name::Via, request.version == Version::Http10 ? kVia10 : kVia11);
-  if (keep) {
-    append_to(headers, Name::XForwardedFor, ip);
-  } else {
-    put(headers, Name::XForwardedFor, ip);
-  }
-  auto set_unless_kept = [&](Name name, std::string_view value) {
-    if (!keep || !headers.has(name)) put(headers, name, value);
-  };
-  set_unless_kept(Name::XForwardedProto, hop.scheme);
-  set_unless_kept(Name::XForwardedHost, request.authority);
-  set_unless_kept(Name::XRealIp, ip);
+
+  auto via = appended(headers, Name::Via, via_value(request.version));
+  auto from = keep ? appended(headers, Name::XForwardedFor, ip) : ip;
+  auto is_ours = [&](Name name) { return !keep || !headers.has(name); };
   bool is_told =
       headers.count(Name::XRequestId) == 1 && headers.get(Name::XRequestId) == hop.request_id;
-  if (!is_told) put(headers, Name::XRequestId, hop.request_id);
+
+  constexpr std::size_t kNamesMax = 160;  // with colons and ends
+  Lines lines(headers, kNamesMax + via.size() + from.size() + hop.scheme.size() +
+                           request.authority.size() + ip.size() + hop.request_id.size());
+  lines.put(Name::Via, kVia, via);
+  lines.put(Name::XForwardedFor, "X-Forwarded-For: ", from);
+  if (is_ours(Name::XForwardedProto)) {
+    lines.put(Name::XForwardedProto, "X-Forwarded-Proto: ", hop.scheme);
+  }
+  if (is_ours(Name::XForwardedHost)) {
+    lines.put(Name::XForwardedHost, "X-Forwarded-Host: ", request.authority);
+  }
+  if (is_ours(Name::XRealIp)) lines.put(Name::XRealIp, "X-Real-IP: ", ip);
+  if (!is_told) lines.put(Name::XRequestId, "X-Request-Id: ", hop.request_id);
 }
 
 void add_via(Response& response) {
-  append_to(response.headers, Name::Via, response.version == Version::Http10 ? kVia10 : kVia11);
+  Headers& headers = response.headers;
+  auto line = via_line(response.version);
+  std::string_view name = line.substr(0, kVia.size() - 2);
+  bool is_first = !headers.has(Name::Via);
+  auto value = is_first ? line.substr(kVia.size(), line.size() - kVia.size() - 2)
+                        : appended(headers, Name::Via, via_value(response.version));
+  headers.drop(Name::Via);
+  headers.add_view({name, value, Name::Via, is_first});
 }
 
 }  // namespace cirque::http

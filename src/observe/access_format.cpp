@@ -15,8 +15,7 @@ class Pen {
   explicit Pen(char* at) noexcept : at_(at) {}
 
   Pen& raw(std::string_view text) noexcept {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    at_ = base::put(at_, text);
     return *this;
   }
 
@@ -35,7 +34,13 @@ class Pen {
   // Microseconds as milliseconds with three decimals.
   Pen& milliseconds(std::int64_t us) noexcept {
     auto count = static_cast<std::uint64_t>(us > 0 ? us : 0);
-    return number(count / 1000).raw(".").padded(count % 1000, 3);
+    auto whole = count / 1000;
+    if (whole < 10) {
+      *at_++ = static_cast<char>('0' + whole);
+    } else {
+      number(whole);
+    }
+    return raw(".").padded(count % 1000, 3);
   }
 
   // Moves what `write` writes to the right end of a column, where it is narrower.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
+
+#include "base/text.h"
 
 namespace cirque::observe {
 namespace {
@@ -9,28 +12,41 @@ namespace {
 // What stands at the end of a text that was cut.
 constexpr std::string_view kEllipsis = "...";
 
-struct Cut {
-  std::string_view text;
-  bool is_cut = false;
-};
-
-// Leaves room for the ellipsis, and cuts no UTF-8 sequence in two.
-Cut cut(std::string_view text, std::size_t most = AccessRing::kTextMax) noexcept {
-  if (text.size() <= most) return {text};
+std::string_view cut(std::string_view text, std::size_t most, std::string& room) {
+  if (text.size() <= most) return text;
   auto kept = most - kEllipsis.size();
-  for (int i = 0; i < 3 && (text[kept] & 0xc0) == 0x80; ++i) --kept;
-  return {text.substr(0, kept), true};
+  for (int i = 0; i < 3 && (text[kept] & 0xc0) == 0x80; ++i) --kept;  // no UTF-8 sequence in two
+  room.assign(text.substr(0, kept)).append(kEllipsis);
+  return room;
 }
 
 }  // namespace
 
+bool AccessRing::is_too_long(const AccessEntry& e) noexcept {
+  auto longest = std::max({e.request_id.size(), e.method.size(), e.host.size(), e.user_agent.size(),
+                           e.referer.size(), e.service.size(), e.backend.size(), e.reason.size(),
+                           e.story.size()});
+  return longest > kTextMax || e.target.size() > kTargetMax;
+}
+
+bool AccessRing::push_cut(AccessEntry entry) {
+  std::string rooms[kTexts];
+  auto* room = rooms;
+  for (auto* text : {&entry.request_id, &entry.method, &entry.host, &entry.user_agent,
+                     &entry.referer, &entry.service, &entry.backend, &entry.reason, &entry.story}) {
+    *text = cut(*text, kTextMax, *room++);
+  }
+  entry.target = cut(entry.target, kTargetMax, *room);
+  return push(entry);
+}
+
 bool AccessRing::push(const AccessEntry& entry) noexcept {
-  const Cut texts[kTexts] = {
-      cut(entry.request_id), cut(entry.method),  cut(entry.host),    cut(entry.target, kTargetMax),
-      cut(entry.user_agent), cut(entry.referer), cut(entry.service), cut(entry.backend),
-      cut(entry.reason),     cut(entry.story)};
+  if (is_too_long(entry)) return push_cut(entry);
+  const std::string_view* texts[kTexts] = {
+      &entry.request_id, &entry.method,  &entry.host,    &entry.target, &entry.user_agent,
+      &entry.referer,    &entry.service, &entry.backend, &entry.reason, &entry.story};
   std::size_t bytes = sizeof(Record);
-  for (const auto& [text, is_cut] : texts) bytes += text.size() + (is_cut ? kEllipsis.size() : 0);
+  for (const auto* text : texts) bytes += text->size();
   bytes = (bytes + kAlign - 1) & ~(kAlign - 1);
 
   std::size_t to_end = size_ - (head_ & mask_);
@@ -67,11 +83,8 @@ bool AccessRing::push(const AccessEntry& entry) noexcept {
   };
   auto* to = reinterpret_cast<char*>(record + 1);
   for (unsigned i = 0; i < kTexts; ++i) {
-    const auto& [text, is_cut] = texts[i];
-    const char* from = to;
-    to += text.copy(to, text.size());
-    if (is_cut) to += kEllipsis.copy(to, kEllipsis.size());
-    record->lengths[i] = static_cast<std::uint16_t>(to - from);
+    record->lengths[i] = static_cast<std::uint16_t>(texts[i]->size());
+    to = base::put(to, *texts[i]);
   }
   head_ += bytes;
   published_.store(head_, std::memory_order_release);

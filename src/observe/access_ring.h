@@ -46,6 +46,9 @@ class AccessRing {
  private:
   static constexpr unsigned kTexts = 10;
 
+  static bool is_too_long(const AccessEntry& entry) noexcept;
+  [[gnu::cold]] bool push_cut(AccessEntry entry);
+
   // As small as can be: a ring that is written and read in turn should stay in the cache.
   struct Record {
     std::uint32_t bytes;  // of the whole record; of what is left of the ring when `skip`
