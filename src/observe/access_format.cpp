@@ -1,5 +1,6 @@
 #include "observe/access_format.h"
 
+#include <algorithm>
 #include <cstring>
 #include <ctime>
 
@@ -82,12 +83,13 @@ class Pen {
   char* at_;
 };
 
-// The most that a line can come to: every text escaped at its worst, and room for what is fixed.
-std::size_t line_max(const AccessEntry& e) noexcept {
-  std::size_t texts = e.request_id.size() + e.method.size() + e.host.size() + e.target.size() +
-                      e.user_agent.size() + e.referer.size() + e.service.size() + e.backend.size() +
-                      e.reason.size() + e.story.size();
-  return 6 * texts + 640;
+std::string_view cut(std::string_view text, std::size_t most, std::string& room) {
+  constexpr std::string_view kEllipsis = "...";
+  if (text.size() <= most) return text;
+  auto kept = most - kEllipsis.size();
+  for (int i = 0; i < 3 && (text[kept] & 0xc0) == 0x80; ++i) --kept;  // no UTF-8 sequence in two
+  room.assign(text.substr(0, kept)).append(kEllipsis);
+  return room;
 }
 
 std::string_view protocol(Version version) noexcept {
@@ -125,7 +127,33 @@ std::int64_t overhead_us(const AccessEntry& e) noexcept {
 
 }  // namespace
 
-void AccessFormatter::remember(std::int64_t second) {
+// Every text escaped at its worst, and room for what is fixed.
+std::size_t AccessFormatter::size_max(const AccessEntry& e) noexcept {
+  constexpr std::size_t kFixed = 640;
+  std::size_t texts = e.request_id.size() + e.method.size() + e.host.size() + e.target.size() +
+                      e.user_agent.size() + e.referer.size() + e.service.size() + e.backend.size() +
+                      e.reason.size() + e.story.size();
+  return 6 * texts + kFixed;
+}
+
+bool AccessFormatter::is_too_long(const AccessEntry& e) noexcept {
+  auto longest = std::max({e.request_id.size(), e.method.size(), e.host.size(), e.user_agent.size(),
+                           e.referer.size(), e.service.size(), e.backend.size(), e.reason.size(),
+                           e.story.size()});
+  return longest > kTextMax || e.target.size() > kTargetMax;
+}
+
+CutEntry::CutEntry(const AccessEntry& entry) : entry_(entry) {
+  auto* text = texts_.data();
+  for (auto* view :
+       {&entry_.request_id, &entry_.method, &entry_.host, &entry_.user_agent, &entry_.referer,
+        &entry_.service, &entry_.backend, &entry_.reason, &entry_.story}) {
+    *view = cut(*view, AccessFormatter::kTextMax, *text++);
+  }
+  entry_.target = cut(entry_.target, AccessFormatter::kTargetMax, *text);
+}
+
+void AccessFormatter::remember(std::int64_t second) noexcept {
   if (second == second_) return;
   second_ = second;
   std::time_t time = second;
@@ -135,7 +163,7 @@ void AccessFormatter::remember(std::int64_t second) {
   std::strftime(common_, sizeof common_, "%d/%b/%Y:%H:%M:%S +0000", &utc);
 }
 
-void AccessFormatter::append(std::string& to, AccessFormat format, const AccessEntry& entry) {
+char* AccessFormatter::write(char* to, AccessFormat format, const AccessEntry& entry) noexcept {
   remember(entry.unix_us / 1'000'000);
   switch (format) {
     case AccessFormat::Json:
@@ -145,83 +173,75 @@ void AccessFormatter::append(std::string& to, AccessFormat format, const AccessE
     case AccessFormat::Combined:
       return combined(to, entry);
   }
+  return to;
 }
 
-void AccessFormatter::json(std::string& to, const AccessEntry& e) {
-  auto size = to.size();
-  to.resize_and_overwrite(size + line_max(e), [&](char* buffer, std::size_t) {
-    Pen pen(buffer + size);
-    pen.raw("{\"ts\":\"").raw({iso_, 19}).raw(".").padded(millisecond_of(e), 3);
-    pen.raw("Z\",\"request_id\":\"").json(e.request_id);
-    pen.raw("\",\"client\":\"").ip(e.client);
-    pen.raw("\",\"method\":\"").json(e.method);
-    pen.raw("\",\"host\":\"").json(e.host);
-    pen.raw("\",\"path\":\"").json(e.target);
-    pen.raw("\",\"protocol\":\"").raw(protocol(e.version));
-    pen.raw("\",\"status\":").number(status_of(e));
-    if (!is_well(e)) pen.raw(",\"reason\":\"").json(e.reason).raw("\"");
-    pen.raw(",\"bytes_in\":").number(e.bytes_in);
-    pen.raw(",\"bytes_out\":").number(e.bytes_out);
-    pen.raw(",\"service\":\"").json(e.service).raw("\"");
-    if (!e.backend.empty()) {
-      pen.raw(",\"backend\":\"").json(e.backend);
-      pen.raw(e.reused ? "\",\"reused\":true" : "\",\"reused\":false");
-    }
-    pen.raw(",\"attempts\":").number(e.attempts);
-    pen.raw(",\"duration_ms\":").milliseconds(e.duration_us);
-    if (e.connect_us >= 0) pen.raw(",\"connect_ms\":").milliseconds(e.connect_us);
-    if (e.upstream_us >= 0) pen.raw(",\"upstream_ms\":").milliseconds(e.upstream_us);
-    pen.raw(",\"overhead_ms\":").milliseconds(overhead_us(e));
-    if (!e.user_agent.empty()) pen.raw(",\"user_agent\":\"").json(e.user_agent).raw("\"");
-    if (!e.referer.empty()) pen.raw(",\"referer\":\"").json(e.referer).raw("\"");
-    if (!e.story.empty()) pen.raw(",\"story\":\"").json(e.story).raw("\"");
-    pen.raw("}\n");
-    return static_cast<std::size_t>(pen.at() - buffer);
-  });
+char* AccessFormatter::json(char* to, const AccessEntry& e) noexcept {
+  Pen pen(to);
+  pen.raw("{\"ts\":\"").raw({iso_, 19}).raw(".").padded(millisecond_of(e), 3);
+  pen.raw("Z\",\"request_id\":\"").json(e.request_id);
+  pen.raw("\",\"client\":\"").ip(e.client);
+  pen.raw("\",\"method\":\"").json(e.method);
+  pen.raw("\",\"host\":\"").json(e.host);
+  pen.raw("\",\"path\":\"").json(e.target);
+  pen.raw("\",\"protocol\":\"").raw(protocol(e.version));
+  pen.raw("\",\"status\":").number(status_of(e));
+  if (!is_well(e)) pen.raw(",\"reason\":\"").json(e.reason).raw("\"");
+  pen.raw(",\"bytes_in\":").number(e.bytes_in);
+  pen.raw(",\"bytes_out\":").number(e.bytes_out);
+  pen.raw(",\"service\":\"").json(e.service).raw("\"");
+  if (!e.backend.empty()) {
+    pen.raw(",\"backend\":\"").json(e.backend);
+    pen.raw(e.reused ? "\",\"reused\":true" : "\",\"reused\":false");
+  }
+  pen.raw(",\"attempts\":").number(e.attempts);
+  pen.raw(",\"duration_ms\":").milliseconds(e.duration_us);
+  if (e.connect_us >= 0) pen.raw(",\"connect_ms\":").milliseconds(e.connect_us);
+  if (e.upstream_us >= 0) pen.raw(",\"upstream_ms\":").milliseconds(e.upstream_us);
+  pen.raw(",\"overhead_ms\":").milliseconds(overhead_us(e));
+  if (!e.user_agent.empty()) pen.raw(",\"user_agent\":\"").json(e.user_agent).raw("\"");
+  if (!e.referer.empty()) pen.raw(",\"referer\":\"").json(e.referer).raw("\"");
+  if (!e.story.empty()) pen.raw(",\"story\":\"").json(e.story).raw("\"");
+  pen.raw("}\n");
+  return pen.at();
 }
 
 // Columns first, then what has any length.
-void AccessFormatter::text(std::string& to, const AccessEntry& e) {
+char* AccessFormatter::text(char* to, const AccessEntry& e) noexcept {
   constexpr std::ptrdiff_t kMethodWidth = 8, kDurationWidth = 10, kBytesWidth = 10;
-  auto size = to.size();
-  to.resize_and_overwrite(size + line_max(e), [&](char* buffer, std::size_t) {
-    Pen pen(buffer + size);
-    pen.raw({iso_, 19}).raw(".").padded(millisecond_of(e), 3);
-    pen.raw("Z ").padded(status_of(e), 3).raw(" ");
-    char* method = pen.at();
-    pen.plain(e.method).spaces_from(method, kMethodWidth);
-    pen.right(kDurationWidth, [&](Pen& p) { p.milliseconds(e.duration_us); }).raw(" ms");
-    pen.right(kBytesWidth, [&](Pen& p) { p.number(e.bytes_out); }).raw(" B  ");
-    pen.plain(e.host).plain(e.target).raw("  from ").ip(e.client);
-    pen.raw("  service ").plain(e.service);
-    if (!e.backend.empty()) {
-      pen.raw("  to ").plain(e.backend).raw(e.reused ? " (reused)" : " (new)");
-    }
-    if (!is_well(e)) pen.raw("  because ").plain(e.reason);
-    if (!e.story.empty()) pen.raw("  [").plain(e.story).raw("]");
-    pen.raw("  id ").plain(e.request_id).raw("\n");
-    return static_cast<std::size_t>(pen.at() - buffer);
-  });
+  Pen pen(to);
+  pen.raw({iso_, 19}).raw(".").padded(millisecond_of(e), 3);
+  pen.raw("Z ").padded(status_of(e), 3).raw(" ");
+  char* method = pen.at();
+  pen.plain(e.method).spaces_from(method, kMethodWidth);
+  pen.right(kDurationWidth, [&](Pen& p) { p.milliseconds(e.duration_us); }).raw(" ms");
+  pen.right(kBytesWidth, [&](Pen& p) { p.number(e.bytes_out); }).raw(" B  ");
+  pen.plain(e.host).plain(e.target).raw("  from ").ip(e.client);
+  pen.raw("  service ").plain(e.service);
+  if (!e.backend.empty()) {
+    pen.raw("  to ").plain(e.backend).raw(e.reused ? " (reused)" : " (new)");
+  }
+  if (!is_well(e)) pen.raw("  because ").plain(e.reason);
+  if (!e.story.empty()) pen.raw("  [").plain(e.story).raw("]");
+  pen.raw("  id ").plain(e.request_id).raw("\n");
+  return pen.at();
 }
 
 // As Apache and nginx write it, so that what reads their logs reads ours. A request line that could
 // not be read is a dash.
-void AccessFormatter::combined(std::string& to, const AccessEntry& e) {
-  auto size = to.size();
+char* AccessFormatter::combined(char* to, const AccessEntry& e) noexcept {
   auto or_dash = [](std::string_view text) { return text.empty() ? std::string_view("-") : text; };
-  to.resize_and_overwrite(size + line_max(e), [&](char* buffer, std::size_t) {
-    Pen pen(buffer + size);
-    pen.ip(e.client).raw(" - - [").raw(common_).raw("] \"");
-    if (e.method.empty()) {
-      pen.raw("-");
-    } else {
-      pen.plain(e.method).raw(" ").plain(e.target).raw(" ").raw(protocol(e.version));
-    }
-    pen.raw("\" ").number(status_of(e)).raw(" ").number(e.bytes_out);
-    pen.raw(" \"").plain(or_dash(e.referer)).raw("\" \"").plain(or_dash(e.user_agent));
-    pen.raw("\"\n");
-    return static_cast<std::size_t>(pen.at() - buffer);
-  });
+  Pen pen(to);
+  pen.ip(e.client).raw(" - - [").raw(common_).raw("] \"");
+  if (e.method.empty()) {
+    pen.raw("-");
+  } else {
+    pen.plain(e.method).raw(" ").plain(e.target).raw(" ").raw(protocol(e.version));
+  }
+  pen.raw("\" ").number(status_of(e)).raw(" ").number(e.bytes_out);
+  pen.raw(" \"").plain(or_dash(e.referer)).raw("\" \"").plain(or_dash(e.user_agent));
+  pen.raw("\"\n");
+  return pen.at();
 }
 
 }  // namespace cirque::observe

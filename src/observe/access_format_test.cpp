@@ -28,11 +28,16 @@ AccessEntry usual_entry() {
   return entry;
 }
 
+std::string line_of(AccessFormatter& formatter, AccessFormat format, const AccessEntry& entry) {
+  std::string line(AccessFormatter::size_max(entry), '\0');
+  char* end = formatter.write(line.data(), format, entry);
+  line.resize(static_cast<std::size_t>(end - line.data()));
+  return line;
+}
+
 std::string line_of(AccessFormat format, const AccessEntry& entry) {
   AccessFormatter formatter;
-  std::string line;
-  formatter.append(line, format, entry);
-  return line;
+  return line_of(formatter, format, entry);
 }
 
 }  // namespace
@@ -140,13 +145,39 @@ TEST_CASE("every version has its name") {
 
 TEST_CASE("the remembered second changes with the time") {
   AccessFormatter formatter;
-  std::string lines;
   auto entry = usual_entry();
-  formatter.append(lines, AccessFormat::Json, entry);
+  CHECK(line_of(formatter, AccessFormat::Json, entry).contains("22:00:00.123Z"));
   entry.unix_us += 876'544;  // to 22:00:01.000
-  formatter.append(lines, AccessFormat::Json, entry);
-  CHECK(lines.contains("22:00:00.123Z"));
-  CHECK(lines.contains("22:00:01.000Z"));
+  CHECK(line_of(formatter, AccessFormat::Json, entry).contains("22:00:01.000Z"));
+}
+
+TEST_CASE("a text that is too long is cut and marked") {
+  AccessEntry entry;
+  auto target = std::string(AccessFormatter::kTargetMax, 't');
+  entry.target = target;
+  CHECK_FALSE(AccessFormatter::is_too_long(entry));
+  CHECK(CutEntry(entry).entry().target == target);
+  target += 't';
+  entry.target = target;
+  CHECK(AccessFormatter::is_too_long(entry));
+  CutEntry cut(entry);
+  CHECK_FALSE(AccessFormatter::is_too_long(cut.entry()));
+  CHECK(cut.entry().target.size() == AccessFormatter::kTargetMax);
+  CHECK(cut.entry().target.ends_with("t..."));
+}
+
+TEST_CASE("no UTF-8 sequence is cut in two") {
+  for (std::size_t before = 0; before < 4; ++before) {
+    AccessEntry entry;
+    auto agent = std::string(before, 'a');
+    while (agent.size() <= AccessFormatter::kTextMax) agent += "\U0001f600";
+    entry.user_agent = agent;
+    CHECK(AccessFormatter::is_too_long(entry));
+    CutEntry cut(entry);
+    auto kept = cut.entry().user_agent;
+    REQUIRE(kept.ends_with("..."));
+    CHECK((kept.size() - 3 - before) % 4 == 0);
+  }
 }
 
 TEST_CASE("a line of the longest texts at their worst fits its buffer") {

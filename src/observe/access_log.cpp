@@ -17,13 +17,12 @@
 
 #include "base/log.h"
 #include "observe/access_format.h"
-#include "observe/access_ring.h"
+#include "observe/line_ring.h"
 
 namespace cirque::observe {
 namespace {
 
-constexpr std::size_t kBatchBytes = std::size_t{256} * 1024;
-// Several of the largest records, so that one always fits an empty ring.
+// More than the longest line, so that it always fits an empty ring.
 constexpr std::size_t kRingBytesMin = std::size_t{64} * 1024;
 // For a pipe or terminal that somebody has made non-blocking: how long its reader may pause.
 constexpr int kPauseMsMax = 1000;
@@ -71,13 +70,19 @@ class Deafness {
 }  // namespace
 
 AccessLog::Writer::Writer(AccessLog& log, std::size_t ring_bytes)
-    : log_(log), ring_(std::make_unique<AccessRing>(ring_bytes)) {}
+    : log_(log),
+      ring_(std::make_unique<LineRing>(ring_bytes)),
+      formatter_(std::make_unique<AccessFormatter>()) {}
 
 AccessLog::Writer::Writer(Writer&&) noexcept = default;
 AccessLog::Writer::~Writer() = default;
 
 void AccessLog::Writer::write(const AccessEntry& entry) noexcept {
-  ring_->push(entry);
+  if (AccessFormatter::is_too_long(entry)) return write(CutEntry(entry).entry());
+  char* line = ring_->reserve(AccessFormatter::size_max(entry));
+  if (!line) return;
+  char* end = formatter_->write(line, log_.options_.format, entry);
+  ring_->commit(static_cast<std::size_t>(end - line));
   auto state = log_.asleep_.load(std::memory_order_relaxed);
   if (state == kAsleep || (state == kNapping && ring_->is_filling())) log_.wake();
 }
@@ -127,17 +132,16 @@ std::uint64_t AccessLog::dropped() const noexcept {
 
 void AccessLog::run() {
   pthread_setname_np(pthread_self(), "cirque-log");
-  AccessFormatter formatter;
   for (;;) {
     bool stopping = stop_.load(std::memory_order_acquire);
     auto wanted = flush_wanted_.load();
-    if (reopen_.exchange(false) && options_.output == "file") change_file(formatter);
-    bool any = drain(formatter);
+    if (reopen_.exchange(false) && options_.output == "file") change_file();
+    bool any = drain();
     flushed_.store(wanted);
     flushed_.notify_all();
     if (stopping) return;
     asleep_.store(any ? kNapping : kAsleep);
-    bool quiet = std::ranges::all_of(writers_, [](auto& w) { return w.ring_->is_empty(); });
+    bool quiet = std::ranges::all_of(writers_, [](auto& w) { return w.ring_->readable().empty(); });
     bool called = flush_wanted_.load() != wanted || stop_.load() || reopen_.load();
     if (!called && (any || quiet)) {
       futex_wait(asleep_, any ? kNapping : kAsleep, any ? kNap : kSleep);
@@ -147,8 +151,8 @@ void AccessLog::run() {
 }
 
 // What was logged before the rotation belongs in the old file.
-void AccessLog::change_file(AccessFormatter& formatter) {
-  drain(formatter);
+void AccessLog::change_file() {
+  drain();
   int fd = open_output();
   if (fd < 0) {
     log::error("observe", "cannot reopen the access log, the old file stays",
@@ -160,32 +164,22 @@ void AccessLog::change_file(AccessFormatter& formatter) {
   is_torn_ = false;
 }
 
-// Goes round the writers a batch at a time, so that a busy one does not make the others' rings
-// overflow.
-bool AccessLog::drain(AccessFormatter& formatter) {
+bool AccessLog::drain() {
   bool any = false;
-  for (bool more = true; more;) {
-    more = false;
-    for (auto& writer : writers_) {
-      while (lines_.size() < kBatchBytes) {
-        auto entry = writer.ring_->front();
-        if (!entry) break;
-        formatter.append(lines_, options_.format, *entry);
-        writer.ring_->pop();
-      }
-      any |= !lines_.empty();
-      more |= lines_.size() >= kBatchBytes;
-      if (lines_.size() >= kBatchBytes) put_lines();
-    }
+  for (auto& writer : writers_) {
+    auto lines = writer.ring_->readable();
+    if (lines.empty()) continue;
+    put_lines(lines);
+    writer.ring_->consume(lines.size());
+    any = true;
   }
-  put_lines();
   return any;
 }
 
-void AccessLog::put_lines() {
-  if (lines_.empty()) return;
-  if (is_torn_) lines_.insert(0, 1, '\n');
-  auto rest = put(lines_);
+// Whole lines, as rings hold them.
+void AccessLog::put_lines(std::string_view lines) {
+  if (is_torn_ && put("\n").empty()) is_torn_ = false;
+  auto rest = put(lines);
   int error = errno;
   if (!rest.empty()) {
     lost(rest, error);
@@ -193,9 +187,8 @@ void AccessLog::put_lines() {
     log::info("observe", "the access log is written again",
               {{"lines_lost", lost_lines_.load(std::memory_order_relaxed)}});
   }
-  auto written = lines_.size() - rest.size();
-  if (written > 0) is_torn_ = lines_[written - 1] != '\n';
-  lines_.clear();
+  auto written = lines.size() - rest.size();
+  if (written > 0) is_torn_ = lines[written - 1] != '\n';
 }
 
 // What could not be written, errno saying why.

@@ -1,7 +1,7 @@
 #pragma once
-// The access log: one line a request, formatted and written by a thread of its own. A worker only
-// copies a record into its ring; if that is full, the record is dropped and counted, never waited
-// for.
+// The access log: one line a request. A worker writes it into its ring, where a thread of the log's
+// own takes the bytes to the file; if the ring is full, the line is dropped and counted, never
+// waited for.
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -21,7 +21,7 @@ struct AccessLogOptions {
   AccessFormat format = AccessFormat::Json;
   std::string output = "stdout";  // or "stderr", "file"
   std::string path;
-  std::size_t ring_bytes = 256 * 1024;  // a writer's; a power of two
+  std::size_t ring_bytes = 512 * 1024;  // a writer's; a power of two
 };
 
 // One request. Views need only live during write(). Fields that carry credentials are not here, so
@@ -43,7 +43,7 @@ struct AccessEntry {
 };
 
 class AccessFormatter;
-class AccessRing;
+class LineRing;
 
 class AccessLog {
  public:
@@ -66,7 +66,8 @@ class AccessLog {
    private:
     friend class AccessLog;
     AccessLog& log_;
-    std::unique_ptr<AccessRing> ring_;
+    std::unique_ptr<LineRing> ring_;
+    std::unique_ptr<AccessFormatter> formatter_;
   };
 
   Writer& writer(unsigned index) noexcept { return writers_[index]; }
@@ -78,9 +79,9 @@ class AccessLog {
 
  private:
   void run();
-  void change_file(AccessFormatter& formatter);
-  bool drain(AccessFormatter& formatter);  // false: there was nothing
-  void put_lines();
+  void change_file();
+  bool drain();  // false: there was nothing
+  void put_lines(std::string_view lines);
   std::string_view put(std::string_view bytes) noexcept;
   void lost(std::string_view bytes, int error);
   void wake() noexcept;
@@ -89,7 +90,6 @@ class AccessLog {
   const AccessLogOptions options_;
   int fd_ = -1;
   std::vector<Writer> writers_;
-  std::string lines_;        // formatted, and not written yet
   bool is_failing_ = false;  // the last write was cut short, and the log has been told
   bool is_torn_ = false;     // the file ends in the middle of a line
   std::atomic<std::uint64_t> lost_lines_{0};  // that could not be written
