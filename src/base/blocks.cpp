@@ -14,7 +14,7 @@ constexpr std::size_t kColourBytes = 192;
 }  // namespace
 
 // new char[] leaves the scratch untouched: its pages are only paid for once bodies flow.
-Blocks::Blocks() : scratch_(new char[kScratchBytes]), head_scratch_(new char[kBlockBytes]) {}
+Blocks::Blocks() : scratch_(new char[kScratchBytes]) {}
 
 Blocks::~Blocks() {
   CIRQUE_CHECK(leased_ == 0);

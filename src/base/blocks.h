@@ -70,9 +70,6 @@ class Blocks {
   // Good until the next task on this core runs.
   std::span<char> scratch() noexcept { return {scratch_.get(), kScratchBytes}; }
 
-  // The same for a head on its way out: always the same warm memory.
-  std::span<char> head_scratch() noexcept { return {head_scratch_.get(), kBlockBytes}; }
-
   std::size_t leased() const noexcept { return leased_; }
 
  private:
@@ -85,7 +82,6 @@ class Blocks {
   void give(char* data, std::size_t size) noexcept;
 
   std::unique_ptr<char[]> scratch_;
-  std::unique_ptr<char[]> head_scratch_;
   Free* free_ = nullptr;
   std::size_t idle_ = 0;
   std::size_t leased_ = 0;

@@ -5,10 +5,10 @@
 
 namespace cirque::h1 {
 
-ClientTurn::ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
+ClientTurn::ClientTurn(net::Stream& stream, net::Outbox& outbox, Arena& arena,
                        const ClientSettings& settings) noexcept
-    : in(stream, blocks, arena, settings.body, {}),
-      out(stream, blocks, arena, settings.write_stall),
+    : in(stream, outbox.blocks(), arena, settings.body, {}),
+      out(stream, outbox, arena, settings.write_stall),
       arena_(arena),
       settings_(settings),
       parser_(settings.head) {}
@@ -30,7 +30,7 @@ void ClientTurn::write_head() {
   if (!unsent_) return;
   const Request& request = *std::exchange(unsent_, nullptr);
   out.put(write_request_head(request, {.telling = out.telling(), .upgrade = asked_upgrade_},
-                             out.blocks().head_scratch(), arena_));
+                             out.outbox().room(), arena_));
 }
 
 Error ClientTurn::from_peer(Error error) const noexcept {

@@ -18,7 +18,7 @@ struct ClientSettings {
 // Lives as long as one attempt; the stream outlives it. One core.
 class ClientTurn {
  public:
-  ClientTurn(net::Stream& stream, base::Blocks& blocks, Arena& arena,
+  ClientTurn(net::Stream& stream, net::Outbox& outbox, Arena& arena,
              const ClientSettings& settings) noexcept;
 
   // What is to be sent: the head leaves with the first piece of the body, or with flush(), and must

@@ -11,12 +11,12 @@ Task<> Outbound::flush() {
   if (head_.empty()) return done;
   iovec piece = net::piece_of(std::exchange(head_, {}));
   begun_ = true;
-  return stream_.write({&piece, 1}, stall_, blocks_);
+  return outbox_.write(stream_, {&piece, 1}, stall_, nullptr);
 }
 
 Task<> Outbound::send_now(std::string_view head) {
   iovec piece = net::piece_of(head);
-  return stream_.write({&piece, 1}, stall_, blocks_);
+  return outbox_.write(stream_, {&piece, 1}, stall_, nullptr);
 }
 
 Result<Unit> Outbound::account(const Piece& piece) noexcept {
@@ -33,7 +33,7 @@ Result<Unit> Outbound::account(const Piece& piece) noexcept {
 std::array<iovec, 2> Outbound::join(std::string_view head, std::string_view body) {
   constexpr std::size_t kCopyBytesMax = 1024;
   if (head.empty() || body.empty()) return {net::piece_of(head.empty() ? body : head), iovec{}};
-  auto room = blocks_.head_scratch();
+  auto room = outbox_.room();
   bool fits = head.data() == room.data() && head.size() + body.size() <= room.size();
   if (!fits || body.size() > kCopyBytesMax) return {net::piece_of(head), net::piece_of(body)};
   body.copy(room.data() + head.size(), body.size());
@@ -45,11 +45,15 @@ Task<> Outbound::send(Piece piece, const Headers* trailers) {
   if (telling_.kind == Telling::Kind::Chunked) {
     return send_chunk(piece, trailers);
   }
-  if (head_.empty() && piece.data.empty()) return finish(done, piece.last);
+  if (head_.empty() && piece.data.empty()) {
+    complete_ = piece.last;
+    return done;
+  }
   auto pieces = join(std::exchange(head_, {}), piece.data);
   begun_ = true;
   bool two = pieces[1].iov_len > 0;
-  return finish(stream_.write({pieces.data(), two ? 2UL : 1UL}, stall_, blocks_), piece.last);
+  return outbox_.write(stream_, {pieces.data(), two ? 2UL : 1UL}, stall_,
+                       piece.last ? &complete_ : nullptr);
 }
 
 Task<> Outbound::send_chunk(Piece piece, const Headers* trailers) {
@@ -66,22 +70,9 @@ Task<> Outbound::send_chunk(Piece piece, const Headers* trailers) {
     add("\r\n");
   }
   if (piece.last) add(write_last_chunk(trailers, arena_));
-  if (count == 0) return finish(done, piece.last);
+  if (count == 0) return done;
   begun_ = true;
-  return finish(stream_.write({pieces.data(), count}, stall_, blocks_), piece.last);
-}
-
-// The message is complete when its last byte has left, not before.
-Task<> Outbound::finish(Task<> writing, bool last) {
-  if (!writing.is_ready()) return finish_later(std::move(writing), last);
-  if (writing.result()->has_value()) complete_ = last;
-  return writing;
-}
-
-Task<> Outbound::finish_later(Task<> writing, bool last) {
-  co_await ok(std::move(writing));
-  complete_ = last;
-  co_return done;
+  return outbox_.write(stream_, {pieces.data(), count}, stall_, piece.last ? &complete_ : nullptr);
 }
 
 }  // namespace cirque::h1

@@ -4,9 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "base/blocks.h"
 #include "cirque/http.h"
-#include "net/stream.h"
+#include "net/outbox.h"
 
 namespace cirque::h1 {
 
@@ -20,12 +19,12 @@ struct Telling {
 // Lives as long as one message. One core.
 class Outbound {
  public:
-  Outbound(net::Stream& stream, base::Blocks& blocks, Arena& arena, Duration stall) noexcept
-      : stream_(stream), blocks_(blocks), arena_(arena), stall_(stall) {}
+  Outbound(net::Stream& stream, net::Outbox& outbox, Arena& arena, Duration stall) noexcept
+      : stream_(stream), outbox_(outbox), arena_(arena), stall_(stall) {}
 
   void begin(Telling telling) noexcept { telling_ = telling; }
 
-  // To be followed by send() or flush() at once: `head` may lie in the core's head scratch.
+  // To be followed by send() or flush() at once: `head` may lie in the outbox's room.
   void put(std::string_view head) noexcept { head_ = head; }
 
   Task<> flush();
@@ -55,19 +54,17 @@ class Outbound {
 
   const Telling& telling() const noexcept { return telling_; }
 
-  base::Blocks& blocks() const noexcept { return blocks_; }
+  net::Outbox& outbox() const noexcept { return outbox_; }
 
   std::uint64_t body_bytes() const noexcept { return body_bytes_; }
 
  private:
   Task<> send_chunk(Piece piece, const Headers* trailers);
-  Task<> finish(Task<> writing, bool last);
-  Task<> finish_later(Task<> writing, bool last);
   std::array<iovec, 2> join(std::string_view head, std::string_view body);
   Result<Unit> account(const Piece& piece) noexcept;
 
   net::Stream& stream_;
-  base::Blocks& blocks_;
+  net::Outbox& outbox_;
   Arena& arena_;
   Duration stall_;
   std::string_view head_;

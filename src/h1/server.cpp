@@ -9,13 +9,13 @@ constexpr std::size_t kFirstReadBytes = 2048;
 
 }  // namespace
 
-ServerTurn::ServerTurn(net::Stream& stream, base::Blocks& blocks, Exchange& exchange,
+ServerTurn::ServerTurn(net::Stream& stream, net::Outbox& outbox, Exchange& exchange,
                        const ServerSettings& settings, Leftover leftover) noexcept
-    : in(stream, blocks, exchange.arena, settings.body,
+    : in(stream, outbox.blocks(), exchange.arena, settings.body,
          {static_cast<char*>(exchange.arena.take(kFirstReadBytes, 1)), kFirstReadBytes}),
-      out(stream, blocks, exchange.arena, settings.write_stall),
+      out(stream, outbox, exchange.arena, settings.write_stall),
       stream_(stream),
-      blocks_(blocks),
+      outbox_(outbox),
       exchange_(exchange),
       settings_(settings),
       parser_(settings.head) {
@@ -96,7 +96,7 @@ Task<> ServerTurn::inform(const Response& response) {
     continue_is_forwarded();
     expects_continue_ = false;
   }
-  auto head = write_response_head(response, {}, blocks_.head_scratch(), exchange_.arena);
+  auto head = write_response_head(response, {}, outbox_.room(), exchange_.arena);
   return out.send_now(head);
 }
 
@@ -133,7 +133,7 @@ bool ServerTurn::begin(Response& response, const Source* body) {
 void ServerTurn::write_head() {
   if (!unsent_) return;
   const Response& response = *std::exchange(unsent_, nullptr);
-  out.put(write_response_head(response, head_, blocks_.head_scratch(), exchange_.arena));
+  out.put(write_response_head(response, head_, outbox_.room(), exchange_.arena));
 }
 
 void ServerTurn::break_off() noexcept {
@@ -171,7 +171,7 @@ Task<bool> ServerTurn::skip_body() {
 Task<> ServerTurn::drain(Time until) {
   std::size_t drained = 0;
   while (drained <= settings_.drain_bytes * 16) {
-    auto taken = co_await ok(stream_.take(blocks_.scratch()));
+    auto taken = co_await ok(stream_.take(outbox_.blocks().scratch()));
     if (taken.kind == net::Taken::Kind::End) co_return done;
     drained += taken.bytes;
     if (taken.kind != net::Taken::Kind::Again) continue;

@@ -22,7 +22,7 @@ struct ServerSettings {
 // Lives as long as one turn of a connection; stream and exchange outlive it. One core.
 class ServerTurn final : public http::ServerStream {
  public:
-  ServerTurn(net::Stream& stream, base::Blocks& blocks, Exchange& exchange,
+  ServerTurn(net::Stream& stream, net::Outbox& outbox, Exchange& exchange,
              const ServerSettings& settings, Leftover leftover) noexcept;
 
   // Reads the head and judges the framing. Nothing: the client ended, or was silent, before the
@@ -92,7 +92,7 @@ class ServerTurn final : public http::ServerStream {
   bool body_will_be_drained() const noexcept;
 
   net::Stream& stream_;
-  base::Blocks& blocks_;
+  net::Outbox& outbox_;
   Exchange& exchange_;
   const ServerSettings& settings_;
   RequestParser parser_;

@@ -8,12 +8,6 @@
 namespace cirque::net {
 namespace {
 
-std::size_t size_of(std::span<const iovec> pieces) noexcept {
-  std::size_t total = 0;
-  for (const auto& piece : pieces) total += piece.iov_len;
-  return total;
-}
-
 // What is left of the pieces after `skip` bytes, in one stretch.
 void copy_rest(std::span<const iovec> pieces, std::size_t skip, char* to) noexcept {
   for (const auto& piece : pieces) {

@@ -49,6 +49,8 @@ class Stream {
   // Writes everything, at once if the kernel takes it. What it does not take is copied: the pieces
   // need only be good during the call. `stall` is how long the other side may take nothing.
   Task<> write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks);
+  // What a give() has left over.
+  Task<> write_rest(base::Block kept, std::size_t size, Duration stall);
 
   // Nothing has come in that was not taken, and the other side has not ended. Asks the kernel only
   // when the last read left that open.
@@ -81,7 +83,6 @@ class Stream {
   bool timed_out_ = false;
 
  private:
-  Task<> write_rest(base::Block kept, std::size_t size, Duration stall);
   Error broken() const noexcept;
   static void on_timer(loop::Timer& timer) noexcept;
 
@@ -167,6 +168,12 @@ inline Stream::Readable Stream::readable(Time until) noexcept {
 
 inline Stream::Writable Stream::writable(Time until) noexcept {
   return {*this, until};
+}
+
+inline std::size_t size_of(std::span<const iovec> pieces) noexcept {
+  std::size_t total = 0;
+  for (const auto& piece : pieces) total += piece.iov_len;
+  return total;
 }
 
 inline iovec piece_of(std::string_view text) noexcept {

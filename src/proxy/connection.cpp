@@ -84,7 +84,7 @@ void Connection::settled() noexcept {
 }
 
 Task<> Connection::turn(Journey& x) {
-  h1::ServerTurn http(stream_, worker_.blocks, x, worker_.rules.server, std::move(leftover_));
+  h1::ServerTurn http(stream_, worker_.outbox, x, worker_.rules.server, std::move(leftover_));
   x.client = &http;
   keep_ = false;
   auto head = co_await http.read_head();

@@ -21,7 +21,7 @@ struct Call {
   Call(upstream::Local& l, std::unique_ptr<upstream::Connection> c, Worker& worker, Arena& arena)
       : local(&l),
         connection(std::move(c)),
-        turn(connection->stream, worker.blocks, arena, worker.rules.client) {}
+        turn(connection->stream, worker.outbox, arena, worker.rules.client) {}
 };
 
 class Journey final : public Exchange {

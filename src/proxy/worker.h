@@ -15,6 +15,7 @@
 #include "h1/server.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "net/outbox.h"
 #include "net/splice.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
@@ -60,6 +61,7 @@ class Worker {
   const Rules& rules;
   loop::Loop loop;
   base::Blocks blocks;
+  net::Outbox outbox{loop, blocks};
   net::Pipes pipes;
   base::Random random;
   observe::WorkerMetrics& metrics;
