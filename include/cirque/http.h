@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "cirque/arena.h"
@@ -62,6 +63,7 @@ enum class Name : std::uint8_t {
   Location,
   Origin,
   Pragma,
+  Proxy,
   ProxyAuthenticate,
   ProxyAuthorization,
   ProxyConnection,
@@ -141,6 +143,13 @@ class Headers {
   std::string_view get(std::string_view name) const noexcept;
 
   bool has(Name name) const noexcept { return find(name) != nullptr; }
+
+  // False: there is no line of any of these, for sure, and at the cost of one comparison.
+  bool may_have(std::span<const Name> names) const noexcept {
+    std::uint64_t wanted = 0;
+    for (Name name : names) wanted |= 1ULL << static_cast<unsigned>(name);
+    return (present_ & wanted) != 0;
+  }
 
   bool has(std::string_view name) const noexcept { return find(name) != nullptr; }
 

@@ -1,16 +1,9 @@
 #include "base/json.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
-
-#include "base/text.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace cirque::base {
 namespace {
@@ -52,33 +45,57 @@ char* write_code(char* to, unsigned char code) noexcept {
   return to + sizeof escape;
 }
 
-// Copies `text`; how much of it, from the front, stands for itself.
-#if defined(__x86_64__)
-// Looked at where it was copied to, since there is room behind for whole blocks.
-inline std::size_t copy_plain(char* to, std::string_view text) noexcept {
-  put(to, text);
-  for (std::size_t at = 0; at < text.size(); at += kJsonSlack) {
-    __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(to + at));
-    // Below 0x20 as signed numbers: control characters, and everything that is not ASCII.
-    __m128i odd = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-                               _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
-    odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
-    odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-    auto mask = static_cast<unsigned>(_mm_movemask_epi8(odd));
-    if (mask == 0) continue;
-    auto first = at + static_cast<std::size_t>(__builtin_ctz(mask));
-    if (first < text.size()) return first;
+constexpr std::uint64_t kEach = 0x0101010101010101;
+
+// Is any of the eight bytes one that does not stand for itself? A difference that borrows sets the
+// top bit of its byte (and may set those above it: no matter, the answer is yes already).
+constexpr bool has_odd(std::uint64_t bytes) noexcept {
+  auto odd = bytes | (bytes - kEach * 0x20) | ((bytes ^ kEach * '"') - kEach) |
+             ((bytes ^ kEach * '\\') - kEach) | ((bytes ^ kEach * 0x7f) - kEach);
+  return (odd & kEach * 0x80) != 0;
+}
+
+template <class Word>
+std::uint64_t word_at(const char* at) noexcept {
+  Word word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+template <class Word>
+void put_word(char* at, std::uint64_t bytes) noexcept {
+  auto word = static_cast<Word>(bytes);
+  std::memcpy(at, &word, sizeof word);
+}
+
+// Copies the text if all of it stands for itself. Nearly every one does, and is short.
+inline bool copy_plain(char* to, std::string_view text) noexcept {
+  const char* from = text.data();
+  auto size = text.size();
+  if (size >= 8) {
+    auto last = size - 8;
+    auto back = word_at<std::uint64_t>(from + last);
+    for (std::size_t at = 0; at < last; at += 8) {
+      auto word = word_at<std::uint64_t>(from + at);
+      if (has_odd(word)) return false;
+      put_word<std::uint64_t>(to + at, word);
+    }
+    put_word<std::uint64_t>(to + last, back);
+    return !has_odd(back);
   }
-  return text.size();
+  if (size >= 4) {
+    auto front = word_at<std::uint32_t>(from);
+    auto back = word_at<std::uint32_t>(from + size - 4);
+    put_word<std::uint32_t>(to, front);
+    put_word<std::uint32_t>(to + size - 4, back);
+    return !has_odd(front << 32 | back);
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!kStands[static_cast<unsigned char>(from[i])]) return false;
+    to[i] = from[i];
+  }
+  return true;
 }
-#else
-std::size_t copy_plain(char* to, std::string_view text) noexcept {
-  std::size_t plain = 0;
-  while (plain < text.size() && kStands[static_cast<unsigned char>(text[plain])]) ++plain;
-  std::memcpy(to, text.data(), plain);
-  return plain;
-}
-#endif
 
 // The character at the front of `text`, which does not stand for itself. Moves `to` on; the bytes
 // it took.
@@ -101,12 +118,8 @@ std::size_t write_escaped(char*& to, std::string_view text) noexcept {
 
 }  // namespace
 
-// A run after the first odd character is copied bytewise: escapes come in clusters, and a block
-// copied again at every one of them would be quadratic.
 char* write_json(char* to, std::string_view text) noexcept {
-  std::size_t plain = copy_plain(to, text);
-  to += plain;
-  text.remove_prefix(plain);
+  if (copy_plain(to, text)) return to + text.size();
   while (!text.empty()) {
     if (kStands[static_cast<unsigned char>(text.front())]) {
       *to++ = text.front();

@@ -6,12 +6,9 @@
 
 namespace cirque::base {
 
-// write_json() copies in blocks of this size, and may leave anything behind the end of its text.
-inline constexpr std::size_t kJsonSlack = 16;
-
 // The room that `text` needs at most as a JSON string, without the quotes.
 constexpr std::size_t json_size_max(std::string_view text) noexcept {
-  return 6 * text.size() + kJsonSlack;
+  return 6 * text.size();
 }
 
 // Writes `text` escaped, without the quotes; the position after it. Needs json_size_max() of room.

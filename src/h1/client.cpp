@@ -58,11 +58,13 @@ Task<> ClientTurn::read_head(Response& into) {
   into.headers.clear();
   parser_.reset();
   Time until = in.stream().loop().now() + settings_.first_byte;
-  while (!co_await ok(advance_head(into))) {
+  for (;;) {
+    auto complete = advance_head(into);
+    if (!complete) co_return fail(complete.error());
+    if (*complete) co_return done;
     auto readable = co_await in.stream().readable(until);
     if (!readable) co_await ok(heed(readable, until));
   }
-  co_return done;
 }
 
 // Parses what is here and reads what comes without waiting. True: a head is complete.

@@ -46,49 +46,63 @@ bool HeadParser::too_large(std::string_view client_reason) {
   return false;
 }
 
+// Looks at a block. What lies before the current line is of no interest any more.
 void HeadParser::load(std::string_view bytes, std::size_t block) noexcept {
-  const char* from = bytes.data() + block * kMarkBytes;
-  auto left = bytes.size() - block * kMarkBytes;
+  auto begin = block * kMarkBytes;
+  auto left = bytes.size() - begin;
   block_ = block;
   if (left >= kMarkBytes) {
-    marks_ = mark(from);
-    return;
+    marks_ = mark(bytes.data() + begin);
+  } else {
+    char padded[kMarkBytes];
+    std::memcpy(padded, bytes.data() + begin, left);
+    std::memset(padded + left, 'x', kMarkBytes - left);
+    marks_ = mark(padded);
   }
-  char padded[kMarkBytes];
-  std::memcpy(padded, from, left);
-  std::memset(padded + left, 'x', kMarkBytes - left);
-  marks_ = mark(padded);
+  if (begin >= at_ + seen_) return;
+  auto from_here = ~std::uint64_t{0} << (at_ + seen_ - begin);
+  marks_.control &= from_here;
+  marks_.colon &= from_here;
 }
 
-// In place in the two loops over lines: what it remembers stays in registers.
+// In place in the two loops over lines: what it remembers stays in registers. A block's bits are
+// used up from below, those of the colons with each line that ends.
 [[gnu::always_inline]] inline HeadParser::Got HeadParser::line(std::string_view bytes,
                                                                std::string_view& text) {
-  auto first = (at_ + seen_) / kMarkBytes;
-  if (first != block_) {
+  if (block_ == kNoBlock) {
     if (at_ + seen_ >= bytes.size()) return odd_line(bytes, bytes.size(), text);
-    load(bytes, first);
+    load(bytes, (at_ + seen_) / kMarkBytes);
   }
-  auto behind = ~std::uint64_t{0} << (at_ + seen_) % kMarkBytes;
-  auto controls = marks_.control & behind;
-  auto colons = marks_.colon & behind;
   auto place = [this](std::uint64_t bits) {
     return block_ * kMarkBytes + static_cast<std::size_t>(std::countr_zero(bits));
   };
-  auto colon = colons ? place(colons) : kNone;
-  while (!controls) {
+  colon_ = marks_.colon ? place(marks_.colon) - at_ : kNone;
+  while (!marks_.control) {
     auto next = block_ + 1;
     if (next * kMarkBytes >= bytes.size()) return odd_line(bytes, bytes.size(), text);
     load(bytes, next);
-    controls = marks_.control;
-    if (colon == kNone && marks_.colon) colon = place(marks_.colon);
+    if (colon_ == kNone && marks_.colon) colon_ = place(marks_.colon) - at_;
   }
-  auto end = place(controls);
-  colon_ = colon == kNone || seen_ > 0 ? kNone : colon - at_;
+  auto end = place(marks_.control);
   text = {bytes.data() + at_, end - at_};
-  bool short_enough = end <= limits_.head_bytes && text.size() <= limits_.field_bytes;
   const char* after = bytes.data() + end;
   bool ends_well = end + 1 < bytes.size() && after[0] == '\r' && after[1] == '\n';
-  return short_enough && ends_well ? Got::Line : odd_line(bytes, end, text);
+  bool is_long = bytes.size() > shortest_limit_ || seen_ > 0;
+  return ends_well && !is_long ? Got::Line : odd_line(bytes, end, text);
+}
+
+// To the next line. The next block is only looked at when it is asked for.
+[[gnu::always_inline]] inline void HeadParser::step_over(std::string_view text) noexcept {
+  at_ += text.size() + 2;
+  seen_ = 0;
+  auto in_block = at_ - block_ * kMarkBytes;
+  if (in_block >= kMarkBytes) {
+    block_ = kNoBlock;
+    return;
+  }
+  auto from_here = ~std::uint64_t{0} << in_block;
+  marks_.control &= from_here;
+  marks_.colon &= from_here;
 }
 
 // `end`: where the line's first control character stands, or the end of what is here.
@@ -109,7 +123,10 @@ HeadParser::Got HeadParser::odd_line(std::string_view bytes, std::size_t end,
     block_ = kNoBlock;  // it will have grown
     return Got::Partial;
   }
-  if (bytes[end] == '\r' && bytes[end + 1] == '\n') return Got::Line;
+  if (bytes[end] == '\r' && bytes[end + 1] == '\n') {
+    if (seen_ > 0) colon_ = kNone;  // the first may be in what was seen before
+    return Got::Line;
+  }
   if (bytes[end] == '\n') {
     refuse("bare_lf", 400, "upstream_bad_header");
   } else if (lines_ == 0) {

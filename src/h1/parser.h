@@ -1,5 +1,6 @@
 #pragma once
 // HTTP/1 heads (RFC 9112 2-5): incremental, without copies, strict. Pure: bytes in, views out.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -19,7 +20,10 @@ struct HeadLimits {
 // What both kinds of head have in common: lines, one after the other.
 class HeadParser {
  public:
-  HeadParser(const HeadLimits& limits, Side side) noexcept : limits_(limits), side_(side) {}
+  HeadParser(const HeadLimits& limits, Side side) noexcept
+      : limits_(limits),
+        side_(side),
+        shortest_limit_(std::min(limits.head_bytes, limits.field_bytes)) {}
 
   // Start over: the buffer has moved, or a new head begins.
   void reset() noexcept {
@@ -37,10 +41,7 @@ class HeadParser {
   [[gnu::cold]] Got odd_line(std::string_view bytes, std::size_t end, std::string_view& text);
   [[gnu::noinline]] void load(std::string_view bytes, std::size_t block) noexcept;
 
-  void step_over(std::string_view text) noexcept {
-    at_ += text.size() + 2;
-    seen_ = 0;
-  }
+  void step_over(std::string_view text) noexcept;
 
   // One field line into `headers`. False: the error is in error_. So do all of these: a field line
   // is the hot path, and a large result a line would be felt.
@@ -57,9 +58,10 @@ class HeadParser {
 
   const HeadLimits& limits_;
   Side side_;
-  Marks marks_;                   // of the block that was looked at last
-  std::size_t block_ = kNoBlock;  // which one
-  std::size_t at_ = 0;            // where the current line begins
+  const std::size_t shortest_limit_;  // a head below this keeps all the limits that lines have
+  Marks marks_;                       // of the block that is looked at, from the current line on
+  std::size_t block_ = kNoBlock;      // which one
+  std::size_t at_ = 0;                // where the current line begins
   std::size_t seen_ = 0;  // how much of it was looked at: a line that drips in is scanned once
   std::size_t colon_ =
       0;  // where in the current line the first one is, if the scan met it; or kNone

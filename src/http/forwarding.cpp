@@ -110,6 +110,8 @@ bool speaks_for_proxies(const Field& field) noexcept {
 }
 
 void drop_spoofed(Headers& headers) noexcept {
+  constexpr std::array kSuspects = {Name::Forwarded, Name::Other};
+  if (!headers.may_have(kSuspects)) return;
   for (const Field& field : headers) {
     if (speaks_for_proxies(field)) headers.drop_line(field);
   }
@@ -119,6 +121,7 @@ void drop_spoofed(Headers& headers) noexcept {
 
 Result<Connection> strip_hop_by_hop(Headers& headers) {
   Connection connection;
+  if (!headers.may_have(kHopByHop)) return connection;
   if (headers.has(Name::Connection)) {
     bool acceptable = true;
     for (const Field& field : headers) {
@@ -149,7 +152,7 @@ void add_forwarding(Request& request, const Hop& hop) {
   std::string_view ip(ip_text, hop.client.write_ip(ip_text));
   bool keep = hop.client_is_trusted;
   if (!keep) drop_spoofed(headers);
-  headers.drop("Proxy");  // CGI would make HTTP_PROXY of it
+  headers.drop(Name::Proxy);  // CGI would make HTTP_PROXY of it
 
   auto via = appended(headers, Name::Via, via_value(request.version));
   auto from = keep ? appended(headers, Name::XForwardedFor, ip) : ip;

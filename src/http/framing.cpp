@@ -1,5 +1,7 @@
 #include "http/framing.h"
 
+#include <array>
+
 #include "base/text.h"
 
 namespace cirque::http {
@@ -29,6 +31,8 @@ std::unexpected<Error> refuse(Side side, std::string_view reason) {
 // What the fields say; nothing when they say nothing.
 Result<std::optional<Framing>> from_fields(const Headers& headers, Version version, Side side) {
   const auto& slugs = side == Side::Client ? kClientSlugs : kUpstreamSlugs;
+  constexpr std::array kFraming = {Name::TransferEncoding, Name::ContentLength};
+  if (!headers.may_have(kFraming)) return std::nullopt;
   bool has_coding = headers.has(Name::TransferEncoding);
   bool has_length = headers.has(Name::ContentLength);
   if (!has_coding && !has_length) return std::nullopt;

@@ -38,6 +38,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Name::Count)> kN
     "Location",
     "Origin",
     "Pragma",
+    "Proxy",
     "Proxy-Authenticate",
     "Proxy-Authorization",
     "Proxy-Connection",
@@ -110,11 +111,14 @@ bool same_ends(const char* a, const char* b, std::size_t size) noexcept {
 }
 
 bool same(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  if (a.size() > 16) return a == b;
+  if (a.size() > 16) return false;  // the slow way will tell
   if (a.size() >= 8) return same_ends<std::uint64_t>(a.data(), b.data(), a.size());
-  if (a.size() >= 4) return same_ends<std::uint32_t>(a.data(), b.data(), a.size());
-  return std::ranges::equal(a, b);
+  return a.size() >= 4 && same_ends<std::uint32_t>(a.data(), b.data(), a.size());
+}
+
+// Out of the way, so that the short way needs no registers saved.
+[[gnu::noinline]] Name name_if_equal(std::string_view name, Name candidate) noexcept {
+  return base::equal_fold(name, text_of(candidate)) ? candidate : Name::Other;
 }
 
 struct Phrase {
@@ -204,10 +208,11 @@ Name name_of(std::string_view name) noexcept {
   if (name.empty()) return Name::Other;
   Name candidate = kTable.slots[slot_of(key_of(name), kTable.multiplier)];
   if (candidate == Name::Other) return Name::Other;
-  auto known = text_of(candidate);
-  if (same(name, known))
-    return candidate;  // nearly always: most software writes the usual spelling
-  return base::equal_fold(name, known) ? candidate : Name::Other;
+  auto known = kNames[static_cast<std::size_t>(candidate)];
+  if (name.size() != known.size()) return Name::Other;
+  // Nearly always: most software writes the usual spelling.
+  if (same(name, known)) return candidate;
+  return name_if_equal(name, candidate);
 }
 
 std::string_view text_of(Name name) noexcept {

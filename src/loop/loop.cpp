@@ -82,10 +82,11 @@ void Loop::read_clock() noexcept {
   now_ = read_monotonic();
 }
 
-std::int64_t Loop::unix_us() const noexcept {
+std::int64_t Loop::unix_us() noexcept {
+  if (std::exchange(unix_us_turn_, turns_) == turns_) return unix_us_;
   timespec wall;
   clock_gettime(CLOCK_REALTIME, &wall);
-  return std::int64_t{wall.tv_sec} * 1'000'000 + wall.tv_nsec / 1000;
+  return unix_us_ = std::int64_t{wall.tv_sec} * 1'000'000 + wall.tv_nsec / 1000;
 }
 
 void Loop::run() {

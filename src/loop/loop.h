@@ -100,7 +100,7 @@ class Loop {
 
   Time now() const noexcept { return now_; }  // read once a turn
 
-  std::int64_t unix_us() const noexcept;  // wall clock of this turn
+  std::int64_t unix_us() noexcept;  // wall clock, read once a turn too, if anybody asks
 
   TimerWheel& timers() noexcept { return timers_; }
 
@@ -175,6 +175,8 @@ class Loop {
 
   int epoll_ = -1;
   Time now_;
+  std::int64_t unix_us_ = 0;
+  std::uint64_t unix_us_turn_ = UINT64_MAX;
   TimerWheel timers_;
   base::List<Deferred> deferred_;
   bool stopping_ = false;

@@ -49,26 +49,21 @@ class Outbox::Posting : public base::ListHook {
   std::coroutine_handle<> waiter_;
 };
 
-std::span<char> Outbox::room() noexcept {
-  if (used_ > kBytesMax || count_ >= kMessagesMax) send_all();
-  return {bytes_.data() + used_, bytes_.size() - used_};
-}
-
 Task<> Outbox::write(Stream& stream, std::span<const iovec> pieces, Duration stall,
                      bool* complete) {
   std::size_t total = size_of(pieces);
   if (total > kPostedBytesMax || !stream.watch().may_write) {
     return write_now(stream, pieces, stall, complete);
   }
-  auto to = room();
-  char* at = to.data();
+  char* const to = room().data();
+  char* at = to;
   for (const auto& piece : pieces) {
     if (piece.iov_base != at) std::memcpy(at, piece.iov_base, piece.iov_len);
     at += piece.iov_len;
   }
   used_ += total;
   ++count_;
-  return post(stream, {to.data(), total}, stall, complete);
+  return post(stream, {to, total}, stall, complete);
 }
 
 Task<> Outbox::write_now(Stream& stream, std::span<const iovec> pieces, Duration stall,

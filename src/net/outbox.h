@@ -26,7 +26,10 @@ class Outbox {
 
   // Where a message can be put together: what is then written from here is not copied again. Good
   // until the next write() on this core.
-  std::span<char> room() noexcept;
+  std::span<char> room() noexcept {
+    if (used_ > kBytesMax || count_ >= kMessagesMax) send_all();
+    return {bytes_.data() + used_, kRoomBytes};
+  }
 
   // As Stream::write(), but a short message may wait for the end of the turn. The pieces need only
   // be good during the call. `complete`, which may be null, becomes true when the kernel has it

@@ -41,7 +41,12 @@ class Pen {
     } else {
       number(whole);
     }
-    return raw(".").padded(count % 1000, 3);
+    auto rest = static_cast<std::uint32_t>(count % 1000);
+    *at_++ = '.';
+    *at_++ = static_cast<char>('0' + rest / 100);
+    *at_++ = static_cast<char>('0' + rest / 10 % 10);
+    *at_++ = static_cast<char>('0' + rest % 10);
+    return *this;
   }
 
   // Moves what `write` writes to the right end of a column, where it is narrower.

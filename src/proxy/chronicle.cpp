@@ -48,7 +48,7 @@ unsigned class_of(int status) noexcept {
 }
 
 void count(const Journey& x, int status, std::string_view reason, Time now) {
-  auto& metrics = x.worker.metrics.service(x.site.metrics);
+  auto& metrics = x.metrics;
   metrics.requests[class_of(status)][static_cast<std::size_t>(x.request.method)].add();
   metrics.duration.record(now - x.started);
   metrics.overhead.record(overhead(x, now));

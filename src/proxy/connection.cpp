@@ -98,11 +98,11 @@ Task<> Connection::turn(Journey& x) {
 
   Result<Unit> outcome = done;
   if (head) {
-    site_metrics().in_flight.add(1);
+    x.metrics.in_flight.add(1);
     stream_.watch().hangup = &hangup_;
     deadline_.arm(worker_.loop.timers(), x.started + worker_.rules.timeouts.request_total);
     outcome = co_await x.interrupt.during(tell(x));
-    site_metrics().in_flight.add(-1);
+    x.metrics.in_flight.add(-1);
   } else {
     outcome = fail(head.error());
   }
@@ -178,10 +178,6 @@ void Connection::time_is_up() noexcept {
                              .side = Side::Us,
                              .status = 504,
                              .reason = "request_total_timeout"});
-}
-
-observe::ServiceMetrics& Connection::site_metrics() noexcept {
-  return worker_.metrics.service(site_.metrics);
 }
 
 }  // namespace cirque::proxy

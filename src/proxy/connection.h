@@ -57,8 +57,6 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
     Connection& connection;
   };
 
-  observe::ServiceMetrics& site_metrics() noexcept;
-
   Worker& worker_;
   const Site& site_;
   net::Stream stream_;

@@ -27,7 +27,11 @@ struct Call {
 class Journey final : public Exchange {
  public:
   Journey(const Link& link_of, Worker& w, const Site& s) noexcept
-      : Exchange(link_of), worker(w), site(s), interrupt(w.loop) {
+      : Exchange(link_of),
+        worker(w),
+        site(s),
+        metrics(w.metrics.service(s.metrics)),
+        interrupt(w.loop) {
     started = w.loop.now();
   }
 
@@ -35,6 +39,7 @@ class Journey final : public Exchange {
 
   Worker& worker;
   const Site& site;
+  observe::ServiceMetrics& metrics;
   h1::ServerTurn* client = nullptr;
   Interrupt interrupt;
 

@@ -23,9 +23,11 @@ bool is_the_peers_own(const Journey& x, const Body& body) noexcept {
   return x.call && &*body == &x.call->turn.in;
 }
 
-Task<> deliver_body(Journey& x) {
+// What is left of the body, `first` in front.
+Task<> deliver_body(Journey& x, std::optional<Piece> first) {
   auto& client = *x.client;
   Body& body = x.response.body;
+  if (first) co_await ok(client.send(*first, nullptr));
   for (unsigned round = 1;; ++round) {
     if (is_the_peers_own(x, body) && h1::can_relay(x.call->turn.in, client.out)) {
       co_await ok(client.flush());
@@ -38,6 +40,12 @@ Task<> deliver_body(Journey& x) {
     if (piece.last) co_return done;
     if (round % 16 == 0) co_await x.worker.loop.breathe();
   }
+}
+
+Task<> deliver_later(Journey& x, Task<Piece> next) {
+  Piece first = co_await ok(std::move(next));
+  if (first.last) co_return co_await x.client->send(first, x.response.body->trailers());
+  co_return co_await deliver_body(x, first);
 }
 
 }  // namespace
@@ -71,7 +79,13 @@ Task<> deliver(Journey& x) {
   x.status_sent = x.response.status;
   bool wants_body = client.begin(x.response, body ? &*body : nullptr);
   if (!wants_body || !body) return client.send({.data = {}, .last = true}, nullptr);
-  return deliver_body(x);
+  if (!body->is_ready()) return deliver_body(x, std::nullopt);
+  // Most answers came whole, with their head: they go on in one piece.
+  auto first = body->next();
+  if (!first.is_ready()) return deliver_later(x, std::move(first));
+  if (!*first.result()) return fail(first.result()->error());
+  Piece piece = **first.result();
+  return piece.last ? client.send(piece, body->trailers()) : deliver_body(x, piece);
 }
 
 }  // namespace cirque::proxy
