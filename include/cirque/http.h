@@ -170,10 +170,14 @@ class Headers {
   void add_view(const Field& field) {
     if (size_ == capacity_) grow();
     present_ |= 1ULL << static_cast<unsigned>(field.id);
+    bytes_ += field.name.size() + field.value.size() + 4;
     new (&fields_[size_++]) Field(field);
   }
 
   void drop_line(const Field& line) noexcept;  // one of ours
+
+  // All lines that were added, as HTTP/1 writes them: no fewer than those that are there.
+  std::size_t bytes_max() const noexcept { return bytes_; }
 
   Arena& arena() const noexcept { return *arena_; }
 
@@ -184,6 +188,7 @@ class Headers {
   Field* fields_ = nullptr;
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
+  std::size_t bytes_ = 0;
   std::uint64_t present_ = 0;  // a bit for every Name that was ever added: most questions end here
 };
 

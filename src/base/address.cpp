@@ -14,6 +14,13 @@
 namespace cirque {
 namespace {
 
+char* write_octet(char* at, unsigned octet) noexcept {
+  if (octet >= 100) *at++ = static_cast<char>('0' + octet / 100);
+  if (octet >= 10) *at++ = static_cast<char>('0' + octet / 10 % 10);
+  *at++ = static_cast<char>('0' + octet % 10);
+  return at;
+}
+
 constexpr std::string_view kUnixPrefix = "unix:";
 constexpr Error kNotAnAddress{.fault = Fault::Malformed, .reason = "bad_address"};
 
@@ -121,7 +128,7 @@ std::size_t Address::write_ip(char* to) const noexcept {
     char* at = to;
     for (int i = 0; i < 4; ++i) {
       if (i) *at++ = '.';
-      at = base::write_number(at, ip_[static_cast<std::size_t>(i)]);
+      at = write_octet(at, ip_[static_cast<std::size_t>(i)]);
     }
     return static_cast<std::size_t>(at - to);
   }

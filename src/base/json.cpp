@@ -5,6 +5,10 @@
 #include <cmath>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 namespace cirque::base {
 namespace {
 
@@ -68,10 +72,35 @@ void put_word(char* at, std::uint64_t bytes) noexcept {
   std::memcpy(at, &word, sizeof word);
 }
 
+#if defined(__x86_64__)
+constexpr std::size_t kBlock = 16;
+
+// The same for sixteen bytes, which are copied too. No is no: what was copied is written again.
+inline bool copy_block(char* to, const char* from) noexcept {
+  __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+  // Below 0x20 as signed numbers: control characters, and everything that is not ASCII.
+  __m128i odd = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                             _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+  odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+  odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+  return _mm_movemask_epi8(odd) == 0;
+}
+#endif
+
 // Copies the text if all of it stands for itself. Nearly every one does, and is short.
 inline bool copy_plain(char* to, std::string_view text) noexcept {
   const char* from = text.data();
   auto size = text.size();
+#if defined(__x86_64__)
+  if (size >= kBlock) {
+    auto last = size - kBlock;
+    for (std::size_t at = 0; at < last; at += kBlock) {
+      if (!copy_block(to + at, from + at)) return false;
+    }
+    return copy_block(to + last, from + last);
+  }
+#endif
   if (size >= 8) {
     auto last = size - 8;
     auto back = word_at<std::uint64_t>(from + last);

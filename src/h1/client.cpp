@@ -42,11 +42,12 @@ Error ClientTurn::from_peer(Error error) const noexcept {
   return error;
 }
 
-Result<Unit> ClientTurn::heed(const Result<Unit>& readable, Time& until) {
+Result<Unit> ClientTurn::heed(const Result<Unit>& readable) noexcept {
+  if (readable) return done;
   auto error = readable.error();
   if (error.fault != Fault::Timeout) return fail(from_peer(error));
   if (!out.is_complete()) {  // the request is still on its way: its own deadlines watch over it
-    until = in.stream().loop().now() + settings_.first_byte;
+    head_until_ = in.stream().loop().now() + settings_.first_byte;
     return done;
   }
   error.reason = "upstream_header_timeout";
@@ -54,20 +55,12 @@ Result<Unit> ClientTurn::heed(const Result<Unit>& readable, Time& until) {
   return fail(error);
 }
 
-Task<> ClientTurn::read_head(Response& into) {
+void ClientTurn::await_head(Response& into) noexcept {
   into.headers.clear();
   parser_.reset();
-  Time until = in.stream().loop().now() + settings_.first_byte;
-  for (;;) {
-    auto complete = advance_head(into);
-    if (!complete) co_return fail(complete.error());
-    if (*complete) co_return done;
-    auto readable = co_await in.stream().readable(until);
-    if (!readable) co_await ok(heed(readable, until));
-  }
+  head_until_ = in.stream().loop().now() + settings_.first_byte;
 }
 
-// Parses what is here and reads what comes without waiting. True: a head is complete.
 Result<bool> ClientTurn::advance_head(Response& into) {
   for (;;) {
     if (!in.unread().empty()) {

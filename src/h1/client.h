@@ -37,7 +37,19 @@ class ClientTurn {
 
   // The next head: an informational one (1xx but 101) or the final one, whose body is then `in`.
   // Never called again after a final one. Views in `into` live as long as the turn.
-  Task<> read_head(Response& into);
+  //
+  //   for (turn.await_head(r); !co_await ok(turn.advance_head(r));)
+  //     co_await ok(turn.heed(co_await turn.readable()));
+  //
+  // In steps, so that whoever has many such waits going on keeps one frame for each instead of two.
+  void await_head(Response& into) noexcept;
+  // Parses what is here and reads what comes without waiting. True: the head is complete.
+  Result<bool> advance_head(Response& into);
+
+  net::Stream::Readable readable() noexcept { return in.stream().readable(head_until_); }
+
+  // What the wait came to: an error, or more to wait for.
+  Result<Unit> heed(const Result<Unit>& readable) noexcept;
 
   // The message is over in both directions and the connection is in a known state.
   bool is_reusable() const noexcept;
@@ -61,9 +73,6 @@ class ClientTurn {
   static constexpr unsigned kInformationalMax = 32;  // a peer that sends more wants us busy
 
   void write_head();
-  Result<bool> advance_head(Response& into);
-  // The wait for it has failed.
-  Result<Unit> heed(const Result<Unit>& readable, Time& until);
   Result<Unit> settle_head(Response& into);
   Error from_peer(Error error) const noexcept;
 
@@ -79,6 +88,7 @@ class ClientTurn {
   std::string_view upgrade_;
   unsigned informational_ = 0;
   unsigned keep_alive_seconds_ = 0;
+  Time head_until_{};
 };
 
 }  // namespace cirque::h1

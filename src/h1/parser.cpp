@@ -46,6 +46,18 @@ bool HeadParser::too_large(std::string_view client_reason) {
   return false;
 }
 
+namespace {
+
+// Fewer bytes than a block.
+[[gnu::noinline]] Marks mark_short(std::string_view bytes) noexcept {
+  char padded[kMarkBytes];
+  std::memset(padded, 'x', sizeof padded);
+  std::memcpy(padded, bytes.data(), bytes.size());
+  return mark(padded);
+}
+
+}  // namespace
+
 // Looks at a block. What lies before the current line is of no interest any more.
 void HeadParser::load(std::string_view bytes, std::size_t block) noexcept {
   auto begin = block * kMarkBytes;
@@ -53,11 +65,12 @@ void HeadParser::load(std::string_view bytes, std::size_t block) noexcept {
   block_ = block;
   if (left >= kMarkBytes) {
     marks_ = mark(bytes.data() + begin);
+  } else if (begin > 0) {  // the last 64 bytes, and of their bits those that belong here
+    marks_ = mark(bytes.data() + bytes.size() - kMarkBytes);
+    marks_.control >>= kMarkBytes - left;
+    marks_.colon >>= kMarkBytes - left;
   } else {
-    char padded[kMarkBytes];
-    std::memcpy(padded, bytes.data() + begin, left);
-    std::memset(padded + left, 'x', kMarkBytes - left);
-    marks_ = mark(padded);
+    marks_ = mark_short(bytes);
   }
   if (begin >= at_ + seen_) return;
   auto from_here = ~std::uint64_t{0} << (at_ + seen_ - begin);

@@ -44,12 +44,6 @@ bool is_ours(const Field& field) noexcept {
          field.id == Name::Connection;
 }
 
-std::size_t measure(const Headers& headers) noexcept {
-  std::size_t size = 0;
-  for (const Field& field : headers) size += field.name.size() + field.value.size() + 4;
-  return size;
-}
-
 // Lines that nobody has touched still stand in the buffer, and neighbours among them next to each
 // other: a whole run is one copy.
 void write_fields(Pen& pen, const Headers& headers) noexcept {
@@ -85,7 +79,7 @@ constexpr std::size_t kOursMax = 160;
 std::string_view write_request_head(const Request& request, const RequestHead& options,
                                     std::span<char> room, Arena& arena) {
   auto size = request.method_text.size() + request.target.size() + request.authority.size() +
-              measure(request.headers) + options.upgrade.size() + kOursMax;
+              request.headers.bytes_max() + options.upgrade.size() + kOursMax;
   Pen pen(take(size, room, arena), size);
   pen << request.method_text << " " << request.target << " HTTP/1.1\r\n";
   // A client of HTTP/1.0 may have sent none, but a request of HTTP/1.1 must have one.
@@ -105,7 +99,7 @@ std::string_view write_request_head(const Request& request, const RequestHead& o
 std::string_view write_response_head(const Response& response, const ResponseHead& options,
                                      std::span<char> room, Arena& arena) {
   auto reason = response.reason.empty() ? reason_phrase(response.status) : response.reason;
-  auto size = reason.size() + measure(response.headers) + options.upgrade.size() + kOursMax;
+  auto size = reason.size() + response.headers.bytes_max() + options.upgrade.size() + kOursMax;
   Pen pen(take(size, room, arena), size);
   pen << "HTTP/1.1 " << static_cast<std::uint64_t>(response.status) << " " << reason << kEnd;
   write_fields(pen, response.headers);
@@ -135,7 +129,7 @@ std::string_view write_chunk_line(ChunkLine& to, std::size_t bytes) noexcept {
 std::string_view write_last_chunk(const Headers* trailers, Arena& arena) {
   constexpr std::string_view kPlain = "0\r\n\r\n";
   if (!trailers || trailers->size() == 0) return kPlain;
-  auto size = kPlain.size() + measure(*trailers);
+  auto size = kPlain.size() + trailers->bytes_max();
   Pen pen(static_cast<char*>(arena.take(size, 1)), size);
   pen << "0\r\n";
   write_fields(pen, *trailers);

@@ -28,22 +28,21 @@ std::unexpected<Error> refuse(Side side, std::string_view reason) {
                .reason = reason});
 }
 
-// What the fields say; nothing when they say nothing.
-Result<std::optional<Framing>> from_fields(const Headers& headers, Version version, Side side) {
-  const auto& slugs = side == Side::Client ? kClientSlugs : kUpstreamSlugs;
+// What the fields say, where there are any; `silent` when they say nothing.
+Result<Framing> from_fields(const Headers& headers, Version version, Side side, Framing silent) {
   constexpr std::array kFraming = {Name::TransferEncoding, Name::ContentLength};
-  if (!headers.may_have(kFraming)) return std::nullopt;
-  bool has_coding = headers.has(Name::TransferEncoding);
-  bool has_length = headers.has(Name::ContentLength);
-  if (!has_coding && !has_length) return std::nullopt;
-  if (has_coding && has_length) return refuse(side, slugs.both);
-  if (has_coding) {
+  if (!headers.may_have(kFraming)) return silent;
+  const auto& slugs = side == Side::Client ? kClientSlugs : kUpstreamSlugs;
+  const Field* length_line = headers.find(Name::ContentLength);
+  if (headers.has(Name::TransferEncoding)) {
+    if (length_line) return refuse(side, slugs.both);
     bool exact = headers.count(Name::TransferEncoding) == 1 &&
                  base::equal_fold(headers.get(Name::TransferEncoding), "chunked");
     if (!exact || version == Version::Http10) return refuse(side, slugs.coding);
     return Framing{Framing::Kind::Chunked};
   }
-  auto length = base::parse_number(headers.get(Name::ContentLength), kLengthMax);
+  if (!length_line) return silent;
+  auto length = base::parse_number(length_line->value, kLengthMax);
   if (!length || headers.count(Name::ContentLength) != 1) return refuse(side, slugs.length);
   if (*length == 0) return Framing{};
   return Framing{Framing::Kind::Length, *length};
@@ -51,17 +50,18 @@ Result<std::optional<Framing>> from_fields(const Headers& headers, Version versi
 
 }  // namespace
 
+// RFC 9112 6.3: a request that says nothing has no body.
 Result<Framing> judge_request(const Request& request) noexcept {
-  auto told = TRY(from_fields(request.headers, request.version, Side::Client));
-  return told.value_or(Framing{});  // RFC 9112 6.3: a request that says nothing has no body
+  return from_fields(request.headers, request.version, Side::Client, Framing{});
 }
 
 Result<Framing> judge_response(const Response& response, Method method) noexcept {
-  auto told = TRY(from_fields(response.headers, response.version, Side::Upstream));
+  auto told = from_fields(response.headers, response.version, Side::Upstream,
+                          Framing{Framing::Kind::UntilClose});
   bool bodyless = method == Method::Head || response.status < 200 || response.status == 204 ||
                   response.status == 304;
-  if (bodyless) return Framing{};
-  return told.value_or(Framing{Framing::Kind::UntilClose});
+  if (bodyless && told) return Framing{};
+  return told;
 }
 
 }  // namespace cirque::http

@@ -117,6 +117,7 @@ void Headers::drop_line(const Field& line) noexcept {
 
 void Headers::clear() noexcept {
   size_ = 0;
+  bytes_ = 0;
   present_ = 0;
 }
 

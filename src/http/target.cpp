@@ -101,7 +101,30 @@ Result<std::string_view> resolve_dots(std::string_view path, Arena& arena) {
   return std::string_view(out, size);
 }
 
+// What means nothing anywhere in a target, so that it can be passed over.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (int c = 0x21; c < 0x7f; ++c) plain[static_cast<std::size_t>(c)] = true;
+  for (char c : {'#', '%', '.', '/', '?', '\\'}) plain[static_cast<unsigned char>(c)] = false;
+  return plain;
+}();
+
+// Segments of plain characters, not empty but perhaps the last, and nothing else: canonical without
+// a closer look. Short ones only, where looking at each byte is quicker than at many at once.
+bool is_simple(std::string_view path) noexcept {
+  constexpr std::size_t kBytesMax = 48;
+  if (path.size() > kBytesMax) return false;
+  bool after_slash = false;
+  for (char c : path) {
+    bool plain = kPlain[static_cast<unsigned char>(c)];
+    if (!plain && (c != '/' || after_slash)) return false;
+    after_slash = !plain;
+  }
+  return true;
+}
+
 Result<std::string_view> canonical(std::string_view raw, Arena& arena) {
+  if (is_simple(raw)) return raw;
   if (!is_printable(raw)) return refuse();
   auto path = raw.substr(0, raw.find('?'));
   auto query = raw.substr(path.size());

@@ -35,17 +35,18 @@ class Pen {
   // Microseconds as milliseconds with three decimals.
   Pen& milliseconds(std::int64_t us) noexcept {
     auto count = static_cast<std::uint64_t>(us > 0 ? us : 0);
-    auto whole = count / 1000;
-    if (whole < 10) {
-      *at_++ = static_cast<char>('0' + whole);
+    if (count < 10'000) {
+      *at_++ = static_cast<char>('0' + static_cast<std::uint32_t>(count) / 1000);
     } else {
-      number(whole);
+      number(count / 1000);
     }
     auto rest = static_cast<std::uint32_t>(count % 1000);
-    *at_++ = '.';
-    *at_++ = static_cast<char>('0' + rest / 100);
-    *at_++ = static_cast<char>('0' + rest / 10 % 10);
-    *at_++ = static_cast<char>('0' + rest % 10);
+    auto hundreds = rest / 100, tens = rest / 10;
+    at_[0] = '.';
+    at_[1] = static_cast<char>('0' + hundreds);
+    at_[2] = static_cast<char>('0' + tens - 10 * hundreds);
+    at_[3] = static_cast<char>('0' + rest - 10 * tens);
+    at_ += 4;
     return *this;
   }
 

@@ -72,11 +72,20 @@ Task<> converse(Journey& x, upstream::Local& local, Way way, bool& was_sent) {
   // final.
   bool hopeless = !outcome && (!was_sent || outcome.error().side != Side::Upstream);
   if (!hopeless) {
-    do {
-      outcome = co_await turn.read_head(x.response);
-      if (!outcome || !is_informational(x.response)) break;
-      outcome = co_await x.client->inform(x.response);
-    } while (outcome);
+    turn.await_head(x.response);
+    for (outcome = done; outcome;) {
+      auto complete = turn.advance_head(x.response);
+      if (!complete) {
+        outcome = fail(complete.error());
+      } else if (!*complete) {
+        outcome = turn.heed(co_await turn.readable());
+      } else if (!is_informational(x.response)) {
+        break;
+      } else {
+        outcome = co_await x.client->inform(x.response);
+        turn.await_head(x.response);
+      }
+    }
   }
   if (!outcome) {
     x.upload.reset();
