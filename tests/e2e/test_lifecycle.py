@@ -29,6 +29,8 @@ def refused(port):
             return False
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was in the queue when the listener closed
+        return False
 
 
 # --- start -----------------------------------------------------------------------------------------------
