@@ -26,15 +26,16 @@ struct Timeouts {
 };
 
 struct Limits {
-  std::size_t head_bytes = 32 * 1024;
-  std::size_t field_bytes = 16 * 1024;
+  std::size_t head_bytes = std::size_t{32} * 1024;
+  std::size_t field_bytes = std::size_t{16} * 1024;
   std::size_t fields = 128;
-  std::size_t target_bytes = 16 * 1024;
+  std::size_t target_bytes = std::size_t{16} * 1024;
   unsigned requests_per_connection = 10'000;
-  std::uint32_t connections = 0;              // of clients; 0: from the descriptor budget
-  std::uint32_t upstream_connections = 1024;  // a backend
-  std::uint32_t upstream_idle = 1024;         // a backend and worker
-  std::size_t drain_bytes = 64 * 1024;        // of an unread request body
+  std::uint32_t connections = 0;                     // of clients; 0: from the descriptor budget
+  std::uint32_t upstream_connections = 1024;         // a backend
+  std::uint32_t upstream_idle = 1024;                // a backend and worker
+  std::size_t drain_bytes = std::size_t{64} * 1024;  // of an unread request body
+  std::uint32_t body_rate = 240;  // bytes a second, of a request body; 0: no matter
 };
 
 }  // namespace cirque

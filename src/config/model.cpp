@@ -171,7 +171,7 @@ const Option kOptions[] = {
      .min = kShort,
      .max = kDay,
      .doc = "The longest silence while a client sends a body. Once so much time has been spent "
-            "waiting for it in all, it must have come at 240 bytes a second.",
+            "waiting for it in all, it must have come at limits.body_rate.",
      .example = "30s",
      .also = "client_body_timeout"},
     {.path = "timeouts.client_write",
@@ -348,6 +348,17 @@ const Option kOptions[] = {
             "thrown "
             "away to keep the connection. With more to come, it is closed.",
      .example = "64k"},
+    {.path = "limits.body_rate",
+     .type = Type::Number,
+     .slot = IN(m.limits.body_rate),
+     .min = 0,
+     .max = 1'000'000'000,
+     .doc = "The least that a request body may bring on average, in bytes a second, once the waits "
+            "for "
+            "it add up to timeouts.client_body: bodies that drip are ended. 0: no matter how slow; "
+            "for streams in both directions that are silent for long.",
+     .example = "240",
+     .also = "min_rate minimum_rate body_bytes_per_second min_data_rate"},
 
     {.path = "logging",
      .type = Type::Map,

@@ -13,7 +13,7 @@ Rules::Rules(const Timeouts& t, const Limits& l, std::string congestion_control,
                  .fields = l.fields,
                  .target_bytes = l.target_bytes};
   server.head_time = t.client_header;
-  server.body = {.stall = t.client_body, .grace = t.client_body, .bytes_per_second = 240};
+  server.body = {.stall = t.client_body, .grace = t.client_body, .bytes_per_second = l.body_rate};
   server.write_stall = t.client_write;
   server.drain_bytes = l.drain_bytes;
   client.head = {.head_bytes = 4 * l.head_bytes,  // answers set many and large cookies

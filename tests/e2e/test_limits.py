@@ -88,6 +88,19 @@ def test_an_answer_with_a_large_head_passes_and_one_above_the_limit_is_502(origi
 # --- deadlines -------------------------------------------------------------------------------------------
 
 
+def test_a_slow_body_may_take_its_time_where_the_rate_is_no_matter(origin, proxy, client):
+    """A byte now and then, for longer than would otherwise end it: a stream in both directions."""
+    backend = origin()
+    front = proxy(backend, timeouts={"client_body": "1500ms"}, limits={"body_rate": 0})
+    one = client(front)
+    one.send(request("/", "Content-Length: 12", method="POST"))
+    for _ in range(12):
+        pause(0.2)  # the silence that is tested
+        one.send(b"x")
+    assert one.answer().status == 200
+    assert backend.requests[0].body == b"x" * 12
+
+
 @pytest.mark.parametrize("gap", [None, 0.05], ids=["silent", "dripping"])
 def test_a_slow_head_ends_by_its_deadline(origin, proxy, client, gap):
     """One byte every 50 ms does not move the deadline."""
