@@ -78,6 +78,7 @@ Result<bool> ServerTurn::settle_head(std::size_t bytes) {
   if (framing.kind != http::Framing::Kind::None) request.body = Body::borrow(in);
   bool is_10 = request.version == Version::Http10;
   keep_ = is_10 ? connection_.keep_alive && !connection_.close : !connection_.close;
+  if (is_10) request.headers.drop(Name::Expect);  // RFC 9110 10.1.1: it means nothing there
   expects_continue_ = !is_10 && request.headers.has(Name::Expect) && !in.is_body_complete();
   if (expects_continue_) in.on_first_wait(&ServerTurn::send_continue, this);
   return true;

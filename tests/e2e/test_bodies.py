@@ -268,6 +268,15 @@ def test_expect_of_an_http10_client_is_ignored(origin, proxy, client):
     assert (answer.status, answer.informational, answer.body) == (200, [], b"hello")
 
 
+@pytest.mark.parametrize("value", ["100-continue", "nonsense"])
+def test_expect_of_an_http10_client_is_not_passed_on(origin, proxy, client, value):
+    """It would mean something in the HTTP/1.1 that we speak to the backend."""
+    backend = origin()
+    answer = client(proxy(backend)).ask(request("/", f"Expect: {value}", method="POST", version="1.0", body=b"hello"))
+    assert answer.status == 200
+    assert not backend.requests[0].has("Expect")
+
+
 # --- early answers ---------------------------------------------------------------------------------------
 
 
