@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Small habits of this house: a header, or a source without one, begins by saying what it is; and a
-test waits for a condition, never for the clock."""
+"""Small habits of this house: a header, or a source without one, begins by saying what it is; a test
+waits for a condition, never for the clock; and every reason slug is one that the table explains."""
 import pathlib
 import re
 import sys
@@ -9,6 +9,20 @@ SOURCES = [("include", "*.h"), ("src", "*.h"), ("src", "*.cpp"), ("bench", "*.h"
            ("examples", "*.cpp"), ("tests", "*.h"), ("tests", "*.cpp")]
 PUBLIC = pathlib.Path("include/cirque")
 SLEEP = re.compile(r"\b(?:time\.sleep|sleep_for|sleep_until|usleep|nanosleep|asyncio\.sleep)\s*\(\s*(?!0\s*\))")
+
+
+REASON = re.compile(r'\breason = "([a-z0-9_]+)"|\brefuse\("([a-z0-9_]+)"|too_large\("([a-z0-9_]+)"')
+REASONS = pathlib.Path("src/observe/reasons.cpp")
+KNOWN = set(re.findall(r'Reason\{"([a-z0-9_]+)"', REASONS.read_text()))
+
+
+def unknown_reasons(path):
+    """Slugs in the code of a source that the table of reasons does not have."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        for slugs in REASON.findall(line):
+            slug = "".join(slugs)
+            if slug and slug not in KNOWN:
+                yield f"{path}:{number}: reason '{slug}' is not in {REASONS}"
 
 
 def says_what_it_is(path):
@@ -24,6 +38,10 @@ def main():
         for path in sorted(pathlib.Path(folder).rglob(pattern)):
             if not says_what_it_is(path):
                 bad.append(f"{path}:1: begins without a comment that says what it is")
+    for path in sorted([*pathlib.Path("src").rglob("*.cpp"), *pathlib.Path("src").rglob("*.h"),
+                        *pathlib.Path("include").rglob("*.h")]):
+        if not path.name.endswith("_test.cpp"):
+            bad.extend(unknown_reasons(path))
     tests = [*pathlib.Path("tests").rglob("*.py"), *pathlib.Path("tests").rglob("*.cpp"), *pathlib.Path("src").rglob("*_test.cpp")]
     for path in sorted(tests):
         for number, line in enumerate(path.read_text().splitlines(), 1):
