@@ -36,6 +36,7 @@ std::vector<std::string> local_upstreams(const config::Model& model) {
 // A process of its own, so that its work is not taken for the proxy's.
 int run_origins(const std::vector<std::string>& addresses) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);  // never outlives the demo
+  setpgid(0, 0);  // Ctrl-C is for the proxy, which ends us when its own requests are done
   log::configure({.level = log::Level::Warn, .format = log::Format::Text, .path = {}});
   ServerOptions options;
   options.workers = 1;
