@@ -107,12 +107,15 @@ void Loop::turn(Wait wait) {
   int count = epoll_wait(epoll_, events_.get(), kEventsMax, wait_ms(wait));
   read_clock();
   Time began = now_;
-  ++turns_;
+  turns_seen_.store(++turns_, std::memory_order_relaxed);
   if (count > 0) dispatch(count);
   timers_.advance(now_);
   run_deferred();
   if (turns_ % 64 == 0) {  // a sample: reading the clock twice a turn is not worth its cost
-    longest_turn_ = std::max(longest_turn_, read_monotonic() - began);
+    auto took = (read_monotonic() - began).count();
+    if (took > longest_ns_.load(std::memory_order_relaxed)) {
+      longest_ns_.store(took, std::memory_order_relaxed);
+    }
   }
 }
 

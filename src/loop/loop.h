@@ -157,8 +157,17 @@ class Loop {
 
   std::uint64_t turns() const noexcept { return turns_; }
 
-  // How long the longest turn since the last call kept everybody waiting.
-  Duration take_longest_turn() noexcept { return std::exchange(longest_turn_, Duration{}); }
+  // Any thread: how many turns there were, and how long the longest of those sampled since the last
+  // call kept everybody waiting.
+  struct Pulse {
+    std::uint64_t turns = 0;
+    Duration longest{};
+  };
+
+  Pulse take_pulse() noexcept {
+    return {turns_seen_.load(std::memory_order_relaxed),
+            Duration(longest_ns_.exchange(0, std::memory_order_relaxed))};
+  }
 
  private:
   friend class Watch;
@@ -181,7 +190,8 @@ class Loop {
   base::List<Deferred> deferred_;
   bool stopping_ = false;
   std::uint64_t turns_ = 0;
-  Duration longest_turn_{};
+  std::atomic<std::uint64_t> turns_seen_{0};
+  std::atomic<std::int64_t> longest_ns_{0};
 
   std::unique_ptr<epoll_event[]> events_;
   int event_at_ = 0;  // the event being dispatched

@@ -159,8 +159,11 @@ void write_backends(Page& page, const std::vector<BackendRow>& rows) {
       if (n) page.sample(fmt::format("{},reason=\"{}\"", row.labels, reasons()[r].slug), n);
     }
   }
-  page.family("cirque_upstream_connections", "gauge", "Connections pooled by workers.");
+  page.family("cirque_upstream_connections", "gauge",
+              "Connections that carry a request, and those that workers keep for the next.");
   for (const auto& row : rows) {
+    page.sample(row.labels + ",state=\"active\"",
+                sum(row.parts, [](auto& m) { return m.active.get(); }));
     page.sample(row.labels + ",state=\"idle\"",
                 sum(row.parts, [](auto& m) { return m.idle.get(); }));
   }
@@ -186,6 +189,19 @@ void write_connections(Page& page, const PartsOf<WorkerMetrics>& workers) {
   page.family("cirque_underscored_fields_dropped_total", "counter",
               "Field lines dropped for an underscore in the name.");
   page.sample("", sum(workers, [](auto& w) { return w.underscored_fields.get(); }));
+}
+
+void write_loops(Page& page, const std::vector<Registry::Loop>& loops) {
+  page.family("cirque_event_loop_turns_total", "counter", "Turns of a worker's event loop.");
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    page.sample(fmt::format("worker=\"{}\"", i), loops[i].turns);
+  }
+  page.family("cirque_event_loop_longest_turn_seconds", "gauge",
+              "The longest turn since the last scrape, of one in 64 that is timed.");
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    page.sample(fmt::format("worker=\"{}\"", i),
+                std::chrono::duration<double>(loops[i].longest).count());
+  }
 }
 
 }  // namespace
@@ -223,6 +239,7 @@ std::string Registry::expose() const {
   write_services(page, services);
   write_connections(page, workers);
   write_backends(page, rows);
+  write_loops(page, loops());
   page.family("cirque_access_log_dropped_total", "counter",
               "Access log lines lost for want of room.");
   page.sample("", access_log_dropped());

@@ -2,6 +2,7 @@
 // Counts of what happens. Every worker has its own and is their only writer; a scrape adds them up.
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -42,6 +43,7 @@ struct BackendMetrics {
   Counter reuses;
   Counter requests;
   ReasonCounts failures;
+  Gauge active;  // connections that carry a request
   Gauge idle;
   Counter expired;    // idle connections ended by time or by the peer
   Counter evictions;  // not kept: the pool was full
@@ -107,6 +109,13 @@ class Registry {
   // The Prometheus text format, version 0.0.4.
   std::string expose() const;
 
+  struct Loop {
+    std::uint64_t turns = 0;
+    std::chrono::nanoseconds longest{};  // since the last scrape, of the turns that were timed
+  };
+
+  // From whoever knows, by worker; called by expose().
+  std::function<std::vector<Loop>()> loops = [] { return std::vector<Loop>(); };
   // From whoever keeps the number; called by expose().
   std::function<std::uint64_t()> access_log_dropped = [] { return 0; };
 

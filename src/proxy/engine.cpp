@@ -102,6 +102,14 @@ Engine::Engine(EngineOptions options)
   }
   steward_seat_ = std::make_unique<Seat>(
       std::make_unique<Worker>(count, *rules_, directory_, registry_.worker(count), nullptr));
+  registry_.loops = [this] {
+    std::vector<observe::Registry::Loop> loops;
+    for (auto& seat : workers_) {
+      auto pulse = seat->worker->loop.take_pulse();
+      loops.push_back({pulse.turns, pulse.longest});
+    }
+    return loops;
+  };
   steward_ = steward_seat_->worker.get();
   chores_ = std::make_unique<loop::Scope>();
 }

@@ -21,7 +21,14 @@ struct Call {
   Call(upstream::Local& l, std::unique_ptr<upstream::Connection> c, Worker& worker, Arena& arena)
       : local(&l),
         connection(std::move(c)),
-        turn(connection->stream, worker.outbox, arena, worker.rules.client) {}
+        turn(connection->stream, worker.outbox, arena, worker.rules.client) {
+    local->metrics.active.add(1);
+  }
+
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  ~Call() { local->metrics.active.add(-1); }
 };
 
 class Journey final : public Exchange {

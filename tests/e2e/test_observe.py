@@ -348,3 +348,13 @@ def test_scrapes_during_load(origin, proxy):
     over.set()
     crowd.join()
     front.counts(600, "http_requests_total", service="web")
+
+
+def test_each_workers_event_loop_is_seen_turning(origin, proxy, client):
+    front = proxy(origin(), server={"workers": 2})
+    client(front).ask(request())
+    turns = [front.metric("event_loop_turns_total", worker=str(i)) for i in range(2)]
+    assert sum(turns) > 0
+    assert 0 <= front.metric("event_loop_longest_turn_seconds", worker="0") < 60
+    eventually(lambda: client(front).ask(request()).status == 200
+               and sum(front.metric("event_loop_turns_total", worker=str(i)) for i in range(2)) > sum(turns))

@@ -308,6 +308,25 @@ def test_the_pool_lets_idle_connections_go(origin, proxy, client):
     assert front.metric("upstream_idle_expired_total") >= 0
 
 
+def test_connections_that_carry_a_request_are_counted(origin, proxy, client):
+    go = threading.Event()
+
+    def script(conn):
+        while conn.read_head():
+            go.wait()
+            conn.respond(body=b"late")
+
+    backend = origin(script)
+    front = proxy(service(backend))
+    labels = {"state": "active", "backend": backend.address}
+    one = client(front)
+    one.send(request())
+    eventually(lambda: front.metric("upstream_connections", **labels) == 1)
+    go.set()
+    assert one.answer().body == b"late"
+    eventually(lambda: front.metric("upstream_connections", **labels) == 0)
+
+
 def test_idle_connections_are_counted(origin, proxy, client):
     backend = origin()
     front = proxy(service(backend))
