@@ -23,6 +23,8 @@ struct Timeouts {
   Duration tunnel_idle = 1h;
   Duration drain = 30s;  // graceful stop
   Duration dns_refresh = 10s;
+
+  bool operator==(const Timeouts&) const = default;
 };
 
 struct Limits {
@@ -36,6 +38,8 @@ struct Limits {
   std::uint32_t upstream_idle = 1024;                // a backend and worker
   std::size_t drain_bytes = std::size_t{64} * 1024;  // of an unread request body
   std::uint32_t body_rate = 240;  // bytes a second, of a request body; 0: no matter
+
+  bool operator==(const Limits&) const = default;
 };
 
 }  // namespace cirque

@@ -1,21 +1,19 @@
 #include "app/daemon.h"
 
-#include <netdb.h>
-
+#include <cerrno>
+#include <chrono>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include "app/background.h"
 #include "app/notify.h"
+#include "app/services.h"
 #include "base/log.h"
 #include "cirque/server.h"
 #include "control/admin.h"
-#include "control/service_proxy.h"
 #include "net/resolver.h"
 #include "proxy/engine.h"
-#include "upstream/keeper.h"
 
 namespace cirque::app {
 namespace {
@@ -40,74 +38,53 @@ ServerOptions options_of(const config::Model& model) {
   return options;
 }
 
-// A name to listen on ("localhost:8080") is looked up once, at the start, when waiting is harmless.
-std::optional<Address> address_of(const config::HostPort& where) {
-  if (where.address) return where.address;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  auto port = std::to_string(where.port);
-  if (getaddrinfo(where.host.c_str(), port.c_str(), &hints, &found) != 0) return std::nullopt;
-  auto address = Address::from(found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
-  return address;
+bool configure_log(const config::Logging& logging) {
+  log::Options options{.level = logging.level, .format = logging.format, .path = {}};
+  if (logging.output == "file") options.path = logging.path;
+  if (log::configure(options)) return true;
+  log::error("app", "cannot open the log file", {{"path", logging.path}});
+  return false;
 }
 
-std::vector<upstream::Origin> origins_of(const config::Service& service) {
-  std::vector<upstream::Origin> origins;
-  for (const auto& u : service.upstreams) origins.push_back({u.text, u.host, u.port, u.address});
-  return origins;
+void tell(const config::Finding& finding) {
+  auto code = config::text_of(finding.code);
+  std::initializer_list<log::Field> where = {
+      {"code", code},         {"file", finding.file},
+      {"line", finding.line}, {"column", finding.column},
+      {"key", finding.path},  {"expected", finding.expected}};
+  if (finding.severity == config::Severity::Error) {
+    log::error("config", finding.message, where);
+  } else {
+    log::warn("config", finding.message, where);
+  }
 }
 
-// One service of the configuration, with everything that keeps it true.
-struct Service {
-  Service(const config::Service& config, proxy::Engine& engine, net::Resolver& resolver,
-          const Timeouts& timeouts)
-      : pool(config.name),
-        app(pool),
-        keeper(engine.steward_loop(), resolver, engine.directory(), engine.registry(), pool,
-               engine.registry().add_service(config.name),
-               {.health = {.timeout = config.health_check.timeout,
-                           .interval = config.health_check.interval,
-                           .unhealthy_threshold = config.health_check.unhealthy_threshold,
-                           .healthy_threshold = config.health_check.healthy_threshold},
-                .dns_refresh = timeouts.dns_refresh}) {}
-
-  upstream::Pool pool;
-  control::ServiceProxy app;
-  upstream::Keeper keeper;
-};
-
-template <class A>
-bool listen(Server& server, const config::HostPort& where, A& app, const std::string& name,
-            bool aside) {
-  auto address = address_of(where);
-  if (!address) {
-    log::error("app", "cannot listen: the name does not resolve",
-               {{"service", name}, {"address", where.text}});
-    return false;
-  }
-  auto text = address->text();
-  auto bound = aside ? server.listen_aside(text, app, name) : server.listen(text, app, name);
-  if (!bound) {
-    log::error("app", "cannot listen",
-               {{"service", name},
-                {"address", where.text},
-                {"error", std::string_view(strerror(bound.error().sys))}});
-    return false;
-  }
-  auto bound_text = bound->text();
-  log::info("app", "listening", {{"service", name}, {"address", bound_text}});
-  return true;
+// Keys that are read when the process starts, and never again.
+std::vector<std::string_view> settled_at_start(const config::Model& old, const config::Model& now) {
+  std::vector<std::string_view> keys;
+  auto compare = [&](std::string_view key, const auto& a, const auto& b) {
+    if (!(a == b)) keys.push_back(key);
+  };
+  compare("server.workers", old.server.workers, now.server.workers);
+  compare("server.pin_workers", old.server.pin_workers, now.server.pin_workers);
+  compare("server.backlog", old.server.backlog, now.server.backlog);
+  compare("server.congestion_control", old.server.congestion_control,
+          now.server.congestion_control);
+  compare("metrics.enabled", old.metrics.enabled, now.metrics.enabled);
+  compare("metrics.listen", old.metrics.listen, now.metrics.listen);
+  compare("logging.access", old.logging.access, now.logging.access);
+  return keys;
 }
 
 class Daemon {
  public:
-  explicit Daemon(const config::Model& model)
-      : model_(model),
-        server_(options_of(model)),
+  Daemon(config::Model model, Reload reload)
+      : model_(std::move(model)),
+        reload_(std::move(reload)),
+        server_(options_of(model_)),
         resolver_(server_.engine().steward_loop()),
-        admin_(server_.engine()) {}
+        admin_(server_.engine()),
+        services_(server_.engine(), resolver_) {}
 
   // False: something cannot be bound, and the log says what.
   bool open() {
@@ -116,16 +93,8 @@ class Daemon {
       log::error("app", "cannot open the access log", {{"path", model_.logging.access.path}});
       return false;
     }
-    bool open = true;
-    if (model_.metrics.enabled)
-      open &= listen(server_, model_.metrics.listen, admin_, "admin", true);
-    for (const auto& config : model_.services) {
-      auto& service = *services_.emplace_back(
-          std::make_unique<Service>(config, server_.engine(), resolver_, model_.timeouts));
-      open &= listen(server_, config.bind, service.app, config.name, false);
-      service.keeper.start(origins_of(config));
-    }
-    return open;
+    bool open = !model_.metrics.enabled || open_admin();
+    return services_.apply(model_.services, model_.timeouts) && open;
   }
 
   int run(std::optional<Background> background) {
@@ -143,37 +112,89 @@ class Daemon {
     };
     server_.on_stopping = [] { notify("STOPPING=1\nSTATUS=draining"); };
     server_.on_reopen = [] { log::reopen(); };
-    server_.on_hangup = [] {
-      log::warn("app", "reload is not supported yet, the configuration stays as it is");
-    };
+    server_.on_hangup = [this] { reload(); };
     int status = server_.run();
     log::info("app", "stopped", {{"status", status}});
     return status;
   }
 
  private:
-  const config::Model& model_;
+  bool open_admin() {
+    const auto& where = model_.metrics.listen;
+    auto address = address_of(where);
+    auto bound = address ? server_.listen_aside(address->text(), admin_, "admin")
+                         : Result<Address>(fail({.sys = EADDRNOTAVAIL}));
+    if (!bound) {
+      log::error("app", "cannot listen",
+                 {{"service", "admin"},
+                  {"address", where.text},
+                  {"error", std::string_view(strerror(bound.error().sys))}});
+      return false;
+    }
+    auto text = bound->text();
+    log::info("app", "listening", {{"service", "admin"}, {"address", text}});
+    return true;
+  }
+
+  // The new configuration as a whole, or the old one as it was.
+  void reload() {
+    if (server_.engine().is_stopping()) return;
+    if (!reload_) return log::warn("app", "there is no file to reload", {});
+    announce_reload();
+    auto loaded = reload_();
+    for (const auto& finding : loaded.findings) tell(finding);
+    auto change =
+        loaded.ok() ? services_.apply(loaded.model.services, loaded.model.timeouts) : std::nullopt;
+    auto& registry = server_.engine().registry();
+    if (change) {
+      ++registry.reloads_taken;
+      adopt(std::move(loaded.model));
+      log::info("app", "configuration reloaded",
+                {{"services_added", change->added},
+                 {"services_changed", change->changed},
+                 {"services_removed", change->removed},
+                 {"services_unchanged", change->unchanged}});
+    } else {
+      ++registry.reloads_refused;
+      log::error("app", "the new configuration is not used, the old one stays", {});
+    }
+    notify("READY=1\nSTATUS=serving");
+  }
+
+  static void announce_reload() {
+    auto now = std::chrono::steady_clock::now().time_since_epoch();
+    auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+    notify(("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us)).c_str());
+  }
+
+  void adopt(config::Model now) {
+    for (auto key : settled_at_start(model_, now)) {
+      log::warn("app", "this change takes effect with the next start", {{"key", key}});
+    }
+    bool new_rules = model_.timeouts != now.timeouts || model_.limits != now.limits ||
+                     model_.server.trusted_proxies != now.server.trusted_proxies;
+    if (new_rules) {
+      server_.engine().set_rules(now.timeouts, now.limits, now.server.trusted_proxies);
+    }
+    configure_log(now.logging);
+    model_ = std::move(now);
+  }
+
+  config::Model model_;
+  Reload reload_;
   Server server_;
   net::Resolver resolver_;
   control::Admin admin_;
-  std::vector<std::unique_ptr<Service>> services_;
+  Services services_;
 };
-
-bool configure_log(const config::Logging& logging) {
-  log::Options options{.level = logging.level, .format = logging.format, .path = {}};
-  if (logging.output == "file") options.path = logging.path;
-  if (log::configure(options)) return true;
-  log::error("app", "cannot open the log file", {{"path", logging.path}});
-  return false;
-}
 
 }  // namespace
 
-int serve(const config::Model& model, const RunOptions& options) {
+int serve(config::Model model, const RunOptions& options) {
   std::optional<Background> background;
   if (options.daemon) background = Background::detach();
   if (!configure_log(model.logging)) return 1;
-  Daemon daemon(model);
+  Daemon daemon(std::move(model), options.reload);
   if (!daemon.open()) return 1;
   return daemon.run(std::move(background));
 }

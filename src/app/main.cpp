@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 
 #include "app/cli.h"
 #include "app/daemon.h"
@@ -59,17 +60,26 @@ int validate(const Command& command) {
   return 0;
 }
 
+config::Loaded load(const Command& command, const std::string& path) {
+  auto loaded = config::load_file(path);
+  if (command.workers) loaded.model.server.workers = *command.workers;
+  if (command.level) loaded.model.logging.level = *command.level;
+  return loaded;
+}
+
 int run(const Command& command) {
-  auto loaded = config::load_file(command.config);
+  auto loaded = load(command, command.config);
   print(stderr, config::render(loaded.findings));
   if (!loaded.ok()) {
     print(stderr, summary(loaded));
     return kFailed;
   }
-  auto& model = loaded.model;
-  if (command.workers) model.server.workers = *command.workers;
-  if (command.level) model.logging.level = *command.level;
-  return serve(model, {.daemon = command.daemon});
+  RunOptions options{.daemon = command.daemon};
+  if (command.config != "-") {  // a daemon leaves the folder that it was started in
+    auto path = std::filesystem::absolute(command.config).string();
+    options.reload = [command, path] { return load(command, path); };
+  }
+  return serve(std::move(loaded.model), options);
 }
 
 int start(Command command) {

@@ -25,6 +25,8 @@ struct HostPort {
   std::string host;                // without port and brackets; empty for a unix socket
   std::uint16_t port = 0;          // 0 (listening only): the kernel picks one
   std::optional<Address> address;  // not set: `host` is a name
+
+  bool operator==(const HostPort& other) const { return text == other.text; }
 };
 
 struct HealthCheck {
@@ -32,6 +34,8 @@ struct HealthCheck {
   Duration interval = 5s;
   unsigned unhealthy_threshold = 1;
   unsigned healthy_threshold = 1;
+
+  bool operator==(const HealthCheck&) const = default;
 };
 
 struct Service {
@@ -40,6 +44,8 @@ struct Service {
   std::vector<HostPort> upstreams;
   bool tls = false;
   HealthCheck health_check;
+
+  bool operator==(const Service&) const = default;
 };
 
 struct AccessLog {
@@ -49,6 +55,8 @@ struct AccessLog {
   Format format = Json;
   std::string output = "stdout";  // or stderr, file
   std::string path;
+
+  bool operator==(const AccessLog&) const = default;
 };
 
 struct Logging {
@@ -73,6 +81,8 @@ struct Server {
   std::vector<std::string> trusted_proxies;  // CIDR, checked
   std::string congestion_control;            // empty: the kernel's default
   int backlog = 4096;
+
+  bool operator==(const Server&) const = default;
 };
 
 struct Model {

@@ -109,6 +109,10 @@ class Registry {
   // The Prometheus text format, version 0.0.4.
   std::string expose() const;
 
+  // Any thread: new configurations that were taken, and those that were refused.
+  std::atomic<std::uint64_t> reloads_taken{0};
+  std::atomic<std::uint64_t> reloads_refused{0};
+
   struct Loop {
     std::uint64_t turns = 0;
     std::chrono::nanoseconds longest{};  // since the last scrape, of the turns that were timed

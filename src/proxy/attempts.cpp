@@ -38,7 +38,7 @@ void count_failure(upstream::Local& local, const Error& error) {
 
 void begin_call(Journey& x, upstream::Local& local,
                 std::unique_ptr<upstream::Connection> connection) {
-  auto& call = x.call.emplace(local, std::move(connection), x.worker, x.arena);
+  auto& call = x.call.emplace(local, std::move(connection), x.worker, x.rules, x.arena);
   ++call.connection->requests;
   local.metrics.requests.add();
   x.connected = x.worker.loop.now();

@@ -17,7 +17,9 @@ Connection::Connection(Worker& worker, net::Fd fd, const Address& client, const 
       born_(worker.loop.now()),
       hangup_(*this),
       deadline_(*this),
-      next_turn_(*this) {}
+      next_turn_(*this) {
+  site_.connections.fetch_add(1, std::memory_order_relaxed);
+}
 
 Connection::~Connection() {
   end_idle();
@@ -27,6 +29,7 @@ Connection::~Connection() {
     journey_->~Journey();
     worker_.give_journey(journey_);
   }
+  site_.connections.fetch_sub(1, std::memory_order_release);
 }
 
 void Connection::close() noexcept {
@@ -46,7 +49,7 @@ void Connection::idle() noexcept {
   if (!stream_.is_quiet()) return worker_.loop.defer(next_turn_);
   is_idle_ = true;
   worker_.metrics.idle.add(1);
-  auto patience = worker_.is_draining() ? Worker::kLastRequest : worker_.rules.timeouts.client_idle;
+  auto patience = is_last() ? Worker::kLastRequest : worker_.rules().timeouts.client_idle;
   stream_.expect(*this, worker_.loop.now() + patience);
 }
 
@@ -84,7 +87,7 @@ void Connection::settled() noexcept {
 }
 
 Task<> Connection::turn(Journey& x) {
-  h1::ServerTurn http(stream_, worker_.outbox, x, worker_.rules.server, std::move(leftover_));
+  h1::ServerTurn http(stream_, worker_.outbox, x, x.rules.server, std::move(leftover_));
   x.client = &http;
   keep_ = false;
   auto head = co_await http.read_head();
@@ -100,7 +103,7 @@ Task<> Connection::turn(Journey& x) {
   if (head) {
     x.metrics.in_flight.add(1);
     stream_.watch().hangup = &hangup_;
-    deadline_.arm(worker_.loop.timers(), x.started + worker_.rules.timeouts.request_total);
+    deadline_.arm(worker_.loop.timers(), x.started + x.rules.timeouts.request_total);
     outcome = co_await x.interrupt.during(tell(x));
     x.metrics.in_flight.add(-1);
   } else {
@@ -148,9 +151,14 @@ void Connection::name_request(Journey& x) {
   x.id = {id, kIdDigits};
 }
 
+// Nothing more is wanted here: the process stops, or the service is gone from the configuration.
+bool Connection::is_last() const noexcept {
+  return worker_.is_draining() || site_.retired.load(std::memory_order_relaxed);
+}
+
 bool Connection::is_last_request(const Journey& x) const noexcept {
-  const auto& rules = worker_.rules;
-  return worker_.is_draining() || link_.requests >= rules.limits.requests_per_connection ||
+  const auto& rules = x.rules;
+  return is_last() || link_.requests >= rules.limits.requests_per_connection ||
          x.started - born_ >= rules.timeouts.client_age;
 }
 
@@ -163,7 +171,7 @@ void Connection::client_hung_up() noexcept {
   if (watch.saw_break) return journey_->interrupt.raise(kGone);
   bool body_tells = journey_->client && !journey_->client->in.is_body_complete();
   if (body_tells) return;  // whoever reads the body meets the end there
-  deadline_.arm(worker_.loop.timers(), worker_.loop.now() + worker_.rules.timeouts.half_close);
+  deadline_.arm(worker_.loop.timers(), worker_.loop.now() + journey_->rules.timeouts.half_close);
 }
 
 void Connection::time_is_up() noexcept {

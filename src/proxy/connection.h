@@ -17,6 +17,8 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
 
   const Link& link() const noexcept { return link_; }
 
+  const Site& site() const noexcept { return site_; }
+
   void close() noexcept;  // ends our life
 
  private:
@@ -28,6 +30,7 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
 
   Task<> turn(Journey& journey);
   Task<> answer_failure(Journey& journey, const Error& error);
+  bool is_last() const noexcept;
   bool is_last_request(const Journey& journey) const noexcept;
   void name_request(Journey& journey);
   void client_hung_up() noexcept;

@@ -42,41 +42,63 @@ Result<Address> probe(const Address& address, const net::ListenOptions& options)
 
 }  // namespace
 
+// Touched by its own thread alone once that runs: through run_there().
 struct Engine::Seat {
-  explicit Seat(std::unique_ptr<Worker> w) : worker(std::move(w)) {}
-
-  void open_listeners() {
-    for (auto& socket : sockets) {
-      const Site& site = *socket.site;
-      Worker& w = *worker;
-      listeners.push_back(std::make_unique<net::Listener>(
-          w.loop, std::move(socket.fd),
-          net::Listener::Hooks{
-              .accept = [&w, &site](
-                            net::Fd fd,
-                            const Address& client) { w.adopt(std::move(fd), client, site); },
-              .room = [&w] { return w.has_room(); },
-              .trouble =
-                  [&w](int error) {
-                    w.metrics.refused.add("too_many_connections");
-                    log::warn("net", "cannot accept, trying again shortly",
-                              {{"error", std::string_view(strerror(error))}});
-                  },
-          }));
-    }
-    sockets.clear();
+  explicit Seat(std::unique_ptr<Worker> w) : worker(std::move(w)) {
     worker->on_room = [this] {
-      for (auto& listener : listeners) listener->resume();
+      for (auto& door : doors) door.listener->resume();
     };
   }
 
-  void close_listeners() {
-    for (auto& listener : listeners) listener->close();
+  void open(net::Fd fd, const Address& address, const Site& site) {
+    Worker& w = *worker;
+    net::Listener::Hooks hooks{
+        .accept = [&w, &site](
+                      net::Fd client_fd,
+                      const Address& client) { w.adopt(std::move(client_fd), client, site); },
+        .room = [&w] { return w.has_room(); },
+        .trouble =
+            [&w](int error) {
+              w.metrics.refused.add("too_many_connections");
+              log::warn("net", "cannot accept, trying again shortly",
+                        {{"error", std::string_view(strerror(error))}});
+            },
+    };
+    auto listener = std::make_unique<net::Listener>(w.loop, std::move(fd), std::move(hooks));
+    doors.push_back({address, &site, std::move(listener)});
   }
 
+  void close(const Address& address, const Site& site) {
+    std::erase_if(doors, [&](Door& door) {
+      if (door.site != &site || door.address != address) return false;
+      door.listener->close();
+      site.listeners.fetch_sub(1, std::memory_order_release);
+      return true;
+    });
+  }
+
+  void close_all() {
+    for (auto& door : doors) door.listener->close();
+  }
+
+  // Before the worker has a thread there is nobody to ask.
+  template <class F>
+  void run_there(bool running, F what) {
+    if (running) {
+      worker->loop.send(std::move(what));
+    } else {
+      what();
+    }
+  }
+
+  struct Door {
+    Address address;
+    const Site* site;
+    std::unique_ptr<net::Listener> listener;
+  };
+
   std::unique_ptr<Worker> worker;
-  std::vector<Socket> sockets;
-  std::vector<std::unique_ptr<net::Listener>> listeners;
+  std::vector<Door> doors;
   std::thread thread;
 };
 
@@ -89,19 +111,18 @@ Engine::Engine(EngineOptions options)
           (options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size())) +
           1) {
   auto count = options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size());
-  rules_ = std::make_unique<Rules>(options_.timeouts, options_.limits, options_.congestion_control,
-                                   options_.trusted_proxies, count > 1);
-  rules_->connections_max = std::max(1U, connections_max_ / count);
+  workers_.reserve(count);
+  rules_.push_back(make_rules(count));
   if (options_.access_log) {
     access_log_ = std::make_unique<observe::AccessLog>(*options_.access_log, count);
   }
   for (unsigned i = 0; i < count; ++i) {
     auto* writer = access_log_ ? &access_log_->writer(i) : nullptr;
     workers_.push_back(std::make_unique<Seat>(
-        std::make_unique<Worker>(i, *rules_, directory_, registry_.worker(i), writer)));
+        std::make_unique<Worker>(i, *rules_.back(), directory_, registry_.worker(i), writer)));
   }
-  steward_seat_ = std::make_unique<Seat>(
-      std::make_unique<Worker>(count, *rules_, directory_, registry_.worker(count), nullptr));
+  steward_seat_ = std::make_unique<Seat>(std::make_unique<Worker>(
+      count, *rules_.back(), directory_, registry_.worker(count), nullptr));
   registry_.loops = [this] {
     std::vector<observe::Registry::Loop> loops;
     for (auto& seat : workers_) {
@@ -125,31 +146,83 @@ Site& Engine::add_site(std::string name, App& app, Stations stations) {
   return *sites_.emplace_back(std::move(site));
 }
 
-Result<Address> Engine::listen(const Address& address, const Site& site, Where where) {
+std::vector<Engine::Seat*> Engine::seats(Where where) {
+  if (where == Where::Steward) return {steward_seat_.get()};
+  std::vector<Seat*> all;
+  for (auto& seat : workers_) all.push_back(seat.get());
+  return all;
+}
+
+Result<Engine::Bound> Engine::bind(const Address& address, Where where, Owner owner) {
   net::ListenOptions options{.backlog = options_.backlog,
                              .reuse_port = true,
                              .congestion_control = options_.congestion_control};
-  Address bound = TRY(probe(address, options));
-  if (where == Where::Steward) {
-    options.reuse_port = false;
-    steward_seat_->sockets.push_back({
-      TRY(net::listen(bound, options))
-      , &site
-    });
-    return bound;
-  }
-  if (!address.is_ip()) {  // a path can be bound once: all workers accept from the one socket
-    auto fd = TRY(net::listen(bound, options));
-    for (auto& seat : workers_) seat->sockets.push_back({net::Fd(dup(fd.get())), &site});
-    return bound;
-  }
-  for (auto& seat : workers_) {
-    seat->sockets.push_back({
-      TRY(net::listen(bound, options))
-      , &site
-    });
+  Bound bound{address, where, {}};
+  if (owner == Owner::Nobody) bound.address = TRY(probe(address, options));
+  options.reuse_port = where == Where::Workers;
+  for (std::size_t i = 0; i < seats(where).size(); ++i) {
+    if (i > 0 && !address.is_ip()) {  // a path can be bound once: all accept from the one socket
+      bound.sockets.emplace_back(dup(bound.sockets[0].get()));
+    } else {
+      bound.sockets.push_back(TRY(net::listen(bound.address, options)));
+    }
   }
   return bound;
+}
+
+void Engine::open(Bound bound, const Site& site) {
+  auto all = seats(bound.where);
+  site.listeners.fetch_add(static_cast<std::uint32_t>(all.size()), std::memory_order_relaxed);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Seat& seat = *all[i];
+    bool running = running_ && bound.where == Where::Workers;
+    seat.run_there(running, [&seat, &site, address = bound.address,
+                             fd = std::move(bound.sockets[i])]() mutable {
+      seat.open(std::move(fd), address, site);
+    });
+  }
+}
+
+Result<Address> Engine::listen(const Address& address, const Site& site, Where where) {
+  auto bound = TRY(bind(address, where));
+  Address where_to = bound.address;
+  open(std::move(bound), site);
+  return where_to;
+}
+
+void Engine::unlisten(const Site& site, const Address& address) {
+  for (auto& seat : workers_) {
+    seat->run_there(running_, [&seat = *seat, &site, address] { seat.close(address, site); });
+  }
+}
+
+void Engine::retire(Site& site) {
+  site.retired.store(true, std::memory_order_relaxed);
+  for (auto& seat : workers_) {
+    seat->run_there(running_, [&seat = *seat] { seat.worker->end_retired(); });
+  }
+}
+
+std::unique_ptr<Rules> Engine::make_rules(std::size_t workers) const {
+  auto rules =
+      std::make_unique<Rules>(options_.timeouts, options_.limits, options_.congestion_control,
+                              options_.trusted_proxies, workers > 1);
+  auto share = connections_max_ / static_cast<std::uint32_t>(workers);
+  rules->connections_max = std::max(1U, share);
+  return rules;
+}
+
+void Engine::set_rules(const Timeouts& timeouts, const Limits& limits,
+                       const std::vector<std::string>& trusted_proxies) {
+  options_.timeouts = timeouts;
+  options_.limits = limits;
+  options_.trusted_proxies = trusted_proxies;
+  connections_max_ = limits.connections ? limits.connections : connections_from(descriptors_);
+  const Rules& rules = *rules_.emplace_back(make_rules(workers_.size()));
+  for (auto& seat : workers_) {
+    seat->run_there(running_, [&seat = *seat, &rules] { seat.worker->set_rules(rules); });
+  }
+  steward_->set_rules(rules);
 }
 
 void Engine::pin(std::size_t index) {
@@ -165,17 +238,16 @@ void Engine::start(Seat& seat) {
   seat.worker->on_drained = [this] { steward_->loop.send([this] { one_drained(); }); };
   seat.thread = std::thread([&seat] {
     pthread_setname_np(pthread_self(), "cirque-worker");
-    seat.open_listeners();
     seat.worker->loop.run();
-    seat.listeners.clear();
+    seat.doors.clear();
     seat.worker->cut_connections();
   });
 }
 
 void Engine::run() {
+  running_ = true;
   for (auto& seat : workers_) start(*seat);
   for (std::size_t i = 0; i < workers_.size(); ++i) pin(i);
-  steward_seat_->open_listeners();
   chores_->spawn(sweep_overflow());
   ready_.store(true, std::memory_order_relaxed);
   on_ready();
@@ -183,7 +255,7 @@ void Engine::run() {
   for (auto& seat : workers_) seat->worker->loop.send([&seat] { seat->worker->loop.stop(); });
   for (auto& seat : workers_) seat->thread.join();
   chores_->cancel();
-  steward_seat_->listeners.clear();
+  steward_seat_->doors.clear();
   if (access_log_) access_log_->flush();
 }
 
@@ -199,7 +271,7 @@ void Engine::stop() {
   draining_ = workers_.size();
   for (auto& seat : workers_) {
     seat->worker->loop.send([&seat] {
-      seat->close_listeners();
+      seat->close_all();
       seat->worker->begin_drain();
     });
   }

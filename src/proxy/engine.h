@@ -29,17 +29,45 @@ struct EngineOptions {
   std::optional<observe::AccessLogOptions> access_log;
 };
 
-// Owned by main(). Sites and listeners are added before run().
+// Owned by main(). Sites and listeners come and go before run(), or on the steward's thread.
 class Engine {
  public:
   explicit Engine(EngineOptions options);
   ~Engine();
 
   enum class Where : bool { Workers, Steward };
-  // `app` outlives the engine.
+
+  // Sockets that listen already, for whom nobody accepts yet. Closed again unless opened.
+  struct Bound {
+    Address address;  // where it came to (port 0: the one that the kernel chose)
+    Where where;
+    std::vector<net::Fd> sockets;  // one a worker
+  };
+
+  // `app` outlives the site's connections: until is_gone(), or the engine.
   Site& add_site(std::string name, App& app, Stations stations);
-  // Binds; the address that it came to (port 0: the one the kernel chose). In Error.sys, errno.
+  // In Error.sys, errno. `Ours`: the address may be one that we listen on already, and shared for
+  // the moment of a change.
+  enum class Owner : bool { Nobody, Ours };
+  Result<Bound> bind(const Address& address, Where where, Owner owner = Owner::Nobody);
+  void open(Bound bound, const Site& site);
+  // Both in one.
   Result<Address> listen(const Address& address, const Site& site, Where where);
+
+  // Whoever has connected there is still served, nobody else can. `address`: as Bound had it.
+  void unlisten(const Site& site, const Address& address);
+  // Takes no new requests: idle connections end, busy ones with their answer. To be unlistened too.
+  void retire(Site& site);
+
+  // A retired site that nobody is connected to any more.
+  static bool is_gone(const Site& site) noexcept {
+    return site.listeners.load(std::memory_order_acquire) == 0 &&
+           site.connections.load(std::memory_order_acquire) == 0;
+  }
+
+  // For what begins from now on; what is in progress ends under the rules that it began with.
+  void set_rules(const Timeouts& timeouts, const Limits& limits,
+                 const std::vector<std::string>& trusted_proxies);
 
   // Until stop() has run its course. Returns once every worker has ended.
   void run();
@@ -73,12 +101,10 @@ class Engine {
   std::function<void()> on_ready = [] {};
 
  private:
-  struct Socket {
-    net::Fd fd;
-    const Site* site;
-  };
   struct Seat;  // a worker, its thread and its listeners
 
+  std::unique_ptr<Rules> make_rules(std::size_t workers) const;
+  std::vector<Seat*> seats(Where where);
   void start(Seat& seat);
   void pin(std::size_t index);
   void one_drained();
@@ -91,11 +117,13 @@ class Engine {
   observe::Registry registry_;
   upstream::Directory directory_;
   std::unique_ptr<observe::AccessLog> access_log_;
-  std::unique_ptr<Rules> rules_;
+  std::vector<std::unique_ptr<Rules>>
+      rules_;  // the last hold; those before for what is in progress
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<std::unique_ptr<Seat>> workers_;
   std::unique_ptr<Seat> steward_seat_;
   Worker* steward_ = nullptr;
+  bool running_ = false;
 
   std::atomic<bool> ready_{false};
   std::atomic<bool> stopping_{false};

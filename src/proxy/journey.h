@@ -18,10 +18,11 @@ struct Call {
   std::unique_ptr<upstream::Connection> connection;
   h1::ClientTurn turn;
 
-  Call(upstream::Local& l, std::unique_ptr<upstream::Connection> c, Worker& worker, Arena& arena)
+  Call(upstream::Local& l, std::unique_ptr<upstream::Connection> c, Worker& worker,
+       const Rules& rules, Arena& arena)
       : local(&l),
         connection(std::move(c)),
-        turn(connection->stream, worker.outbox, arena, worker.rules.client) {
+        turn(connection->stream, worker.outbox, arena, rules.client) {
     local->metrics.active.add(1);
   }
 
@@ -36,6 +37,7 @@ class Journey final : public Exchange {
   Journey(const Link& link_of, Worker& w, const Site& s) noexcept
       : Exchange(link_of),
         worker(w),
+        rules(w.rules()),
         site(s),
         metrics(w.metrics.service(s.metrics)),
         interrupt(w.loop) {
@@ -45,6 +47,7 @@ class Journey final : public Exchange {
   ~Journey() { end_call(); }
 
   Worker& worker;
+  const Rules& rules;  // those that held when it began
   const Site& site;
   observe::ServiceMetrics& metrics;
   h1::ServerTurn* client = nullptr;
@@ -64,6 +67,12 @@ class Journey final : public Exchange {
   Time chosen{};     // the peer was
   Time connected{};  // a connection to it was there
   Time answered{};   // the answer's head was here
+
+  // Nothing more is wanted on this connection: the process stops, or the service is gone from the
+  // configuration.
+  bool is_last() const noexcept {
+    return worker.is_draining() || site.retired.load(std::memory_order_relaxed);
+  }
 
   // Hands the connection back to its pool, or closes it.
   void end_call() noexcept;

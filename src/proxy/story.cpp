@@ -59,7 +59,7 @@ Task<> tell(Journey& x) {
   }
   http::add_forwarding(x.request, {.client = x.link.client,
                                    .scheme = x.link.tls ? "https" : "http",
-                                   .client_is_trusted = x.worker.rules.trusts(x.link.client),
+                                   .client_is_trusted = x.rules.trusts(x.link.client),
                                    .request_id = x.id});
   filter_request_body(x);
   co_await ok(attempt_until_answered(x));
@@ -77,6 +77,7 @@ Task<> deliver(Journey& x) {
   auto& client = *x.client;
   Body& body = x.response.body;
   x.status_sent = x.response.status;
+  if (x.is_last()) client.close_after();
   bool wants_body = client.begin(x.response, body ? &*body : nullptr);
   if (!wants_body || !body) return client.send({.data = {}, .last = true}, nullptr);
   if (!body->is_ready()) return deliver_body(x, std::nullopt);

@@ -34,7 +34,7 @@ class Tunnel final : private detail::Owner {
     void await_resume() const noexcept {}
   };
 
-  Duration idle_limit() const noexcept { return x_.worker.rules.timeouts.tunnel_idle; }
+  Duration idle_limit() const noexcept { return x_.rules.timeouts.tunnel_idle; }
 
   Task<> pass(h1::Leftover& early, net::Stream& to) {
     if (early.empty()) co_return done;

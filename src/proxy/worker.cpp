@@ -9,10 +9,10 @@ namespace cirque::proxy {
 Worker::Worker(unsigned i, const Rules& r, upstream::Directory& directory,
                observe::WorkerMetrics& m, observe::AccessLog::Writer* l)
     : index(i),
-      rules(r),
       metrics(m),
       log(l),
       roster(loop, directory, m, r.connect),
+      rules_(&r),
       end_idle_(*this) {}
 
 Worker::~Worker() {
@@ -63,9 +63,14 @@ void Worker::begin_drain() {
   end_idle_.arm(loop.timers(), loop.now() + kLastRequest);
 }
 
+void Worker::end_retired() {
+  end_idle_.arm(loop.timers(), loop.now() + kLastRequest);
+}
+
 void Worker::end_idle() noexcept {
-  connections_.for_each([](Connection& connection) {
-    if (connection.is_idle()) connection.close();
+  connections_.for_each([this](Connection& connection) {
+    bool unwanted = draining_ || connection.site().retired.load(std::memory_order_relaxed);
+    if (unwanted && connection.is_idle()) connection.close();
   });
 }
 

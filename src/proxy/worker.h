@@ -1,6 +1,7 @@
 #pragma once
 // What one core has to serve requests with. One a worker thread, and one for the steward's own
 // listeners.
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,13 +26,18 @@ namespace cirque::proxy {
 
 class Connection;
 
-// A named listener and who answers there. Frozen once requests flow.
+// A named service and who answers there. Frozen once requests flow, but for its end.
 struct Site {
   std::string name;
   App* app = nullptr;
   Stations stations;
   unsigned metrics = 0;  // its index in observe::Registry
   bool logged = true;    // in the access log
+
+  // Any thread. Retired: it takes no new requests, and may go once it has no connections.
+  std::atomic<bool> retired{false};
+  mutable std::atomic<std::uint32_t> connections{0};
+  mutable std::atomic<std::uint32_t> listeners{0};
 };
 
 // The engine's settings in the form that each room takes them.
@@ -58,7 +64,6 @@ class Worker {
   ~Worker();
 
   const unsigned index;
-  const Rules& rules;
   loop::Loop loop;
   base::Blocks blocks;
   net::Outbox outbox{loop, blocks};
@@ -76,7 +81,15 @@ class Worker {
   void adopt(net::Fd fd, const Address& client, const Site& site);
   void retire(Connection& connection) noexcept;
 
-  bool has_room() const noexcept { return open_ < rules.connections_max; }
+  bool has_room() const noexcept { return open_ < rules_->connections_max; }
+
+  // For what begins from now on. They must outlive whatever began under them.
+  const Rules& rules() const noexcept { return *rules_; }
+
+  void set_rules(const Rules& rules) noexcept {
+    rules_ = &rules;
+    roster.set_settings(rules.connect);
+  }
 
   std::uint32_t open() const noexcept { return open_; }
 
@@ -87,6 +100,9 @@ class Worker {
   bool is_draining() const noexcept { return draining_; }
 
   void cut_connections();  // what is still there after the drain
+
+  // Some sites have been retired: their idle connections end, after the same moment.
+  void end_retired();
 
   std::function<void()> on_room = [] {};  // a connection has ended where there was no room
   std::function<void()> on_drained = [] {};
@@ -106,6 +122,7 @@ class Worker {
 
   void end_idle() noexcept;
 
+  const Rules* rules_;
   base::List<Connection> connections_;
   std::uint32_t open_ = 0;
   bool draining_ = false;

@@ -51,12 +51,15 @@ class HealthChecks {
   // From now on exactly these are probed; what is new is probed at once and starts healthy.
   void watch(const Members& members);
 
+  // Verdicts stay, and hold for the next probe what is wanted now.
+  void set_policy(const HealthPolicy& policy) noexcept { policy_ = policy; }
+
  private:
   Task<> probe_forever(std::shared_ptr<Backend> backend);
   Task<> probe(const Backend& backend);
 
   loop::Loop& loop_;
-  const HealthPolicy policy_;
+  HealthPolicy policy_;
   OnChange on_change_;
   std::map<Backend*, std::unique_ptr<loop::Scope>> probes_;
 };

@@ -21,17 +21,34 @@ Keeper::Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
               }) {}
 
 void Keeper::start(std::vector<Origin> origins) {
+  update(std::move(origins), settings_);
+}
+
+void Keeper::update(std::vector<Origin> origins, KeeperSettings settings) {
+  settings_ = settings;
+  checks_.set_policy(settings.health);
+  auto before = std::move(entries_);
+  entries_.clear();
   for (auto& origin : origins) {
-    auto metrics = registry_.add_backend(service_, origin.text);
-    entries_.push_back(std::make_unique<Entry>(Entry{std::move(origin), metrics, {}, {}}));
-  }
-  for (auto& entry : entries_) {
-    if (entry->origin.address) take(*entry, {*entry->origin.address});
+    auto known = std::ranges::find_if(
+        before, [&](const auto& entry) { return entry && entry->origin.text == origin.text; });
+    entries_.push_back(known != before.end() ? std::move(*known) : make_entry(std::move(origin)));
   }
   publish();
   for (auto& entry : entries_) {
-    if (!entry->origin.address) tasks_.spawn(refresh_forever(*entry));
+    bool is_name = !entry->origin.address;
+    if (is_name && entry->refreshing.running() == 0) {
+      entry->refreshing.spawn(refresh_forever(*entry));
+    }
   }
+}
+
+std::unique_ptr<Keeper::Entry> Keeper::make_entry(Origin origin) {
+  auto entry = std::make_unique<Entry>();
+  entry->metrics = registry_.add_backend(service_, origin.text);
+  entry->origin = std::move(origin);
+  if (entry->origin.address) take(*entry, {*entry->origin.address});
+  return entry;
 }
 
 bool Keeper::all_resolved() const noexcept {

@@ -35,6 +35,11 @@ class Keeper {
   // tried for ever; one that did keeps its last addresses.
   void start(std::vector<Origin> origins);
 
+  // From now on these, kept like that. Origins that were there before keep their addresses, their
+  // health and their place in the turn's order of the new list; those that are not named any more
+  // get no new requests.
+  void update(std::vector<Origin> origins, KeeperSettings settings);
+
   bool all_resolved() const noexcept;
 
  private:
@@ -43,8 +48,10 @@ class Keeper {
     unsigned metrics = 0;
     Members members;
     std::string trouble;  // the last failure, told once
+    loop::Scope refreshing = {};
   };
 
+  std::unique_ptr<Entry> make_entry(Origin origin);
   Task<> refresh_forever(Entry& entry);
   void take(Entry& entry, const std::vector<Address>& addresses);
   void publish();
@@ -59,7 +66,6 @@ class Keeper {
   KeeperSettings settings_;
   std::vector<std::unique_ptr<Entry>> entries_;
   HealthChecks checks_;
-  loop::Scope tasks_;
 };
 
 }  // namespace cirque::upstream

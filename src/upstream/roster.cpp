@@ -28,7 +28,7 @@ void Local::drop_idle(Connection& connection) noexcept {
 
 Roster::Roster(loop::Loop& loop, Directory& directory, observe::WorkerMetrics& metrics,
                const ConnectSettings& settings)
-    : loop_(loop), directory_(directory), metrics_(metrics), settings_(settings), sweep_(*this) {}
+    : loop_(loop), directory_(directory), metrics_(metrics), settings_(&settings), sweep_(*this) {}
 
 Roster::~Roster() = default;
 
@@ -52,7 +52,7 @@ Local& Roster::local(const Address& address, std::string_view name, unsigned met
 }
 
 Duration Roster::patience(const Backend& backend) const noexcept {
-  return std::min(settings_.keep_alive,
+  return std::min(settings_->keep_alive,
                   Duration(backend.keep_alive_ns.load(std::memory_order_relaxed)));
 }
 
@@ -69,7 +69,7 @@ std::unique_ptr<Connection> Roster::take_idle(Local& local) {
     bool alive = quiet && loop_.now() - connection->idle_since < limit;
     if (alive) return connection;
   }
-  auto parked = directory_.overflow.take(*local.backend, loop_.now(), settings_.keep_alive);
+  auto parked = directory_.overflow.take(*local.backend, loop_.now(), settings_->keep_alive);
   if (!parked) return nullptr;
   local.metrics.overflow_taken.add();
   auto connection = std::make_unique<Connection>(loop_, std::move(parked->fd),
@@ -83,9 +83,9 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
   if (is_full(*local.backend)) {
     if (auto freed = co_await ok(await_room(local))) co_return freed;
   }
-  Time until = loop_.now() + settings_.connect;
+  Time until = loop_.now() + settings_->connect;
   auto fd =
-      co_await ok(net::begin_connect(local.backend->key.address, settings_.congestion_control));
+      co_await ok(net::begin_connect(local.backend->key.address, settings_->congestion_control));
   auto connection =
       std::make_unique<Connection>(loop_, std::move(fd), Claim(local.backend), loop_.now());
   auto& stream = connection->stream;
@@ -104,14 +104,14 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
 }
 
 bool Roster::is_full(const Backend& backend) const noexcept {
-  return backend.connections.load(std::memory_order_relaxed) >= settings_.connections_max;
+  return backend.connections.load(std::memory_order_relaxed) >= settings_->connections_max;
 }
 
 // Connections come free on any core and nobody tells: at the limit, which is rare, we look again
 // soon. One that has become idle meanwhile is as good as room for a new one.
 Task<std::unique_ptr<Connection>> Roster::await_room(Local& local) {
   constexpr Duration kLook = 5ms;
-  Time until = loop_.now() + settings_.connect;
+  Time until = loop_.now() + settings_->connect;
   while (is_full(*local.backend)) {
     if (auto idle = take_idle(local)) co_return idle;
     if (loop_.now() >= until) {
@@ -127,7 +127,7 @@ Task<std::unique_ptr<Connection>> Roster::await_room(Local& local) {
 }
 
 void Roster::give_back(Local& local, std::unique_ptr<Connection> connection) {
-  bool full = local.idle_count_ >= settings_.idle_max;
+  bool full = local.idle_count_ >= settings_->idle_max;
   if (full || !connection->stream.is_quiet()) {
     local.metrics.evictions.add();
     return;
@@ -137,7 +137,7 @@ void Roster::give_back(Local& local, std::unique_ptr<Connection> connection) {
   local.idle_.push_front(*connection.release());
   ++local.idle_count_;
   local.metrics.idle.add(1);
-  if (idle_++ == 0 && settings_.share_idle) sweep_.arm(loop_.timers(), loop_.now() + kParkAfter);
+  if (idle_++ == 0 && settings_->share_idle) sweep_.arm(loop_.timers(), loop_.now() + kParkAfter);
 }
 
 // The oldest are at the back; what has idled long enough there is parked for all cores.

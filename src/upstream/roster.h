@@ -50,6 +50,9 @@ class Roster {
          const ConnectSettings& settings);
   ~Roster();
 
+  // For what begins from now on. They must outlive their use.
+  void set_settings(const ConnectSettings& settings) noexcept { settings_ = &settings; }
+
   Local& local(Backend& backend);
   // For an App's own peers, which have no pool.
   Local& local(const Address& address, std::string_view name, unsigned metrics_index);
@@ -84,7 +87,7 @@ class Roster {
   loop::Loop& loop_;
   Directory& directory_;
   observe::WorkerMetrics& metrics_;
-  const ConnectSettings& settings_;
+  const ConnectSettings* settings_;
   std::unordered_map<const Backend*, std::unique_ptr<Local>> locals_;
   std::unordered_map<std::uint64_t, std::vector<Local*>> by_address_;
   std::uint32_t idle_ = 0;

@@ -144,14 +144,27 @@ class Proxy(Process):
         assert self.running(), f"exit status {self.process.returncode}\n{self.stderr}"
 
     def address(self, service):
-        found = re.search(rf"listening service={re.escape(service)} address=(\S+)", self.stderr)
+        found = re.findall(rf"listening service={re.escape(service)} address=(\S+)", self.stderr)
         assert found, f"{service} is not listening\n{self.stderr}"
-        return found[1].strip('"')
+        return found[-1].strip('"')
 
     def port(self, service=None):
         """Of the first service, or the named one."""
         service = service or self.config["services"][0]["name"]
         return int(self.address(service).rpartition(":")[2])
+
+    def reload(self, config=None, text=None):
+        """Writes the configuration, asks for it by SIGHUP, and waits for the verdict: was it taken?"""
+        def verdicts():
+            return [self.metric("config_reloads_total", result=result) for result in ("success", "failure")]
+        before = verdicts()
+        self.config = config or self.config
+        fresh = self.config_path.with_suffix(".new")
+        fresh.write_text(text or yaml.safe_dump(self.config, sort_keys=False))
+        fresh.replace(self.config_path)
+        self.signal(signal.SIGHUP)
+        eventually(lambda: verdicts() != before, what="a verdict on the new configuration")
+        return verdicts()[0] > before[0]
 
     def admin(self, path):
         """(status, body) of the metrics listener."""

@@ -1,5 +1,7 @@
 """Waiting for what should happen, and the environment's word on how long that may take."""
+import contextlib
 import os
+import random
 import select
 import socket
 import threading
@@ -39,6 +41,16 @@ def dead_port():
     sock.bind(("127.0.0.1", 0))
     _held.append(sock)
     return sock.getsockname()[1]
+
+
+def free_port():
+    """A port that nobody uses now; below those that the kernel hands out, so that nobody gets it by chance."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as sock:
+            with contextlib.suppress(OSError):
+                sock.bind(("127.0.0.1", port))
+                return port
 
 
 class Crowd:

@@ -1,0 +1,300 @@
+"""SIGHUP: the new configuration as a whole or the old one as it was, and nobody who is served notices."""
+import copy
+import signal
+import socket
+import threading
+
+import pytest
+from lib.http import request
+from lib.util import Crowd, dead_port, eventually, free_port
+
+
+def changed(front, edit):
+    config = copy.deepcopy(front.config)
+    edit(config)
+    return config
+
+
+def upstreams(front, *backends, service=0):
+    def edit(config):
+        config["services"][service]["upstreams"] = [b.address for b in backends]
+    return changed(front, edit)
+
+
+def another(name, backend, bind):
+    return {"name": name, "bind_address": bind, "upstreams": [backend.address], "tls": False}
+
+
+def refused(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            return False
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:  # it was in the queue when the listener closed
+        return False
+
+
+def held(go):
+    def script(conn):
+        while conn.read_request():
+            go.wait()
+            conn.respond(body=b"late")
+    return script
+
+
+# --- backends --------------------------------------------------------------------------------------------
+
+
+def test_new_backends_take_over_and_the_clients_connection_lives_on(origin, proxy, client):
+    old, new = origin(), origin()
+    front = proxy(old)
+    one = client(front)
+    assert one.ask(request("/1")).status == 200
+    assert front.reload(upstreams(front, new))
+    assert one.ask(request("/2")).status == 200
+    assert (old.targets, new.targets) == (["/1"], ["/2"])
+
+
+def test_a_backend_that_stays_keeps_its_connection(origin, proxy, client):
+    stays, comes = origin(), origin()
+    front = proxy(stays)
+    one = client(front)
+    one.ask(request())
+    assert front.reload(upstreams(front, stays, comes))
+    for _ in range(4):
+        assert one.ask(request()).status == 200
+    assert stays.connections_used == 1 and len(comes.requests) == 2
+
+
+def test_a_backend_that_is_down_stays_down_through_a_reload(origin, proxy, client):
+    up, down = origin(), dead_port()
+    front = proxy([up, f"127.0.0.1:{down}"])
+    eventually(lambda: not front.healthy(f"127.0.0.1:{down}"))
+    config = changed(front, lambda c: c["services"][0]["upstreams"].reverse())
+    assert front.reload(config)
+    one = client(front)
+    for _ in range(4):
+        assert one.ask(request()).status == 200
+    assert front.metric("upstream_failures_total", backend=f"127.0.0.1:{down}") == 0
+
+
+def test_a_request_in_progress_ends_at_the_backend_that_it_went_to(origin, proxy, client):
+    go = threading.Event()
+    old, new = origin(held(go)), origin()
+    front = proxy(old)
+    one = client(front)
+    one.send(request("/slow"))
+    eventually(lambda: old.requests)
+    assert front.reload(upstreams(front, new))
+    go.set()
+    assert one.answer().body == b"late"
+    assert one.ask(request("/next")).status == 200
+    assert new.targets == ["/next"]
+
+
+def test_health_checks_go_by_the_new_policy(origin, proxy):
+    backend, dead = origin(), f"127.0.0.1:{dead_port()}"
+    patient = {"frequency_secs": 60, "timeout_ms": 500, "unhealthy_threshold": 100, "healthy_threshold": 1}
+    front = proxy({"web": {"upstreams": [backend, dead], "health_check": patient}})
+    def strict(config):
+        config["services"][0]["health_check"]["unhealthy_threshold"] = 1
+        config["services"][0]["upstreams"].append(f"127.0.0.1:{dead_port()}")
+    assert front.healthy(dead)
+    assert front.reload(changed(front, strict))
+    eventually(lambda: not front.healthy(front.config["services"][0]["upstreams"][2]))
+    eventually(lambda: not front.healthy(dead))  # it was in transition, which is looked at again soon
+
+
+# --- services --------------------------------------------------------------------------------------------
+
+
+def test_a_service_is_added_while_another_serves(origin, proxy, client):
+    first, second = origin(), origin()
+    front = proxy(first)
+    one = client(front)
+    assert one.ask(request("/1")).status == 200
+    assert front.reload(changed(front, lambda c: c["services"].append(another("more", second, "127.0.0.1:0"))))
+    assert client(front.port("more")).ask(request("/2")).status == 200
+    assert one.ask(request("/3")).status == 200
+    assert (first.targets, second.targets) == (["/1", "/3"], ["/2"])
+    assert "services_added=1" in front.stderr
+
+
+def test_a_service_that_goes_ends_what_it_has_begun_and_nothing_else(origin, proxy, client):
+    go = threading.Event()
+    slow, stays = origin(held(go)), origin()
+    front = proxy({"stays": [stays], "goes": [slow]})
+    busy, idle, other = client(front.port("goes")), client(front.port("goes")), client(front.port("stays"))
+    other.ask(request())
+    busy.send(request("/slow"))
+    eventually(lambda: slow.requests)
+    port = front.port("goes")
+    config = changed(front, lambda c: c["services"].pop(1))
+    assert front.reload(config)
+    eventually(lambda: refused(port))
+    assert idle.closed()
+    go.set()
+    answer = busy.answer()
+    assert (answer.status, answer.body, answer.get("Connection")) == (200, b"late", "close")
+    assert busy.closed()
+    assert other.ask(request()).status == 200
+    assert "services_removed=1" in front.stderr
+
+
+def test_a_service_that_goes_can_come_back(origin, proxy, client):
+    backend = origin()
+    port = free_port()
+    front = proxy({"stays": [backend], "comes": {"upstreams": [backend], "bind_address": f"127.0.0.1:{port}"}})
+    with_it = copy.deepcopy(front.config)
+    without = changed(front, lambda c: c["services"].pop(1))
+    for _ in range(5):
+        assert front.reload(without)
+        eventually(lambda: refused(port))
+        assert front.reload(with_it)
+        assert client(port).ask(request()).status == 200
+
+
+def test_a_service_moves_to_another_address(origin, proxy, client):
+    front = proxy(origin())
+    old_port = front.port()
+    one = client(front)
+    assert one.ask(request()).status == 200
+    new_port = free_port()
+    def edit(config):
+        config["services"][0]["bind_address"] = f"127.0.0.1:{new_port}"
+    assert front.reload(changed(front, edit))
+    assert client(new_port).ask(request()).status == 200
+    eventually(lambda: refused(old_port))
+    assert one.ask(request()).status == 200  # who was connected there stays
+
+
+def test_two_services_change_places(origin, proxy, client):
+    a, b = origin(), origin()
+    ports = free_port(), free_port()
+    front = proxy({"a": {"upstreams": [a], "bind_address": f"127.0.0.1:{ports[0]}"},
+                   "b": {"upstreams": [b], "bind_address": f"127.0.0.1:{ports[1]}"}}, server={"workers": 2})
+    def swap(config):
+        one, two = config["services"]
+        one["bind_address"], two["bind_address"] = two["bind_address"], one["bind_address"]
+    assert front.reload(changed(front, swap))
+    def reaches(port, backend):
+        before = len(backend.requests)
+        assert client(port).ask(request()).status == 200
+        return len(backend.requests) > before
+    eventually(lambda: all(reaches(ports[1], a) and reaches(ports[0], b) for _ in range(8)))
+
+
+# --- what is refused -------------------------------------------------------------------------------------
+
+
+def test_a_broken_file_changes_nothing_and_is_explained(origin, proxy, client):
+    backend = origin()
+    front = proxy(backend)
+    one = client(front)
+    text = front.config_path.read_text().replace("upstreams:", "upstream:")
+    assert not front.reload(text=text)
+    assert "code=CQ1203" in front.stderr and f"file={front.config_path}" in front.stderr and "line=" in front.stderr
+    assert one.ask(request()).status == 200
+    assert client(front).ask(request()).status == 200
+
+
+def test_a_file_that_is_gone_changes_nothing(origin, proxy, client):
+    front = proxy(origin())
+    front.config_path.unlink()
+    front.signal(signal.SIGHUP)
+    eventually(lambda: "the new configuration is not used" in front.stderr)
+    assert client(front).ask(request()).status == 200
+
+
+def test_an_address_in_use_changes_nothing_at_all(origin, proxy, client):
+    """Not even what could have been changed."""
+    old, new = origin(), origin()
+    front = proxy(old)
+    free = free_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        def edit(config):
+            config["services"][0]["upstreams"] = [new.address]
+            config["services"].append(another("fine", new, f"127.0.0.1:{free}"))
+            config["services"].append(another("taken", new, "127.0.0.1:%d" % taken.getsockname()[1]))
+        assert not front.reload(changed(front, edit))
+    assert 'cannot listen service=taken' in front.stderr
+    assert refused(free)
+    assert client(front.port("web")).ask(request("/1")).status == 200
+    assert (old.targets, new.targets) == (["/1"], [])
+
+
+def test_what_needs_a_new_start_is_said(origin, proxy):
+    front = proxy(origin())
+    assert front.reload(changed(front, lambda c: c["server"].update(workers=2)))
+    assert "takes effect with the next start key=server.workers" in front.stderr
+
+
+# --- rules -----------------------------------------------------------------------------------------------
+
+
+def test_new_limits_hold_for_new_requests_on_old_connections(origin, proxy, client):
+    front = proxy(origin())
+    one = client(front)
+    assert one.ask(request("/" + "a" * 2000)).status == 200
+    assert front.reload(changed(front, lambda c: c.update(limits={"target_bytes": 1024})))
+    assert one.ask(request("/short")).status == 200
+    assert one.ask(request("/" + "a" * 2000)).status == 414
+
+
+def test_new_timeouts_leave_a_request_in_progress_alone(origin, proxy, client):
+    go = threading.Event()
+    front = proxy(origin(held(go)))
+    one = client(front)
+    one.send(request("/slow"))
+    eventually(lambda: front.in_flight() == 1)
+    def edit(config):
+        config["timeouts"] = {**config["timeouts"], "upstream_header": "100ms"}
+    assert front.reload(changed(front, edit))
+    late = client(front)
+    assert late.ask(request("/late")).status == 504
+    go.set()
+    assert one.answer().status == 200
+
+
+# --- under load ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_reloads_under_load_lose_nothing(origin, proxy, client, workers):
+    backends = [origin(), origin()]
+    port = free_port()
+    front = proxy({"web": backends, "aside": [backends[0]]}, server={"workers": workers})
+    one_of_each = [upstreams(front, backends[0]), upstreams(front, backends[1], backends[0]), upstreams(front, backends[1])]
+    for number, config in enumerate(one_of_each):
+        if number == 1:
+            config["services"].append(another("more", backends[0], f"127.0.0.1:{port}"))
+        if number == 2:
+            config["limits"] = {"fields": 64}
+    over = threading.Event()
+    served = [0] * 4
+
+    def work(number):
+        keeps = client(front.port("web"))
+        while not over.is_set():
+            assert keeps.ask(request(f"/{number}")).status == 200
+            with_new_connection = client(front.port("aside"))
+            assert with_new_connection.ask(request("/new", "Connection: close")).status == 200
+            with_new_connection.close()
+            served[number] += 1
+
+    idle = client(front)  # through it all
+    assert idle.ask(request("/before")).status == 200
+    crowd = Crowd(work, len(served))
+    try:
+        for number in range(60):
+            assert front.reload(one_of_each[number % len(one_of_each)])
+            reached = list(served)
+            eventually(lambda: crowd.failures or all(s > r for s, r in zip(served, reached)))
+    finally:
+        over.set()
+        crowd.join()
+    assert idle.ask(request("/after")).status == 200
