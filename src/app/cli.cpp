@@ -38,6 +38,14 @@ constexpr VerbRow kVerbs[] = {
      "cirque --config config/production.yaml --validate\n"
      "cirque -t -q -c site.yaml && systemctl restart cirque\n"
      "generate-config | cirque validate -"},
+    {Verb::Reload, "reload", "[FILE]", "have a running cirque read its configuration again",
+     "Asks the process that serves metrics.listen of this configuration to read it again, and "
+     "waits "
+     "for the verdict: "
+     "what was found, and what has changed. The exit status is 0 when the new configuration is in "
+     "use, and 1 when the "
+     "old one stays. The signal HUP does the same without waiting.",
+     "cirque reload --config config/production.yaml"},
     {Verb::Demo, "demo", "[FILE]", "run the proxy with small backends to try it on",
      "Starts backends on 127.0.0.1:3001 and 127.0.0.1:3002 and the proxy in front of them, and "
      "prints what "
@@ -86,7 +94,7 @@ std::optional<Misuse> set_workers(Command& command, std::string_view what, std::
 }
 
 const FlagRow kFlags[] = {
-    {"--config -c -f", "FILE", "CONFIG_PATH", "run validate demo",
+    {"--config -c -f", "FILE", "CONFIG_PATH", "run validate reload demo",
      "The configuration, YAML or (when its name ends in .json) JSON; - is standard input. Without "
      "it: "
      "config/default.yaml, else /etc/cirque/cirque.yaml.",

@@ -16,7 +16,7 @@ namespace cirque::app {
 
 std::string_view version() noexcept;
 
-enum class Verb : std::uint8_t { Run, Validate, Demo, Help, Version };
+enum class Verb : std::uint8_t { Run, Validate, Reload, Demo, Help, Version };
 enum class Page : std::uint8_t { Text, Markdown, Man };
 
 // What the arguments and the environment ask for, the arguments first.

@@ -1,5 +1,7 @@
 #include "app/daemon.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -113,6 +115,7 @@ class Daemon {
     server_.on_stopping = [] { notify("STOPPING=1\nSTATUS=draining"); };
     server_.on_reopen = [] { log::reopen(); };
     server_.on_hangup = [this] { reload(); };
+    admin_.on_reload = [this] { return reload(); };
     int status = server_.run();
     log::info("app", "stopped", {{"status", status}});
     return status;
@@ -137,28 +140,34 @@ class Daemon {
   }
 
   // The new configuration as a whole, or the old one as it was.
-  void reload() {
-    if (server_.engine().is_stopping()) return;
-    if (!reload_) return log::warn("app", "there is no file to reload", {});
+  control::Admin::Verdict reload() {
+    if (server_.engine().is_stopping()) return {false, "cirque is stopping\n"};
+    if (!reload_) return refuse("there is no file to reload\n");
     announce_reload();
     auto loaded = reload_();
     for (const auto& finding : loaded.findings) tell(finding);
+    auto found = config::render(loaded.findings);
     auto change =
         loaded.ok() ? services_.apply(loaded.model.services, loaded.model.timeouts) : std::nullopt;
-    auto& registry = server_.engine().registry();
-    if (change) {
-      ++registry.reloads_taken;
-      adopt(std::move(loaded.model));
-      log::info("app", "configuration reloaded",
-                {{"services_added", change->added},
-                 {"services_changed", change->changed},
-                 {"services_removed", change->removed},
-                 {"services_unchanged", change->unchanged}});
-    } else {
-      ++registry.reloads_refused;
-      log::error("app", "the new configuration is not used, the old one stays", {});
-    }
     notify("READY=1\nSTATUS=serving");
+    if (!change) return refuse(found);
+    ++server_.engine().registry().reloads_taken;
+    auto later = adopt(std::move(loaded.model));
+    log::info("app", "configuration reloaded",
+              {{"services_added", change->added},
+               {"services_changed", change->changed},
+               {"services_removed", change->removed},
+               {"services_unchanged", change->unchanged}});
+    return {true,
+            found + later +
+                fmt::format("reloaded: {} services added, {} changed, {} removed, {} as before\n",
+                            change->added, change->changed, change->removed, change->unchanged)};
+  }
+
+  control::Admin::Verdict refuse(std::string why) {
+    ++server_.engine().registry().reloads_refused;
+    log::error("app", "the new configuration is not used, the old one stays", {});
+    return {false, std::move(why) + "not reloaded: the old configuration stays as it was\n"};
   }
 
   static void announce_reload() {
@@ -167,9 +176,12 @@ class Daemon {
     notify(("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us)).c_str());
   }
 
-  void adopt(config::Model now) {
+  // What of it has to wait for the next start, for people.
+  std::string adopt(config::Model now) {
+    std::string later;
     for (auto key : settled_at_start(model_, now)) {
       log::warn("app", "this change takes effect with the next start", {{"key", key}});
+      later += fmt::format("{}: the change takes effect with the next start\n", key);
     }
     bool new_rules = model_.timeouts != now.timeouts || model_.limits != now.limits ||
                      model_.server.trusted_proxies != now.server.trusted_proxies;
@@ -178,6 +190,7 @@ class Daemon {
     }
     configure_log(now.logging);
     model_ = std::move(now);
+    return later;
   }
 
   config::Model model_;

@@ -77,6 +77,8 @@ constexpr Signal kSignals[] = {
     {"TERM, INT",
      "Stop in good order: accept nothing more, let requests end for timeouts.drain. A second one "
      "stops at once."},
+    {"HUP",
+     "Read the configuration again; `cirque reload` does so too, and waits for the verdict."},
     {"USR1", "Open the log files anew."},
 };
 

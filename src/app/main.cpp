@@ -8,6 +8,7 @@
 #include "app/daemon.h"
 #include "app/demo.h"
 #include "app/help.h"
+#include "app/reload.h"
 #include "config/load.h"
 
 namespace cirque::app {
@@ -101,6 +102,8 @@ int start(Command command) {
   switch (command.verb) {
     case Verb::Validate:
       return validate(command);
+    case Verb::Reload:
+      return reload(command.config);
     case Verb::Demo:
       return demo(command.config);
     default:

@@ -4,6 +4,7 @@ namespace cirque::control {
 
 Step Admin::on_request(Exchange& exchange) {
   const auto& request = exchange.request;
+  if (request.path() == "/reload") return reload(exchange);
   if (request.method != Method::Get && request.method != Method::Head) {
     auto& refusal = exchange.answer(405, "only GET and HEAD\n");
     refusal.headers.add(Name::Allow, "GET, HEAD");
@@ -14,6 +15,25 @@ Step Admin::on_request(Exchange& exchange) {
   if (path == "/healthz") return exchange.answer(200, "ok\n");
   if (path == "/readyz") return readiness(exchange);
   return exchange.answer(404, "here are /metrics, /healthz and /readyz\n");
+}
+
+// From this machine alone. A browser that somebody has led here from another site cannot send the
+// field without asking first, which nobody answers.
+Response& Admin::reload(Exchange& exchange) {
+  const auto& request = exchange.request;
+  if (request.method != Method::Post) {
+    auto& refusal = exchange.answer(405, "only POST\n");
+    refusal.headers.add(Name::Allow, "POST");
+    return refusal;
+  }
+  bool is_local =
+      exchange.link.client.is_loopback() || exchange.link.client.family() == Address::Family::Unix;
+  if (!is_local) return exchange.answer(403, "only from this machine\n");
+  if (!request.headers.has("X-Cirque-Control")) {
+    return exchange.answer(403, "the field X-Cirque-Control is missing\n");
+  }
+  auto verdict = on_reload();
+  return exchange.answer(verdict.taken ? 200 : 422, verdict.text);
 }
 
 Response& Admin::metrics(Exchange& exchange) {

@@ -1,6 +1,9 @@
 #pragma once
-// What operators ask the process: /metrics, /healthz, /readyz. An App like any other, on the
-// steward.
+// What operators ask the process: /metrics, /healthz, /readyz, and POST /reload from this machine.
+// An App like any other, on the steward.
+#include <functional>
+#include <string>
+
 #include "cirque/app.h"
 #include "proxy/engine.h"
 
@@ -12,7 +15,16 @@ class Admin final : public App {
 
   Step on_request(Exchange& exchange) override;
 
+  struct Verdict {
+    bool taken = false;
+    std::string text;  // for people: what was found, and what has changed
+  };
+
+  // Called for POST /reload, which waits for it.
+  std::function<Verdict()> on_reload = [] { return Verdict{}; };
+
  private:
+  Response& reload(Exchange& exchange);
   Response& metrics(Exchange& exchange);
   Response& readiness(Exchange& exchange);
 

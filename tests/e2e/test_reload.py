@@ -2,11 +2,13 @@
 import copy
 import signal
 import socket
+import subprocess
 import threading
 
 import pytest
+import yaml
 from lib.http import request
-from lib.util import Crowd, dead_port, eventually, free_port
+from lib.util import BINARY, PATIENCE, Crowd, dead_port, eventually, free_port
 
 
 def changed(front, edit):
@@ -230,6 +232,65 @@ def test_what_needs_a_new_start_is_said(origin, proxy):
     front = proxy(origin())
     assert front.reload(changed(front, lambda c: c["server"].update(workers=2)))
     assert "takes effect with the next start key=server.workers" in front.stderr
+
+
+# --- cirque reload ---------------------------------------------------------------------------------------
+
+
+def ask_to_reload(front):
+    return subprocess.run([BINARY, "reload", "--config", front.config_path], capture_output=True, text=True, timeout=PATIENCE)
+
+
+def with_known_admin(origin, proxy):
+    return proxy(origin(), metrics={"listen": f"127.0.0.1:{free_port()}"})
+
+
+def test_the_verb_waits_for_the_verdict(origin, proxy, client):
+    front, new = with_known_admin(origin, proxy), origin()
+    front.config_path.write_text(yaml.safe_dump(upstreams(front, new)))
+    said = ask_to_reload(front)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout == "reloaded: 0 services added, 1 changed, 0 removed, 0 as before\n"
+    assert client(front).ask(request("/new")).status == 200
+    assert new.targets == ["/new"]
+
+
+def test_the_verb_tells_what_is_wrong(origin, proxy, client):
+    front = with_known_admin(origin, proxy)
+    front.config_path.write_text(front.config_path.read_text().replace("upstreams:", "upstream:"))
+    said = ask_to_reload(front)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "CQ1203" in said.stderr and "not reloaded: the old configuration stays as it was" in said.stderr
+    assert client(front).ask(request()).status == 200
+
+
+def test_the_verb_tells_what_only_the_process_can_find(origin, proxy, client):
+    front, new = with_known_admin(origin, proxy), origin()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = changed(front, lambda c: c["services"].append(another("taken", new, "127.0.0.1:%d" % taken.getsockname()[1])))
+        front.config_path.write_text(yaml.safe_dump(config))
+        said = ask_to_reload(front)
+    assert said.returncode == 1 and "not reloaded" in said.stderr
+
+
+def test_the_verb_without_a_process(origin, proxy):
+    front = with_known_admin(origin, proxy)
+    front.check_and_stop()
+    said = ask_to_reload(front)
+    assert said.returncode == 1 and "is cirque running with this configuration?" in said.stderr
+
+
+@pytest.mark.parametrize("method,fields,status", [
+    ("POST", [], 403),  # what a browser can be made to send
+    ("GET", ["X-Cirque-Control: 1"], 405),
+    ("POST", ["X-Cirque-Control: 1"], 200),
+])
+def test_who_may_ask_over_http(origin, proxy, client, method, fields, status):
+    front = proxy(origin())
+    assert client(front.port("admin")).ask(request("/reload", *fields, method=method)).status == status
+    assert front.metric("config_reloads_total", result="success") == (status == 200)
 
 
 # --- rules -----------------------------------------------------------------------------------------------
