@@ -240,7 +240,8 @@ std::string Registry::expose() const {
   write_connections(page, workers);
   write_backends(page, rows);
   write_loops(page, loops());
-  page.family("cirque_config_reloads_total", "counter", "New configurations, by what came of them.");
+  page.family("cirque_config_reloads_total", "counter",
+              "New configurations, by what came of them.");
   page.sample("result=\"success\"", reloads_taken.load(std::memory_order_relaxed));
   page.sample("result=\"failure\"", reloads_refused.load(std::memory_order_relaxed));
   page.family("cirque_access_log_dropped_total", "counter",
