@@ -57,6 +57,7 @@ struct Services::Running {
   upstream::Keeper keeper;
   proxy::Site& site;
   Address bound;
+  Address left = {};  // where it listened before it moved to `bound`
 };
 
 // A service that begins to listen somewhere.
@@ -75,8 +76,10 @@ Services::Running* Services::find(const std::string& name) const {
   return found == running_.end() ? nullptr : found->get();
 }
 
+// Also where we have just left: the last worker may be about to close its listener.
 bool Services::is_ours(const Address& address) const {
-  return std::ranges::any_of(running_, [&](auto& r) { return r->bound == address; });
+  auto is_there = [&](auto& r) { return r->bound == address || r->left == address; };
+  return std::ranges::any_of(running_, is_there) || std::ranges::any_of(leaving_, is_there);
 }
 
 // Everything that will be needed, before anything is changed.
@@ -137,6 +140,7 @@ std::optional<Services::Change> Services::apply(const std::vector<config::Servic
   for (auto& move : *moves) {
     auto& service = *find(move.service->name);
     auto old = std::exchange(service.bound, move.bound.address);
+    service.left = old;
     auto text = service.bound.text();
     log::info("app", "listening", {{"service", service.config.name}, {"address", text}});
     engine_.open(std::move(move.bound), service.site);
