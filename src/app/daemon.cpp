@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/background.h"
+#include "app/file_watch.h"
 #include "app/notify.h"
 #include "app/services.h"
 #include "base/log.h"
@@ -69,6 +70,7 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
   };
   compare("server.workers", old.server.workers, now.server.workers);
   compare("server.pin_workers", old.server.pin_workers, now.server.pin_workers);
+  compare("server.watch_config", old.server.watch_config, now.server.watch_config);
   compare("server.backlog", old.server.backlog, now.server.backlog);
   compare("server.congestion_control", old.server.congestion_control,
           now.server.congestion_control);
@@ -80,9 +82,10 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
 
 class Daemon {
  public:
-  Daemon(config::Model model, Reload reload)
+  Daemon(config::Model model, const RunOptions& options)
       : model_(std::move(model)),
-        reload_(std::move(reload)),
+        path_(options.path),
+        reload_(options.reload),
         server_(options_of(model_)),
         resolver_(server_.engine().steward_loop()),
         admin_(server_.engine()),
@@ -116,6 +119,11 @@ class Daemon {
     server_.on_reopen = [] { log::reopen(); };
     server_.on_hangup = [this] { reload(); };
     admin_.on_reload = [this] { return reload(); };
+    std::optional<FileWatch> watch;
+    if (model_.server.watch_config && reload_) {
+      watch.emplace(engine.steward_loop(), path_, [this] { reload(); });
+      if (!watch->is_watching()) log::warn("app", "cannot watch the file", {{"file", path_}});
+    }
     int status = server_.run();
     log::info("app", "stopped", {{"status", status}});
     return status;
@@ -194,6 +202,7 @@ class Daemon {
   }
 
   config::Model model_;
+  std::string path_;
   Reload reload_;
   Server server_;
   net::Resolver resolver_;
@@ -207,7 +216,7 @@ int serve(config::Model model, const RunOptions& options) {
   std::optional<Background> background;
   if (options.daemon) background = Background::detach();
   if (!configure_log(model.logging)) return 1;
-  Daemon daemon(std::move(model), options.reload);
+  Daemon daemon(std::move(model), options);
   if (!daemon.open()) return 1;
   return daemon.run(std::move(background));
 }

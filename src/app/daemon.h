@@ -11,8 +11,9 @@ namespace cirque::app {
 using Reload = std::function<config::Loaded()>;
 
 struct RunOptions {
-  bool daemon = false;  // detach from the terminal once the listeners are open
-  Reload reload = {};   // for SIGHUP; empty: there is nothing to read again
+  bool daemon = false;    // detach from the terminal once the listeners are open
+  Reload reload = {};     // for SIGHUP; empty: there is nothing to read again
+  std::string path = {};  // of the file, absolute
 };
 
 // Serves until told to stop; the exit status.

@@ -79,6 +79,7 @@ int run(const Command& command) {
   if (command.config != "-") {  // a daemon leaves the folder that it was started in
     auto path = std::filesystem::absolute(command.config).string();
     options.reload = [command, path] { return load(command, path); };
+    options.path = path;
   }
   return serve(std::move(loaded.model), options);
 }

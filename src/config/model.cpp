@@ -125,6 +125,13 @@ const Option kOptions[] = {
      .doc = "Keep every worker on a CPU of its own.",
      .example = "true",
      .also = "cpu_affinity pin"},
+    {.path = "server.watch_config",
+     .type = Type::Flag,
+     .slot = IN(m.server.watch_config),
+     .doc = "Read the configuration again whenever the file says something else: written in place, "
+            "replaced, or reached through a link that was swapped.",
+     .example = "true",
+     .also = "watch auto_reload reload_on_change"},
     {.path = "server.trusted_proxies",
      .type = Type::Networks,
      .slot = IN(m.server.trusted_proxies),

@@ -81,6 +81,7 @@ struct Server {
   std::vector<std::string> trusted_proxies;  // CIDR, checked
   std::string congestion_control;            // empty: the kernel's default
   int backlog = 4096;
+  bool watch_config = false;
 
   bool operator==(const Server&) const = default;
 };

@@ -8,6 +8,7 @@ import threading
 import pytest
 import yaml
 from lib.http import request
+from lib.proxy import Proxy
 from lib.util import BINARY, PATIENCE, Crowd, dead_port, eventually, free_port
 
 
@@ -291,6 +292,62 @@ def test_who_may_ask_over_http(origin, proxy, client, method, fields, status):
     front = proxy(origin())
     assert client(front.port("admin")).ask(request("/reload", *fields, method=method)).status == status
     assert front.metric("config_reloads_total", result="success") == (status == 200)
+
+
+# --- watching the file -----------------------------------------------------------------------------------
+
+
+def in_place(front, text):
+    front.config_path.write_text(text)
+
+
+def by_rename(front, text):
+    fresh = front.config_path.with_name(".cirque.yaml.swp")
+    fresh.write_text(text)
+    fresh.replace(front.config_path)
+
+
+@pytest.mark.parametrize("write", [in_place, by_rename])
+def test_a_file_that_changes_is_read_again(origin, proxy, client, write):
+    old, new = origin(), origin()
+    front = proxy(old, server={"watch_config": True})
+    for backend in (new, old, new):
+        write(front, yaml.safe_dump(upstreams(front, backend)))
+        before = len(backend.requests)
+        eventually(lambda: client(front).ask(request()).status == 200 and len(backend.requests) > before)
+
+
+def test_a_link_on_the_way_to_the_file_that_is_swapped(origin, proxy, client, tmp_path):
+    """As Kubernetes does: cirque.yaml -> ..data/cirque.yaml, and ..data changes over."""
+    old, new = origin(), origin()
+    front = proxy(old, server={"watch_config": True}, wait=False)
+    folder = front.config_path.parent
+    for name, backend in (("first", old), ("second", new)):
+        (folder / name).mkdir()
+        (folder / name / "cirque.yaml").write_text(yaml.safe_dump(upstreams(front, backend)))
+    front.wait_ready()
+    front.check_and_stop()
+    (folder / "..data").symlink_to("first")
+    front.config_path.unlink()
+    front.config_path.symlink_to("..data/cirque.yaml")
+    again = Proxy.again(front)
+    try:
+        assert client(again.port()).ask(request()).status == 200
+        (folder / "..new").symlink_to("second")
+        (folder / "..new").replace(folder / "..data")
+        eventually(lambda: client(again.port()).ask(request()).status == 200 and new.requests)
+    finally:
+        again.check_and_stop()
+
+
+def test_a_file_that_is_touched_is_not_reloaded(origin, proxy):
+    front = proxy(origin(), server={"watch_config": True})
+    text = front.config_path.read_text()
+    in_place(front, text)
+    by_rename(front, text)
+    in_place(front, text + "# changed\n")
+    eventually(lambda: front.metric("config_reloads_total", result="success") == 1)
+    assert front.metric("config_reloads_total", result="failure") == 0
 
 
 # --- rules -----------------------------------------------------------------------------------------------

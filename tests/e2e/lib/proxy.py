@@ -139,6 +139,15 @@ class Proxy(Process):
         if wait:
             self.wait_ready()
 
+    @classmethod
+    def again(cls, other):
+        """Another one on the file that is at the place of this one's configuration now."""
+        one = cls.__new__(cls)
+        one.config, one.config_path, one.access_path = other.config, other.config_path, other.access_path
+        Process.__init__(one, [BINARY, "--config", one.config_path], other.config_path.parent, None, None)
+        one.wait_ready()
+        return one
+
     def wait_ready(self):
         eventually(lambda: " ready" in self.stderr or not self.running(), what="ready")
         assert self.running(), f"exit status {self.process.returncode}\n{self.stderr}"
