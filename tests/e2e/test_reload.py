@@ -408,7 +408,7 @@ def test_many_reloads_under_load_lose_nothing(origin, proxy, client, workers):
     assert idle.ask(request("/before")).status == 200
     crowd = Crowd(work, len(served))
     try:
-        for number in range(60):
+        for number in range(110):
             assert front.reload(one_of_each[number % len(one_of_each)])
             reached = list(served)
             eventually(lambda: crowd.failures or all(s > r for s, r in zip(served, reached)))
