@@ -32,8 +32,8 @@ constexpr VerbRow kVerbs[] = {
      "Reads the configuration and says what is wrong with it: the place, the line, what was "
      "expected there. "
      "Opens no sockets. The exit status is 0 when it can be used (warnings are listed all the "
-     "same), and 1 "
-     "when not.",
+     "same), 1 "
+     "when not, and with --strict 2 when there are warnings alone.",
      "cirque validate config/production.yaml\n"
      "cirque --config config/production.yaml --validate\n"
      "cirque -t -q -c site.yaml && systemctl restart cirque\n"
@@ -123,6 +123,20 @@ const FlagRow kFlags[] = {
     {"--quiet -q", "", "", "validate", "Say nothing when all is well.",
      [](Command& c, std::string_view) -> std::optional<Misuse> {
        c.quiet = true;
+       return std::nullopt;
+     }},
+    {"--strict", "", "", "validate", "Exit with status 2 when there are warnings.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.strict = true;
+       return std::nullopt;
+     }},
+    {"--format", "FORMAT", "", "validate",
+     "How findings are printed: text, or to standard output as json, sarif (2.1.0) or github (its "
+     "workflow commands).",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       auto format = config::format_called(value);
+       if (!format) return bad_value("--format", value, "text, json, sarif or github");
+       c.format = *format;
        return std::nullopt;
      }},
     {"--markdown", "", "", "help", "Print `help config` as Markdown.",

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "config/formats.h"
 #include "config/load.h"
 
 namespace cirque::app {
@@ -27,6 +28,8 @@ struct Command {
   std::optional<log::Level> level;
   bool daemon = false;
   bool quiet = false;
+  bool strict = false;
+  config::Format format = config::Format::Text;
   std::vector<std::string> topic;  // of help
   Page page = Page::Text;
 };

@@ -52,13 +52,15 @@ std::string summary(const config::Loaded& loaded) {
 
 int validate(const Command& command) {
   auto loaded = config::load_file(command.config);
-  print(stderr, config::render(loaded.findings));
-  if (!loaded.ok()) {
-    print(stderr, summary(loaded));
-    return kFailed;
+  constexpr int kWarned = 2;
+  int status = !loaded.ok() ? kFailed : command.strict && !loaded.findings.empty() ? kWarned : 0;
+  if (command.format != config::Format::Text) {
+    print(stdout, config::write(command.format, loaded.findings, version()));
+    return status;
   }
-  if (!command.quiet) print(stdout, summary(loaded));
-  return 0;
+  print(stderr, config::render(loaded.findings));
+  if (!command.quiet || status != 0) print(status == 0 ? stdout : stderr, summary(loaded));
+  return status;
 }
 
 config::Loaded load(const Command& command, const std::string& path) {

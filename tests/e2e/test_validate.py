@@ -156,3 +156,58 @@ def test_the_documentation_is_what_the_binary_prints():
         if os.environ.get("UPDATE_GOLDEN"):
             (ROOT / path).write_text(text)
         assert (ROOT / path).read_text() == text, f"make it anew: cirque {' '.join(line)} > {path}"
+
+
+# --- for programs ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", BROKEN, ids=lambda p: p.name)
+def test_every_format_tells_the_same_findings(config):
+    told = re.findall(r"^(\S+?)(?::(\d+):(\d+))?: (error|warning) (CQ\d{4}): ", cirque("validate", config.name).stderr, re.M)
+    wanted = [(code, severity, int(line or 0), int(column or 0)) for _, line, column, severity, code in told]
+    status = cirque("validate", config.name).returncode
+
+    done = cirque("validate", "--format", "json", config.name)
+    assert (done.returncode, done.stderr) == (status, "")
+    findings = json.loads(done.stdout)["findings"]
+    assert [(f["code"], f["severity"], f["line"], f["column"]) for f in findings] == wanted
+    assert all(f["file"] == config.name and f["message"] for f in findings)
+
+    run = json.loads(cirque("validate", "--format", "sarif", config.name).stdout)
+    assert run["version"] == "2.1.0" and len(run["runs"]) == 1
+    results = run["runs"][0]["results"]
+    rules = {rule["id"] for rule in run["runs"][0]["tool"]["driver"]["rules"]}
+    assert [(r["ruleId"], r["level"]) for r in results] == [(code, severity) for code, severity, _, _ in wanted]
+    assert {r["ruleId"] for r in results} == rules
+    for result, (_, _, line, column) in zip(results, wanted):
+        [place] = result["locations"]
+        assert place["physicalLocation"]["artifactLocation"]["uri"] == config.name
+        region = place["physicalLocation"].get("region")
+        assert region is None if line == 0 else (region["startLine"], region["startColumn"]) == (line, column)
+        assert region is None or region["endColumn"] > region["startColumn"] >= 1
+
+    lines = cirque("validate", "--format", "github", config.name).stdout.splitlines()
+    assert [re.match(r"::(error|warning) file=[^,]+,line=(\d+),col=(\d+),title=(CQ\d{4})::.", line).groups() for line in lines] == \
+        [(severity, str(max(line, 1)), str(max(column, 1)), code) for code, severity, line, column in wanted]
+
+
+def test_a_format_that_there_is_not():
+    done = cirque("validate", "--format", "xml", "empty.yaml")
+    assert done.returncode == 2 and "text, json, sarif or github" in done.stderr
+
+
+def test_warnings_fail_only_where_that_is_asked_for():
+    warned = next(p.name for p in BROKEN if p.name.startswith("warn-"))
+    assert [cirque("validate", *flags, warned).returncode for flags in ([], ["--strict"])] == [0, 2]
+    broken = next(p.name for p in BROKEN if not p.name.startswith("warn-"))
+    assert cirque("validate", "--strict", broken).returncode == 1
+    assert cirque("validate", "--strict", SHIPPED[0]).returncode == 0
+
+
+def test_names_that_need_escaping(tmp_path):
+    odd = tmp_path / 'a "b", 100%: c\u00e9.yaml'
+    odd.write_text("services: [{name: \"x\\ty\"}]\n")
+    assert json.loads(cirque("validate", "--format", "json", odd).stdout)["findings"][0]["file"] == str(odd)
+    json.loads(cirque("validate", "--format", "sarif", odd).stdout)
+    first = cirque("validate", "--format", "github", odd).stdout.splitlines()[0]
+    assert "%2C 100%25%3A c\u00e9.yaml,line=" in first
