@@ -1,10 +1,12 @@
 #include "app/demo.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "base/log.h"
 #include "cirque/server.h"
 #include "config/load.h"
+#include "net/socket.h"
 
 namespace cirque::app {
 namespace {
@@ -33,8 +36,9 @@ std::vector<std::string> local_upstreams(const config::Model& model) {
   return addresses;
 }
 
-// A process of its own, so that its work is not taken for the proxy's.
-int run_origins(const std::vector<std::string>& addresses) {
+// A process of its own, so that its work is not taken for the proxy's. `ready` is closed once they
+// listen.
+int run_origins(const std::vector<std::string>& addresses, net::Fd ready) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);  // never outlives the demo
   setpgid(0, 0);  // Ctrl-C is for the proxy, which ends us when its own requests are done
   log::configure({.level = log::Level::Warn, .format = log::Format::Text, .path = {}});
@@ -49,7 +53,25 @@ int run_origins(const std::vector<std::string>& addresses) {
     std::fprintf(stderr, "cirque: the demo origin cannot listen on %s\n", address.c_str());
     return 1;
   }
+  server.on_ready = [&ready] { ready = net::Fd(); };
   return server.run();
+}
+
+// Health checks must not find them before they are there: that would cost their first interval.
+pid_t start_origins(const std::vector<std::string>& addresses) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  net::Fd listening(ends[0]), ready(ends[1]);
+  pid_t origins = fork();
+  if (origins == 0) {
+    listening = net::Fd();
+    _exit(run_origins(addresses, std::move(ready)));
+  }
+  ready = net::Fd();
+  char nothing;
+  while (read(listening.get(), &nothing, 1) < 0 && errno == EINTR) {
+  }
+  return origins;
 }
 
 void introduce(const config::Model& model, const std::vector<std::string>& origins) {
@@ -79,8 +101,7 @@ int demo(const std::string& config_path) {
     return 1;
   }
   auto addresses = local_upstreams(loaded.model);
-  pid_t origins = fork();
-  if (origins == 0) _exit(run_origins(addresses));
+  pid_t origins = start_origins(addresses);
   introduce(loaded.model, addresses);
   int status = serve(loaded.model, {});
   kill(origins, SIGTERM);

@@ -191,7 +191,9 @@ metrics: {listen: '127.0.0.1:0'}
         def answers():
             try:
                 with Client(port) as one:
-                    return one.ask(request("/hello")).status == 200
+                    answer = one.ask(request("/hello"))
+                    assert answer.status == 200, "the first answer counts: no health check may come before the backends"
+                    return True
             except (ConnectionRefusedError, Broken):
                 assert process.poll() is None, (tmp_path / "out").read_text()
                 return False
