@@ -49,7 +49,9 @@ struct Services::Running {
         app(pool),
         keeper(engine.steward_loop(), resolver, engine.directory(), engine.registry(), pool,
                engine.registry().add_service(c.name), settings_of(c, timeouts)),
-        site(engine.add_site(c.name, app, Stations::of<control::ServiceProxy>())) {}
+        site(engine.add_site(c.name, app, Stations::of<control::ServiceProxy>())) {
+    keeper.on_change = [&engine] { engine.forget_departed(); };
+  }
 
   config::Service config;
   upstream::Pool pool;
@@ -161,7 +163,8 @@ std::optional<Services::Change> Services::apply(const std::vector<config::Servic
 Task<> Services::bury() {
   while (!leaving_.empty()) {
     co_await engine_.steward_loop().sleep(1s);
-    std::erase_if(leaving_, [](auto& r) { return proxy::Engine::is_gone(r->site); });
+    auto gone = std::erase_if(leaving_, [](auto& r) { return proxy::Engine::is_gone(r->site); });
+    if (gone) engine_.forget_departed();
   }
   co_return done;
 }

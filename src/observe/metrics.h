@@ -46,7 +46,7 @@ struct BackendMetrics {
   Gauge active;  // connections that carry a request
   Gauge idle;
   Counter expired;    // idle connections ended by time or by the peer
-  Counter evictions;  // not kept: the pool was full
+  Counter evictions;  // not kept: the pool was full, or the backend has left it
   Counter overflow_taken;
   Counter overflow_given;
 };

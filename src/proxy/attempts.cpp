@@ -19,10 +19,10 @@ std::string_view wanted_upgrade(const Journey& x) noexcept {
   return connection.upgrade_protocol;
 }
 
-upstream::Local& local_of(Journey& x, const Peer& peer) {
+upstream::Hold hold_of(Journey& x, const Peer& peer) {
   auto& roster = x.worker.roster;
-  if (peer.backend) return roster.local(*peer.backend);
-  return roster.local(peer.address, peer.name, x.site.metrics);
+  if (peer.backend) return roster.hold(*peer.backend);
+  return roster.hold(peer.address, peer.name, x.site.metrics);
 }
 
 // May what went wrong be answered by sending the request once more?
@@ -112,13 +112,14 @@ Task<> attempt_until_answered(Journey& x) {
     ++x.attempts;
     x.chosen = x.worker.loop.now();
     x.connected = x.answered = Time{};
+    x.local = hold_of(x, *peer);  // before we wait: until then the pool keeps it
+    auto& local = *x.local;
+    x.peer = local.backend->name;
     if (x.site.stations.attempt) {
       Attempt attempt{x.attempts, *peer, x.request};
       auto verdict = co_await ok(co_await app.on_attempt(x, attempt));
       if (verdict == Step::Verdict::Answered) co_return done;
     }
-    auto& local = local_of(x, *peer);
-    x.peer = local.backend->name;
     bool was_sent = false;
     auto outcome = co_await converse(x, local, Way::Pooled, was_sent);
     if (outcome) co_return done;

@@ -203,6 +203,12 @@ void Engine::retire(Site& site) {
   }
 }
 
+void Engine::forget_departed() {
+  for (auto& seat : workers_) {
+    seat->run_there(running_, [&seat = *seat] { seat.worker->roster.forget_departed(); });
+  }
+}
+
 std::unique_ptr<Rules> Engine::make_rules(std::size_t workers) const {
   auto rules =
       std::make_unique<Rules>(options_.timeouts, options_.limits, options_.congestion_control,

@@ -59,6 +59,9 @@ class Engine {
   // Takes no new requests: idle connections end, busy ones with their answer. To be unlistened too.
   void retire(Site& site);
 
+  // Backends have left their pools: the workers close what idles there, and forget them.
+  void forget_departed();
+
   // A retired site that nobody is connected to any more.
   static bool is_gone(const Site& site) noexcept {
     return site.listeners.load(std::memory_order_acquire) == 0 &&

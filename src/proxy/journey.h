@@ -53,6 +53,7 @@ class Journey final : public Exchange {
   h1::ServerTurn* client = nullptr;
   Interrupt interrupt;
 
+  upstream::Hold local;          // of the last attempt; `peer` is its name
   std::optional<Call> call;      // the attempt in progress, and then the one that answers
   std::optional<Upload> upload;  // its request body on the way; ends before the call does
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace cirque::upstream {
 namespace {
 
@@ -11,6 +13,16 @@ constexpr Duration kIdleCloseMin = 500ms;
 constexpr Duration kMargin = 1s;
 
 }  // namespace
+
+void Backend::join_pool() noexcept {
+  ++pools_;
+  left_.store(false, std::memory_order_relaxed);
+}
+
+void Backend::leave_pool() noexcept {
+  CIRQUE_CHECK(pools_ > 0);
+  if (--pools_ == 0) left_.store(true, std::memory_order_relaxed);
+}
 
 void Backend::lower_keep_alive(Duration limit) noexcept {
   auto ns = std::max<std::int64_t>(limit.count(), Duration(100ms).count());

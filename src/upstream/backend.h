@@ -38,6 +38,13 @@ class Backend : public std::enable_shared_from_this<Backend> {
   // Open connections of the whole process, idle ones included.
   std::atomic<std::uint32_t> connections{0};
 
+  // Told by pools, on the steward's thread: one lists it, or does not any more.
+  void join_pool() noexcept;
+  void leave_pool() noexcept;
+
+  // It was in a pool and is in none now, so that nobody will choose it: what is idle may close.
+  bool has_left() const noexcept { return left_.load(std::memory_order_relaxed); }
+
   // How long an idle connection may be trusted: the peer's own idle time-out, where it was seen or
   // announced, less a margin; kNoLimit until then.
   static constexpr std::int64_t kNoLimit = INT64_MAX;
@@ -50,6 +57,9 @@ class Backend : public std::enable_shared_from_this<Backend> {
 
  private:
   void lower_keep_alive(Duration limit) noexcept;
+
+  unsigned pools_ = 0;  // that list it; steward only
+  std::atomic<bool> left_{false};
 };
 
 // One open connection's share of its backend's count, wherever the connection is.

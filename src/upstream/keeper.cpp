@@ -102,6 +102,7 @@ void Keeper::publish() {
   }
   checks_.watch(all);
   pool_.set_members(std::move(all));
+  on_change();
 }
 
 void Keeper::on_health(const Backend& backend, bool healthy, std::string_view reason) {

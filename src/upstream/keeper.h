@@ -1,5 +1,6 @@
 #pragma once
 // Keeps one pool true: names are resolved again and again, members probed, changes told.
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +42,9 @@ class Keeper {
   void update(std::vector<Origin> origins, KeeperSettings settings);
 
   bool all_resolved() const noexcept;
+
+  // Called after the pool has other members.
+  std::function<void()> on_change = [] {};
 
  private:
   struct Entry {

@@ -51,17 +51,18 @@ std::optional<Parked> Overflow::take(Backend& backend, Time now, Duration idle_m
 
 void Overflow::sweep(Time now, Duration idle_max) {
   std::lock_guard lock(mutex_);
+  std::erase_if(parked_, [](const auto& entry) { return entry.second.empty(); });
   for (auto& [key, list] : parked_) {
-    auto* backend = key;
+    auto* backend = key;  // kept alive by the claims in the list
     auto limit = patience(*backend, idle_max);
+    bool left = backend->has_left();
     size_ -= std::erase_if(list, [&](const Parked& parked) {
-      if (now - parked.idle_since >= limit) return true;
+      if (now - parked.idle_since >= limit || left) return true;
       auto pulse = feel(parked.fd.get());
       if (pulse == Pulse::Ended) backend->learn_idle_close(now - parked.idle_since);
       return pulse != Pulse::Alive;
     });
   }
-  std::erase_if(parked_, [](const auto& entry) { return entry.second.empty(); });
 }
 
 std::size_t Overflow::size() const {

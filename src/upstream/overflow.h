@@ -29,7 +29,8 @@ class Overflow {
   bool park(Parked parked);
   // The newest one that is still alive and has idled less than `idle_max`.
   std::optional<Parked> take(Backend& backend, Time now, Duration idle_max);
-  // Closes what has died or idled too long, and learns from it. Called by the steward.
+  // Closes what has died or idled too long, and learns from it; and what nobody will ask for, as
+  // its backend has left its pool. Called by the steward.
   void sweep(Time now, Duration idle_max);
   std::size_t size() const;
 

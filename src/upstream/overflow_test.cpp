@@ -161,4 +161,27 @@ TEST_CASE("there is an end to what can be parked") {
   CHECK(overflow.size() == Overflow::kParkedMax);
 }
 
+TEST_CASE("connections to a backend that has left its pool are closed by the next sweep") {
+  Overflow overflow;
+  auto b = backend();
+  b->join_pool();
+  Line line(b);
+  overflow.park(line.take());
+  b->leave_pool();
+  overflow.sweep(kNow, 10s);
+  CHECK(overflow.size() == 0);
+  CHECK(b->connections == 0);
+}
+
+TEST_CASE("a backend whose last parked connection was taken may be gone by the next sweep") {
+  Overflow overflow;
+  {
+    auto b = backend();
+    Line line(b);
+    overflow.park(line.take());
+    CHECK(overflow.take(*b, kNow, 10s));
+  }
+  overflow.sweep(kNow, 10s);
+}
+
 TEST_SUITE_END();

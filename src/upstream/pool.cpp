@@ -17,10 +17,19 @@ thread_local std::vector<Copy> copies;
 
 Pool::Pool(std::string n) : name(std::move(n)), id_(next_id.fetch_add(1)) {}
 
+Pool::~Pool() {
+  for (const auto& backend : *members_) backend->leave_pool();
+}
+
 void Pool::set_members(Members members) {
-  std::lock_guard lock(mutex_);
-  members_ = std::make_shared<const Members>(std::move(members));
-  edition_.fetch_add(1, std::memory_order_release);
+  auto changed = std::make_shared<const Members>(std::move(members));
+  for (const auto& backend : *changed) backend->join_pool();  // first: who stays has never left
+  {
+    std::lock_guard lock(mutex_);
+    members_.swap(changed);
+    edition_.fetch_add(1, std::memory_order_release);
+  }
+  for (const auto& backend : *changed) backend->leave_pool();
 }
 
 const Members& Pool::members() {

@@ -32,14 +32,15 @@ class Tried {
 class Pool {
  public:
   explicit Pool(std::string n);
+  ~Pool();
 
   const std::string name;
 
-  // Steward only.
+  // Steward only. Tells the backends that come and those that go.
   void set_members(Members members);
 
   // Any thread. Whose turn it is: the next healthy one that was not tried, or null. The backend is
-  // good as long as some core's roster knows it, which is from its first use on.
+  // good until this core chooses again; whoever waits before that takes hold of it (roster.h).
   Backend* choose(Tried& tried);
 
   bool is_empty() { return members().empty(); }

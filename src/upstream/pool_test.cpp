@@ -143,4 +143,23 @@ TEST_CASE("turns are exact across threads") {
   for (auto& count : counts) CHECK(count == 1000);
 }
 
+TEST_CASE("a backend has left when no pool lists it any more") {
+  auto all = members(2);
+  CHECK_FALSE(all[0]->has_left());
+  {
+    Pool one("p"), other("q");
+    one.set_members(all);
+    other.set_members({all[0], all[0]});
+    one.set_members({all[0]});
+    CHECK_FALSE(all[0]->has_left());
+    CHECK(all[1]->has_left());
+    one.set_members({all[1]});
+    CHECK_FALSE(all[0]->has_left());
+    CHECK_FALSE(all[1]->has_left());
+    other.set_members({});
+    CHECK(all[0]->has_left());
+  }
+  CHECK(all[1]->has_left());
+}
+
 TEST_SUITE_END();

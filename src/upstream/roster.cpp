@@ -11,10 +11,23 @@ void Connection::woken_while_idle() noexcept {
     claim->learn_idle_close(stream.loop().now() - idle_since);
   }
   home.drop_idle(*this);  // ends our life
+  home.metrics.expired.add();
 }
 
 Local::~Local() {
-  while (auto* connection = idle_.pop_front()) delete connection;
+  close_idle();
+}
+
+void Local::close_idle() noexcept {
+  while (auto* connection = idle_.front()) {
+    drop_idle(*connection);
+    metrics.evictions.add();
+  }
+}
+
+void Local::let_go() noexcept {
+  if (--holds_ > 0 || !is_leaving()) return;
+  roster_.locals_.erase(backend.get());  // ends our life
 }
 
 void Local::drop_idle(Connection& connection) noexcept {
@@ -22,7 +35,6 @@ void Local::drop_idle(Connection& connection) noexcept {
   --idle_count_;
   --roster_.idle_;
   metrics.idle.add(-1);
-  metrics.expired.add();
   delete &connection;
 }
 
@@ -30,7 +42,13 @@ Roster::Roster(loop::Loop& loop, Directory& directory, observe::WorkerMetrics& m
                const ConnectSettings& settings)
     : loop_(loop), directory_(directory), metrics_(metrics), settings_(&settings), sweep_(*this) {}
 
-Roster::~Roster() = default;
+Roster::~Roster() {
+  locals_.clear();  // they count down our idle connections
+}
+
+Hold Roster::hold(Backend& backend) {
+  return Hold(local(backend));
+}
 
 Local& Roster::local(Backend& backend) {
   auto& slot = locals_[&backend];
@@ -41,14 +59,25 @@ Local& Roster::local(Backend& backend) {
   return *slot;
 }
 
-Local& Roster::local(const Address& address, std::string_view name, unsigned metrics_index) {
+Hold Roster::hold(const Address& address, std::string_view name, unsigned metrics_index) {
   auto& known = by_address_[address.hash()];
   for (auto* local : known) {
-    if (local->backend->key.address == address) return *local;
+    if (local->backend->key.address == address) return Hold(*local);
   }
   auto label = name.empty() ? address.text() : std::string(name);
   auto backend = directory_.find_or_add({address}, label, metrics_index);
-  return *known.emplace_back(&local(*backend));
+  auto& made = *known.emplace_back(&local(*backend));
+  made.named_by_app_ = true;
+  return Hold(made);
+}
+
+void Roster::forget_departed() noexcept {
+  std::erase_if(locals_, [](const auto& entry) {
+    Local& local = *entry.second;
+    if (!local.is_leaving()) return false;
+    local.close_idle();
+    return local.holds_ == 0;
+  });
 }
 
 Duration Roster::patience(const Backend& backend) const noexcept {
@@ -128,7 +157,7 @@ Task<std::unique_ptr<Connection>> Roster::await_room(Local& local) {
 
 void Roster::give_back(Local& local, std::unique_ptr<Connection> connection) {
   bool full = local.idle_count_ >= settings_->idle_max;
-  if (full || !connection->stream.is_quiet()) {
+  if (full || local.is_leaving() || !connection->stream.is_quiet()) {
     local.metrics.evictions.add();
     return;
   }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "loop/loop.h"
 #include "observe/metrics.h"
@@ -22,7 +23,7 @@ struct ConnectSettings {
 
 class Roster;
 
-// One backend on one core.
+// One backend on one core, as long as it is in a pool or in use.
 class Local {
  public:
   Local(Roster& roster, std::shared_ptr<Backend> backend, observe::BackendMetrics& metrics) noexcept
@@ -36,11 +37,45 @@ class Local {
  private:
   friend class Roster;
   friend class Connection;
+  friend class Hold;
+
+  // Nobody will choose it any more: connections are closed instead of kept.
+  bool is_leaving() const noexcept { return !named_by_app_ && backend->has_left(); }
+
   void drop_idle(Connection& connection) noexcept;
+  void close_idle() noexcept;
+  void let_go() noexcept;
 
   Roster& roster_;
   base::List<Connection> idle_;  // newest in front
   std::uint32_t idle_count_ = 0;
+  std::uint32_t holds_ = 0;
+  bool named_by_app_ = false;  // by address: no pool can tell when it is not needed any more
+};
+
+// A Local in use. With the last hold on it, one that is leaving is forgotten, so that names whose
+// addresses rotate for ever leave nothing behind. One core.
+class Hold {
+ public:
+  Hold() noexcept = default;
+
+  explicit Hold(Local& local) noexcept : local_(&local) { ++local.holds_; }
+
+  Hold(Hold&& other) noexcept : local_(std::exchange(other.local_, nullptr)) {}
+
+  Hold& operator=(Hold&& other) noexcept {
+    std::swap(local_, other.local_);
+    return *this;
+  }
+
+  ~Hold() {
+    if (local_) local_->let_go();
+  }
+
+  Local& operator*() const noexcept { return *local_; }
+
+ private:
+  Local* local_ = nullptr;
 };
 
 // One a worker.
@@ -53,9 +88,15 @@ class Roster {
   // For what begins from now on. They must outlive their use.
   void set_settings(const ConnectSettings& settings) noexcept { settings_ = &settings; }
 
-  Local& local(Backend& backend);
+  Hold hold(Backend& backend);
   // For an App's own peers, which have no pool.
-  Local& local(const Address& address, std::string_view name, unsigned metrics_index);
+  Hold hold(const Address& address, std::string_view name, unsigned metrics_index);
+
+  // Some backends have left their pools: closes their idle connections, and forgets those that
+  // nobody holds.
+  void forget_departed() noexcept;
+
+  std::size_t size() const noexcept { return locals_.size(); }
 
   // An idle connection to that backend: this core's newest, else one of the shared overflow, else
   // none.
@@ -69,6 +110,7 @@ class Roster {
 
  private:
   friend class Local;
+  Local& local(Backend& backend);
   // Connections that idled this long on their core are offered to all.
   static constexpr Duration kParkAfter = 250ms;
 

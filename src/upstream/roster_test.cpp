@@ -2,12 +2,15 @@
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "upstream/pool.h"
 
 using namespace cirque;
 using upstream::Connection;
@@ -52,7 +55,9 @@ struct Core {
   observe::Registry registry{1};
   net::Fd server = net::listen(Address::parse("127.0.0.1:0").value(), {}).value();
   Roster roster{loop, directory, registry.worker(0), settings};
-  Local& local = roster.local(net::local_address(server.get()), "b", 0);
+  upstream::Hold hold =
+      roster.hold(*directory.find_or_add({net::local_address(server.get())}, "b", 0));
+  Local& local = *hold;
 };
 
 struct Call : loop::Wake {
@@ -170,7 +175,7 @@ TEST_CASE("a quiet core's idle connection serves another core") {
   loop::Loop loop;
   observe::Registry registry(1);
   Roster other(loop, core.directory, registry.worker(0), core.settings);
-  auto taken = other.take_idle(other.local(*core.local.backend));
+  auto taken = other.take_idle(*other.hold(*core.local.backend));
   REQUIRE(taken);
   CHECK(core.directory.overflow.size() == 0);
   CHECK(core.local.backend->connections == 1);
@@ -211,9 +216,96 @@ TEST_CASE("a dial that is cancelled leaves nothing behind") {
 TEST_CASE("the same address is the same backend, whoever asks") {
   Core core;
   auto address = core.local.backend->key.address;
-  CHECK(&core.roster.local(address, "other name", 7) == &core.local);
+  CHECK(&*core.roster.hold(address, "other name", 7) == &core.local);
   auto found = core.directory.find_or_add({address}, "x", 1);
   CHECK(found == core.local.backend);
+}
+
+// --- backends that leave their pools
+
+TEST_CASE("idle connections to a backend that has left are closed, and it is forgotten") {
+  Core core;
+  upstream::Pool pool("p");
+  pool.set_members({core.local.backend});
+  core.roster.give_back(core.local, std::move(*core.connect()));
+  core.hold = {};
+  pool.set_members({});
+  CHECK(core.roster.size() == 1);
+  auto peer = core.accept();
+  core.roster.forget_departed();
+  CHECK(core.roster.size() == 0);
+  char byte;
+  core.turn_until([&] { return read(peer.get(), &byte, 1) == 0; });
+  CHECK(core.registry.worker(0).backend(0).idle.get() == 0);
+}
+
+TEST_CASE("a backend that has left stays until the last one who uses it is done") {
+  Core core;
+  upstream::Pool pool("p");
+  auto backend = core.local.backend;
+  pool.set_members({backend});
+  auto connection = core.connect();
+  pool.set_members({});
+  core.roster.forget_departed();
+  CHECK(core.roster.size() == 1);
+  CHECK(backend->connections == 1);
+  core.roster.give_back(core.local, std::move(*connection));
+  CHECK(backend->connections == 0);
+  CHECK(core.roster.size() == 1);
+  core.hold = {};
+  CHECK(core.roster.size() == 0);
+}
+
+TEST_CASE("the last hold may go before the word that a backend has left") {
+  Core core;
+  upstream::Pool pool("p");
+  pool.set_members({core.local.backend});
+  core.roster.give_back(core.local, std::move(*core.connect()));
+  pool.set_members({});
+  core.hold = {};
+  CHECK(core.roster.size() == 0);
+  core.roster.forget_departed();
+  core.loop.turn(loop::Loop::Wait::No);
+}
+
+TEST_CASE("a backend that comes back in time keeps its connections") {
+  Core core;
+  upstream::Pool pool("p");
+  auto backend = core.local.backend;
+  pool.set_members({backend});
+  core.roster.give_back(core.local, std::move(*core.connect()));
+  core.hold = {};
+  pool.set_members({});
+  pool.set_members({backend});
+  core.roster.forget_departed();
+  CHECK(core.roster.take_idle(*core.roster.hold(*backend)));
+}
+
+TEST_CASE("addresses that rotate for ever leave nothing behind") {
+  Core core;
+  upstream::Pool pool("p");
+  for (int i = 0; i < 1000; ++i) {
+    auto port = static_cast<std::uint16_t>(1 + i);
+    auto address = Address::parse_ip("127.0.0.9", port).value();
+    pool.set_members({core.directory.find_or_add({address}, "name", 0)});
+    upstream::Tried tried;
+    auto* chosen = pool.choose(tried);
+    REQUIRE(chosen);
+    CHECK(&*core.roster.hold(*chosen) != &core.local);
+    core.roster.forget_departed();
+    CHECK(core.roster.size() <= 2);  // and the one of the core
+  }
+}
+
+TEST_CASE("a peer that an application named by its address is not forgotten with a pool") {
+  Core core;
+  upstream::Pool pool("p");
+  pool.set_members({core.local.backend});
+  core.hold = core.roster.hold(core.local.backend->key.address, "", 0);
+  core.roster.give_back(core.local, std::move(*core.connect()));
+  pool.set_members({});
+  core.roster.forget_departed();
+  CHECK(core.roster.take_idle(core.local));
 }
 
 TEST_SUITE_END();

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 import yaml
-from lib.http import request
+from lib.http import Client, request
 from lib.proxy import Proxy
 from lib.util import BINARY, PATIENCE, Crowd, dead_port, eventually, free_port
 
@@ -68,6 +68,20 @@ def test_a_backend_that_stays_keeps_its_connection(origin, proxy, client):
     for _ in range(4):
         assert one.ask(request()).status == 200
     assert stays.connections_used == 1 and len(comes.requests) == 2
+
+
+def test_idle_connections_to_backends_that_leave_are_closed(origin, proxy, client):
+    """Long before timeouts.upstream_keepalive."""
+    old, new, gone = origin(), origin(), origin()
+    front = proxy({"web": [old], "gone": [gone]}, timeouts={"upstream_keepalive": "1h"})
+    with Client(front.port("gone")) as one:
+        assert one.ask(request()).status == 200
+    client(front).ask(request())
+    assert (old.open_used, gone.open_used) == (1, 1)
+    config = upstreams(front, new)
+    config["services"].pop()
+    assert front.reload(config)
+    eventually(lambda: (old.open_used, gone.open_used) == (0, 0))
 
 
 def test_a_backend_that_is_down_stays_down_through_a_reload(origin, proxy, client):
