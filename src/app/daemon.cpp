@@ -41,6 +41,12 @@ ServerOptions options_of(const config::Model& model) {
   return options;
 }
 
+std::vector<Address> dns_servers_of(const config::Model& model) {
+  std::vector<Address> servers;
+  for (const auto& server : model.server.dns_servers) servers.push_back(*server.address);
+  return servers;
+}
+
 bool configure_log(const config::Logging& logging) {
   log::Options options{.level = logging.level, .format = logging.format, .path = {}};
   if (logging.output == "file") options.path = logging.path;
@@ -70,6 +76,7 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
   };
   compare("server.workers", old.server.workers, now.server.workers);
   compare("server.pin_workers", old.server.pin_workers, now.server.pin_workers);
+  compare("server.dns_servers", old.server.dns_servers, now.server.dns_servers);
   compare("server.watch_config", old.server.watch_config, now.server.watch_config);
   compare("server.backlog", old.server.backlog, now.server.backlog);
   compare("server.congestion_control", old.server.congestion_control,
@@ -87,7 +94,7 @@ class Daemon {
         path_(options.path),
         reload_(options.reload),
         server_(options_of(model_)),
-        resolver_(server_.engine().steward_loop()),
+        resolver_(server_.engine().steward_loop(), dns_servers_of(model_)),
         admin_(server_.engine()),
         services_(server_.engine(), resolver_) {}
 

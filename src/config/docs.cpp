@@ -41,6 +41,8 @@ std::string_view type_name(const Option& option) {
       return "list of addresses";
     case Type::Networks:
       return "list of networks";
+    case Type::NameServers:
+      return "list of IP addresses";
   }
   return "";
 }

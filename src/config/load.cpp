@@ -86,6 +86,7 @@ class Walk {
         break;
       case Type::Connect:
       case Type::Networks:
+      case Type::NameServers:
         if (is(Node::Kind::List, option, value, shown)) elements(option, key, value, shown);
         break;
       default:
@@ -142,10 +143,11 @@ class Walk {
       at<std::vector<std::string>>(option).push_back(item.text);
       return true;
     }
-    // A backend that cannot be read leaves no gap: the places of the others count with it.
-    auto& upstreams = at<std::vector<HostPort>>(option);
-    auto address = host_port(option, item, path, Use::Connect);
-    upstreams.push_back(address.value_or(HostPort{}));
+    // An address that cannot be read leaves no gap: the places of the others count with it.
+    auto& addresses = at<std::vector<HostPort>>(option);
+    auto address = option.type == Type::NameServers ? name_server(option, item, path)
+                                                    : host_port(option, item, path, Use::Connect);
+    addresses.push_back(address.value_or(HostPort{}));
     return address.has_value();
   }
 
@@ -310,6 +312,14 @@ class Walk {
   std::optional<HostPort> host_port(const Option& option, const Node& value,
                                     const std::string& shown, Use use) {
     auto parsed = parse_host_port(value.text, use);
+    if (parsed) return std::move(*parsed);
+    complain(option, Code::BadAddress, value, shown, parsed.error());
+    return std::nullopt;
+  }
+
+  std::optional<HostPort> name_server(const Option& option, const Node& value,
+                                      const std::string& shown) {
+    auto parsed = parse_name_server(value.text);
     if (parsed) return std::move(*parsed);
     complain(option, Code::BadAddress, value, shown, parsed.error());
     return std::nullopt;

@@ -204,7 +204,7 @@ TEST_SUITE("config") {
     for (const auto& option : options()) {
       if (option.type != Type::Map) must_tell(option, option.key(), "{a: 1}", Code::WrongType);
       bool takes_list = option.type == Type::List || option.type == Type::Connect ||
-                        option.type == Type::Networks;
+                        option.type == Type::Networks || option.type == Type::NameServers;
       if (!takes_list) must_tell(option, option.key(), "[a]", Code::WrongType);
       if (is_group(option) || takes_list) must_tell(option, option.key(), "7", Code::WrongType);
       if (option.type == Type::Flag) must_tell(option, option.key(), "'true'", Code::WrongType);
@@ -228,6 +228,8 @@ TEST_SUITE("config") {
         must_tell(option, option.key(), "['a:0']", Code::BadAddress);
       if (option.type == Type::Networks)
         must_tell(option, option.key(), "['10.*']", Code::BadNetwork);
+      if (option.type == Type::NameServers)
+        must_tell(option, option.key(), "['a:53']", Code::BadAddress);
     }
   }
 
@@ -318,7 +320,8 @@ TEST_SUITE("config") {
       CHECK(arrived == amount);
     }
     auto loaded = load(
-        "server: {trusted_proxies: [10.0.0.0/8], congestion_control: bbr, pin_workers: false}\n"
+        "server: {trusted_proxies: [10.0.0.0/8], congestion_control: bbr, pin_workers: false, "
+        "dns_servers: ['::1', 10.0.0.53:5353]}\n"
         "logging: {level: trace, format: json, output: file, path: /l, access: {enabled: false, "
         "format: "
         "combined, output: file, path: /a}}\nmetrics: {enabled: false, listen: '[::1]:1'}\n" +
@@ -327,6 +330,9 @@ TEST_SUITE("config") {
     const auto& m = loaded.model;
     CHECK(m.server.trusted_proxies == std::vector<std::string>{"10.0.0.0/8"});
     CHECK(m.server.congestion_control == "bbr");
+    REQUIRE(m.server.dns_servers.size() == 2);
+    CHECK(m.server.dns_servers[0].address->text() == "[::1]:53");
+    CHECK(m.server.dns_servers[1].address->text() == "10.0.0.53:5353");
     CHECK_FALSE(m.server.pin_workers);
     CHECK(m.logging.level == log::Level::Trace);
     CHECK(m.logging.format == log::Format::Json);

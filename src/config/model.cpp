@@ -139,6 +139,13 @@ const Option kOptions[] = {
             "believed.",
      .example = "['10.0.0.0/8', '::1']",
      .also = "set_real_ip_from trusted_ips"},
+    {.path = "server.dns_servers",
+     .type = Type::NameServers,
+     .slot = IN(m.server.dns_servers),
+     .doc = "Who is asked for the names of upstreams that /etc/hosts does not have, each with port "
+            "53 unless it is given. The servers of /etc/resolv.conf when not given.",
+     .example = "['10.0.0.53', '127.0.0.1:5353']",
+     .also = "resolver resolvers nameservers nameserver dns"},
     {.path = "server.congestion_control",
      .type = Type::Name,
      .slot = IN(m.server.congestion_control),
@@ -676,6 +683,8 @@ std::string expected_of(const Option& option) {
       return "a list of addresses with ports, such as ['127.0.0.1:3000']";
     case Type::Networks:
       return "a list of IP addresses and blocks, such as ['10.0.0.0/8']";
+    case Type::NameServers:
+      return "a list of IP addresses, with a port unless it is 53, such as ['10.0.0.53']";
   }
   return {};
 }
@@ -686,6 +695,9 @@ std::string expected_item_of(const Option& option) {
            "unix:/run/app.sock";
   }
   if (option.type == Type::Networks) return "an IP address or a block, such as 10.0.0.0/8";
+  if (option.type == Type::NameServers) {
+    return "an IP address, with a port unless it is 53: 10.0.0.53, 127.0.0.1:5353, '::1'";
+  }
   return expected_of(option);
 }
 

@@ -25,9 +25,10 @@ enum class Type : std::uint8_t {
   Name,  // text without spaces and control characters, as logs and metrics need it
   Path,
   Choice,
-  Listen,    // an address to listen on
-  Connect,   // a list of addresses to connect to
-  Networks,  // a list of addresses and blocks
+  Listen,       // an address to listen on
+  Connect,      // a list of addresses to connect to
+  Networks,     // a list of addresses and blocks
+  NameServers,  // a list of IP addresses; port 53 unless given
 };
 
 enum class Need : std::uint8_t { Optional, Required };

@@ -183,6 +183,22 @@ Value<HostPort> parse_host_port(std::string_view text, Use use) {
   return out;
 }
 
+Value<HostPort> parse_name_server(std::string_view text) {
+  constexpr std::uint16_t kDnsPort = 53;
+  if (auto address = Address::parse_ip(text, kDnsPort)) {
+    return HostPort{.text = std::string(text),
+                    .host = address->ip_text(),
+                    .port = kDnsPort,
+                    .address = *address};
+  }
+  auto parsed = parse_host_port(text, Use::Connect);
+  bool names_ip = Address::parse_ip(text.substr(0, text.rfind(':')), 0).has_value();
+  if (!parsed && names_ip) return parsed;  // its port is what is wrong
+  bool is_ip = parsed && parsed->address && parsed->address->is_ip();
+  if (!is_ip) return complain("is not an IP address, with or without a port");
+  return parsed;
+}
+
 bool is_network(std::string_view text) {
   auto slash = text.find('/');
   auto address = Address::parse_ip(text.substr(0, slash), 0);

@@ -36,6 +36,9 @@ enum class Use : std::uint8_t { Listen, Connect };
 // "127.0.0.1:80", "[::1]:80", "localhost:80", "unix:/run/app.sock".
 Value<HostPort> parse_host_port(std::string_view text, Use use);
 
+// "10.0.0.53", "::1", "127.0.0.1:5353", "[::1]:5353": port 53 unless it is given.
+Value<HostPort> parse_name_server(std::string_view text);
+
 // An IP address, or a block of them: "10.0.0.0/8".
 bool is_network(std::string_view text);
 

@@ -130,6 +130,24 @@ TEST_SUITE("config") {
     }
   }
 
+  TEST_CASE("a name server is an IP address, with port 53 unless another is given") {
+    auto asked = [](std::string_view text) {
+      auto server = parse_name_server(text);
+      return server ? server->address->text() : "no: " + server.error().message;
+    };
+    CHECK(asked("10.0.0.53") == "10.0.0.53:53");
+    CHECK(asked("10.0.0.53:5353") == "10.0.0.53:5353");
+    CHECK(asked("::1") == "[::1]:53");
+    CHECK(asked("[::1]:5353") == "[::1]:5353");
+    CHECK(asked("10.0.0.53:65536") == "no: has the port 65536; the highest is 65535");
+    CHECK(asked("10.0.0.53:") == "no: has no port number after the last ':'");
+    for (const char* text :
+         {"", "ns1", "ns1:53", "unix:/run/dns", "10.0.0.0/8", "10.0.0", "[::1", "::g"}) {
+      CAPTURE(text);
+      CHECK(asked(text) == "no: is not an IP address, with or without a port");
+    }
+  }
+
   TEST_CASE("a network is an address or a block") {
     for (const char* good :
          {"10.0.0.0/8", "127.0.0.1", "::1", "fd00::/8", "0.0.0.0/0", "1.2.3.4/32"}) {

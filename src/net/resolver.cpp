@@ -46,7 +46,7 @@ struct Resolver::Channel {
     Channel& channel;
   };
 
-  explicit Channel(loop::Loop& l) : loop(l), timer(*this) {
+  Channel(loop::Loop& l, const std::vector<Address>& servers) : loop(l), timer(*this) {
     ares_options options{};
     options.sock_state_cb = &Channel::on_socket;
     options.sock_state_cb_data = this;
@@ -56,6 +56,10 @@ struct Resolver::Channel {
     CIRQUE_CHECK(ares_init_options(&ares, &options,
                                    ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) ==
                  ARES_SUCCESS);
+    if (servers.empty()) return;
+    std::string list;
+    for (const auto& server : servers) list += (list.empty() ? "" : ",") + server.text();
+    CIRQUE_CHECK(ares_set_servers_ports_csv(ares, list.c_str()) == ARES_SUCCESS);
   }
 
   ~Channel() {
@@ -112,7 +116,8 @@ void collect(Answer& answer, int status, ares_addrinfo* found) {
 
 }  // namespace
 
-Resolver::Resolver(loop::Loop& loop) : channel_(std::make_unique<Channel>(loop)) {}
+Resolver::Resolver(loop::Loop& loop, const std::vector<Address>& servers)
+    : channel_(std::make_unique<Channel>(loop, servers)) {}
 
 Resolver::~Resolver() = default;
 

@@ -13,7 +13,8 @@ namespace cirque::net {
 // Lives on one loop, and outlives every task that it gave.
 class Resolver {
  public:
-  explicit Resolver(loop::Loop& loop);
+  // Asks `servers`; without any, those of /etc/resolv.conf.
+  explicit Resolver(loop::Loop& loop, const std::vector<Address>& servers = {});
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
