@@ -9,20 +9,23 @@ SOURCES = [("include", "*.h"), ("src", "*.h"), ("src", "*.cpp"), ("bench", "*.h"
            ("examples", "*.cpp"), ("tests", "*.h"), ("tests", "*.cpp")]
 PUBLIC = pathlib.Path("include/cirque")
 SLEEP = re.compile(r"\b(?:time\.sleep|sleep_for|sleep_until|usleep|nanosleep|asyncio\.sleep)\s*\(\s*(?!0\s*\))")
-
-
-REASON = re.compile(r'\breason = "([a-z0-9_]+)"|\brefuse\("([a-z0-9_]+)"|too_large\("([a-z0-9_]+)"')
+# Where slugs are made: up to the end of the statement, as they are chosen there and wrapped.
+REASON = re.compile(r"[rR]eason\s*=(?!=)|[sS]lugs\{|\b(?:refuse|too_large|record)\("
+                    r"|\b(?:refused|reasons|failures)\.add\(")
+SLUG = re.compile(r'"([a-z][a-z0-9_]*)"')
 REASONS = pathlib.Path("src/observe/reasons.cpp")
 KNOWN = set(re.findall(r'Reason\{"([a-z0-9_]+)"', REASONS.read_text()))
 
 
 def unknown_reasons(path):
     """Slugs in the code of a source that the table of reasons does not have."""
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        for slugs in REASON.findall(line):
-            slug = "".join(slugs)
-            if slug and slug not in KNOWN:
-                yield f"{path}:{number}: reason '{slug}' is not in {REASONS}"
+    text = path.read_text()
+    for place in REASON.finditer(text):
+        statement = re.compile("[^;}]*").match(text, place.end())
+        for slug in SLUG.finditer(text, *statement.span()):
+            if slug[1] not in KNOWN:
+                number = text.count("\n", 0, slug.start()) + 1
+                yield f"{path}:{number}: reason '{slug[1]}' is not in {REASONS}"
 
 
 def says_what_it_is(path):
