@@ -182,7 +182,8 @@ metrics: {listen: '127.0.0.1:0'}
     if not refused(3001) or not refused(3002):
         pytest.skip("ports 3001 and 3002 are taken")
     with open(tmp_path / "out", "wb") as out:
-        process = subprocess.Popen([BINARY, "demo", config], stdout=out, stderr=out, cwd=tmp_path)
+        process = subprocess.Popen([BINARY, "demo", config], stdout=out, stderr=out, cwd=tmp_path,
+                                   start_new_session=True)
     try:
         told = eventually(lambda: re.search(r"service=demo address=127.0.0.1:(\d+)", (tmp_path / "out").read_text())
                           or process.poll() is not None)
@@ -200,9 +201,10 @@ metrics: {listen: '127.0.0.1:0'}
         eventually(answers)
         with Client(port) as one:
             assert len(one.ask(request("/big?bytes=1000000")).body) == 1_000_000
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         assert process.wait(PATIENCE) == 0
         eventually(lambda: refused(3001) and refused(3002), what="its backends end with it")
+        assert (tmp_path / "out").read_text().count("stopping") == 1
     finally:
         if process.poll() is None:
             process.kill()
