@@ -66,6 +66,11 @@ class Network {
   static Result<Network> parse(std::string_view text);
   bool contains(const Address& address) const noexcept;
 
+  // As it was written: bits behind the first bits() need not be 0.
+  const Address& base() const noexcept { return base_; }
+
+  unsigned bits() const noexcept { return bits_; }
+
  private:
   Address base_;
   unsigned bits_ = 0;

@@ -1,0 +1,174 @@
+#include "route/compiler.h"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+
+#include "route/shadow.h"
+
+namespace cirque::route {
+namespace {
+
+// As a key: an exact name and a wildcard of the same suffix are two different names.
+std::string key_of(const HostPattern& name) {
+  if (name.kind == HostPattern::Kind::Default) return "*";
+  return name.kind == HostPattern::Kind::Wildcard ? "*." + name.text : name.text;
+}
+
+bool is_keyed(PathClass kind) noexcept {
+  return kind == PathClass::Exact || kind == PathClass::Shaped;
+}
+
+std::size_t count_routes(std::span<const VirtualHostSpec> hosts) noexcept {
+  std::size_t routes = 0;
+  for (const VirtualHostSpec& host : hosts) routes += host.routes.size();
+  return routes;
+}
+
+void sort_by_place(Findings& findings) {
+  std::ranges::sort(findings, {}, [](const Finding& finding) {
+    const Place& at = finding.at;
+    return std::tuple(at.host, at.route + 1, at.part, at.item);  // kNone, the host itself, first
+  });
+}
+
+}  // namespace
+
+Router::Compiled Router::compile(std::span<const VirtualHostSpec> hosts) {
+  return Compiler(hosts).compile();
+}
+
+Router::Compiled Compiler::compile() {
+  CIRQUE_CHECK(specs_.size() < kNone && count_routes(specs_) < kNone);
+  std::size_t routes = count_routes(specs_);
+  plan_.routes.reserve(routes);
+  plan_.labels.reserve(routes);
+  plan_.hosts.reserve(specs_.size());
+  for (std::uint32_t host = 0; host < specs_.size(); ++host) {
+    read_names(host);
+    read_routes(host);
+    place_routes(host);
+  }
+  plan_.names = HostTable(names_);
+  plan_.paths = PathTable(std::move(groups_), plan_.texts);
+  sort_by_place(findings_);
+  bool is_sound = std::ranges::all_of(findings_, is_harmless, &Finding::kind);
+  return {is_sound ? std::make_unique<const Router>(std::move(plan_)) : nullptr,
+          std::move(findings_)};
+}
+
+void Compiler::read_names(std::uint32_t host) {
+  const auto& names = specs_[host].names;
+  for (std::uint32_t i = 0; i < names.size(); ++i) {
+    Place place{.host = host, .part = Part::Name, .item = i};
+    auto name = HostPattern::parse(names[i]);
+    if (!name) {
+      refuse(place, std::move(name.error()));
+      continue;
+    }
+    auto [first, is_new] = first_named_.emplace(key_of(*name), place);
+    if (is_new) {
+      names_.push_back({std::move(*name), host});
+    } else {
+      findings_.push_back({Finding::Kind::DuplicateHost, place, first->second, 0,
+                           "is named already, and the first to name it serves it"});
+    }
+  }
+}
+
+void Compiler::read_routes(std::uint32_t host) {
+  drafts_.clear();
+  for (std::uint32_t i = 0; i < specs_[host].routes.size(); ++i) read_route(host, i);
+  std::ranges::sort(drafts_, is_tried_before);
+  find_unreachable(drafts_, plan_.predicates, host, findings_);
+}
+
+void Compiler::read_route(std::uint32_t host, std::uint32_t route) {
+  const RouteSpec& spec = specs_[host].routes[route];
+  Place place{.host = host, .route = route};
+  Place path_place{.host = host, .route = route, .part = Part::Path};
+  Draft draft{.in_host = route, .target = spec.target};
+  draft.predicates = plan_.predicates.add(spec, place, findings_);
+  auto form = PathForm::parse(spec.path);
+  if (form) {
+    draft.form = std::move(*form);
+  } else {
+    refuse(path_place, std::move(form.error()));
+  }
+  if (draft.form.kind == PathClass::Regex) {
+    auto regex = plan_.predicates.add_regex(draft.form.text);
+    if (!regex) return refuse(path_place, std::move(regex.error()));
+    draft.regex = *regex;
+    judge_regex(draft, path_place);
+  }
+  if (is_keyed(draft.form.kind)) draft.key = draft.form.nameless();
+  draft.rank = Rank::of(draft.form.kind, draft.form.shape, draft.predicates.count);
+  plan_.labels.push_back({spec.path.kind, plan_.texts.add(draft.form.label)});
+  drafts_.push_back(std::move(draft));
+}
+
+// Paths begin with a slash; a regex that begins with anything else was meant to search.
+void Compiler::judge_regex(const Draft& draft, Place place) {
+  const Regex& regex = plan_.predicates.regex(draft.regex);
+  auto range = regex.range();
+  bool may_begin_with_slash = !range || (range->greatest >= "/" && range->least < "0");
+  if (may_begin_with_slash || regex.matches("*")) return;
+  findings_.push_back({Finding::Kind::Contradiction,
+                       place,
+                       {},
+                       0,
+                       "never matches, because a path begins with a slash, and a regex must take "
+                       "the whole path: write /.* or .* in front"});
+}
+
+void Compiler::place_routes(std::uint32_t host) {
+  auto first = static_cast<std::uint32_t>(plan_.routes.size());
+  auto begin_of = [&](PathClass kind) {
+    auto at = std::ranges::find_if(drafts_, [&](const Draft& d) { return d.form.kind <= kind; });
+    return first + static_cast<std::uint32_t>(at - drafts_.begin());
+  };
+  HostPlan plan{.exact = first,
+                .shaped = begin_of(PathClass::Shaped),
+                .regexes = begin_of(PathClass::Regex),
+                .any = begin_of(PathClass::Any),
+                .end = first + static_cast<std::uint32_t>(drafts_.size())};
+  plan.shapes = shapes_of_drafts(plan.shape_count);
+  plan_.hosts.push_back(plan);
+  for (std::size_t i = 0; i < drafts_.size(); ++i) {
+    if (is_keyed(drafts_[i].form.kind)) place_group(host, i);
+    const Draft& draft = drafts_[i];
+    plan_.routes.push_back({draft.target, draft.in_host, draft.regex, draft.predicates});
+  }
+}
+
+void Compiler::place_group(std::uint32_t host, std::size_t at) {
+  const Draft& draft = drafts_[at];
+  if (at > 0 && draft.has_paths_of(drafts_[at - 1])) {
+    ++groups_.back().routes;
+    return;
+  }
+  groups_.push_back({host, draft.form.kind, draft.form.shape, plan_.texts.add(draft.key),
+                     static_cast<std::uint32_t>(plan_.routes.size()), 1});
+}
+
+// Where the list of this host's shapes begins, best first.
+std::uint32_t Compiler::shapes_of_drafts(std::uint32_t& count) {
+  std::vector<Shape> shapes;
+  for (const Draft& draft : drafts_) {
+    bool is_new = shapes.empty() || !(shapes.back() == draft.form.shape);
+    if (draft.form.kind == PathClass::Shaped && is_new) shapes.push_back(draft.form.shape);
+  }
+  count = static_cast<std::uint32_t>(shapes.size());
+  std::vector<std::uint64_t> codes;
+  for (Shape shape : shapes) codes.push_back(shape.code());
+  auto [known, is_new] =
+      shape_lists_.emplace(std::move(codes), static_cast<std::uint32_t>(plan_.shapes.size()));
+  if (is_new) plan_.shapes.insert(plan_.shapes.end(), shapes.begin(), shapes.end());
+  return known->second;
+}
+
+void Compiler::refuse(Place place, Flaw found) {
+  findings_.push_back({Finding::Kind::Invalid, place, {}, found.offset, std::move(found.what)});
+}
+
+}  // namespace cirque::route
