@@ -4,6 +4,7 @@
 #include <bitset>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "route/host_name.h"
@@ -32,6 +33,15 @@ class HostTable {
   explicit HostTable(std::span<const Entry> entries);
 
   Found find(std::string_view authority) const noexcept;
+
+  // visit(name, host) of every name but the default; wildcards with their star.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    names_.for_each([&](std::string_view name, std::uint32_t host) { visit(name, host); });
+    suffixes_.for_each([&](std::string_view suffix, std::uint32_t host) {
+      visit("*." + std::string(suffix), host);
+    });
+  }
 
   std::size_t bytes() const noexcept { return names_.bytes() + suffixes_.bytes(); }
 

@@ -2,6 +2,7 @@
 // From a text to a number: what hosts and routing keys are looked up in. The cost does not grow
 // with the table: one bucket, then one comparison with the key it names.
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,9 +26,37 @@ class TextTable {
   // The value of that key, or kNone.
   std::uint32_t find(std::string_view key) const noexcept;
 
+  // visit(key, value), in the order in which they were given.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (std::size_t at = 0; at < records_.size();) {
+      Record record = record_at(records_.data() + at);
+      visit(record.key, record.value);
+      at += kHeaderBytes + record.key.size();
+    }
+  }
+
   std::size_t bytes() const noexcept { return index_.bytes() + records_.capacity(); }
 
  private:
+  struct Record {
+    std::uint32_t value;
+    std::string_view key;
+  };
+
+  static constexpr std::size_t kHeaderBytes = sizeof(std::uint32_t) + sizeof(std::uint16_t);
+
+  static Record record_at(const char* at) noexcept {
+    Record record;
+    std::uint16_t size;
+    std::memcpy(&record.value, at, sizeof record.value);
+    std::memcpy(&size, at + sizeof record.value, sizeof size);
+    record.key = {at + kHeaderBytes, size};
+    return record;
+  }
+
+  void append(const Entry& entry);
+
   FlatIndex index_;      // of offsets into records_
   std::string records_;  // value, size of the key, key: side by side, so that one miss brings both
 };
