@@ -49,6 +49,9 @@ Router::Compiled Compiler::compile() {
     read_routes(host);
     place_routes(host);
   }
+  plan_.texts.shrink();
+  plan_.predicates.shrink();
+  groups_.shrink_to_fit();
   plan_.names = HostTable(names_);
   plan_.paths = PathTable(std::move(groups_), plan_.texts);
   sort_by_place(findings_);
@@ -147,7 +150,9 @@ void Compiler::place_group(std::uint32_t host, std::size_t at) {
     ++groups_.back().routes;
     return;
   }
-  groups_.push_back({host, draft.form.kind, draft.form.shape, plan_.texts.add(draft.key),
+  TextSpan text = plan_.labels[plan_.hosts[host].exact + draft.in_host].text;
+  if (plan_.texts[text] != draft.key) text = plan_.texts.add(draft.key);
+  groups_.push_back({host, draft.form.kind, draft.form.shape, text,
                      static_cast<std::uint32_t>(plan_.routes.size()), 1});
 }
 

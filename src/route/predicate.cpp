@@ -159,6 +159,14 @@ Parsed<std::uint32_t> Predicates::add_regex(std::string_view text) {
   return number;
 }
 
+void Predicates::shrink() {
+  all_.shrink_to_fit();
+  texts_.shrink();
+  regexes_.shrink_to_fit();
+  networks_.shrink_to_fit();
+  regex_numbers_ = {};
+}
+
 std::size_t Predicates::bytes() const noexcept {
   return all_.capacity() * sizeof(Predicate) + texts_.bytes();
 }

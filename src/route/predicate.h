@@ -64,6 +64,9 @@ class Predicates {
 
   const Regex& regex(std::uint32_t number) const noexcept { return regexes_[number]; }
 
+  // Nothing more will be added.
+  void shrink();
+
   std::size_t bytes() const noexcept;  // without what regexes and networks take
 
  private:

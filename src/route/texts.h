@@ -28,6 +28,9 @@ class Texts {
     return std::string_view(text_).substr(span.at, span.size);
   }
 
+  // Nothing more will be added.
+  void shrink() { text_.shrink_to_fit(); }
+
   std::size_t bytes() const noexcept { return text_.capacity(); }
 
  private:
