@@ -88,26 +88,29 @@ void Compiler::read_routes(std::uint32_t host) {
 
 void Compiler::read_route(std::uint32_t host, std::uint32_t route) {
   const RouteSpec& spec = specs_[host].routes[route];
-  Place place{.host = host, .route = route};
-  Place path_place{.host = host, .route = route, .part = Part::Path};
+  std::size_t told = findings_.size();
   Draft draft{.in_host = route, .target = spec.target};
-  draft.predicates = plan_.predicates.add(spec, place, findings_);
-  auto form = PathForm::parse(spec.path);
-  if (form) {
-    draft.form = std::move(*form);
-  } else {
-    refuse(path_place, std::move(form.error()));
-  }
-  if (draft.form.kind == PathClass::Regex) {
-    auto regex = plan_.predicates.add_regex(draft.form.text);
-    if (!regex) return refuse(path_place, std::move(regex.error()));
-    draft.regex = *regex;
-    judge_regex(draft, path_place);
-  }
+  draft.predicates = plan_.predicates.add(spec, {.host = host, .route = route}, findings_);
+  read_path(draft, spec.path, {.host = host, .route = route, .part = Part::Path});
+  plan_.labels.push_back({spec.path.kind, plan_.texts.add(draft.form.label)});
+  // What cannot be read is judged no further: without its flawed part it would seem to hide other
+  // routes, or to be hidden.
+  auto news = std::span(findings_).subspan(told);
+  if (!std::ranges::all_of(news, is_harmless, &Finding::kind)) return;
   if (is_keyed(draft.form.kind)) draft.key = draft.form.nameless();
   draft.rank = Rank::of(draft.form.kind, draft.form.shape, draft.predicates.count);
-  plan_.labels.push_back({spec.path.kind, plan_.texts.add(draft.form.label)});
   drafts_.push_back(std::move(draft));
+}
+
+void Compiler::read_path(Draft& draft, const PathSpec& path, Place place) {
+  auto form = PathForm::parse(path);
+  if (!form) return refuse(place, std::move(form.error()));
+  draft.form = std::move(*form);
+  if (draft.form.kind != PathClass::Regex) return;
+  auto regex = plan_.predicates.add_regex(draft.form.text);
+  if (!regex) return refuse(place, std::move(regex.error()));
+  draft.regex = *regex;
+  judge_regex(draft, place);
 }
 
 // Paths begin with a slash; a regex that begins with anything else was meant to search.

@@ -24,6 +24,7 @@ class Compiler {
   void read_names(std::uint32_t host);
   void read_routes(std::uint32_t host);
   void read_route(std::uint32_t host, std::uint32_t route);
+  void read_path(Draft& draft, const PathSpec& path, Place place);
   void judge_regex(const Draft& draft, Place place);
   void place_routes(std::uint32_t host);
   void place_group(std::uint32_t host, std::size_t draft);

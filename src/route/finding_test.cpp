@@ -131,6 +131,18 @@ TEST_CASE("every mistake is told at once, in the order of the specification") {
   CHECK(compiled.findings[3].at.host == 1);
 }
 
+TEST_CASE("a route that cannot be read is not said to hide others or to be hidden") {
+  auto flawed = with_header(prefix("/a"), {"X", Test::Regex, "("});
+  for (auto wrong : {flawed, route(PathKind::Regex, "("), route(PathKind::Exact, "a")}) {
+    auto findings = findings_of({{}, prefix("/a"), wrong, wrong, prefix("/b"), prefix("/c")});
+    REQUIRE(findings.size() == 2);
+    CHECK(findings[0].at.route == 2);
+    CHECK(findings[0].kind == Kind::Invalid);
+    CHECK(findings[1].at.route == 3);
+    CHECK(findings[1].kind == Kind::Invalid);
+  }
+}
+
 TEST_CASE("predicates that exclude each other are found") {
   auto contradicts = [](RouteSpec spec) {
     auto findings = findings_of({std::move(spec)});

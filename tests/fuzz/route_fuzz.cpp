@@ -89,7 +89,8 @@ void ask(const Router& router, const Findings& findings, const Facts& facts) {
   router.for_each_parameter(match, facts.path, [&](std::string_view, std::string_view value) {
     expect(value.empty() || facts.path.find(value) != std::string_view::npos);
   });
-  // What was called unreachable is not reached.
+  // What was called unreachable is not reached by any path that there is.
+  if (!facts.path.starts_with('/') && facts.path != "*") return;
   for (const auto& finding : findings) {
     expect(finding.at.host != match.host || finding.at.route != match.route);
   }
