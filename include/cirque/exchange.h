@@ -15,6 +15,12 @@ namespace upstream {
 class Backend;
 }
 
+// What an app knows of its configuration: published as a whole (Server::publish), never changed
+// after. An exchange keeps the one that it began with until it ends.
+struct Snapshot {
+  virtual ~Snapshot() = default;
+};
+
 // The connection that a request came in on. Lives as long as the connection.
 struct Link {
   Address client;
@@ -57,8 +63,10 @@ class Exchange {
   Arena arena;  // memory that lives as long as the exchange
   Request request{arena};
   Response response{arena};
-  Time started{};           // when the request's first byte was seen
+  Time started{};  // when the request's first byte was seen
+  const Snapshot* snapshot = nullptr;
   std::string_view id;      // X-Request-Id
+  std::string_view route;   // that the app has chosen, for the log; empty: none, or it has no name
   std::string_view reason;  // why it ended as it did: a slug; empty when all went well
   std::string_view peer;    // the name of the last peer that was tried
   unsigned attempts = 0;
@@ -73,6 +81,19 @@ class Exchange {
   // it.
   Response& answer(int status, std::string_view text = {},
                    std::string_view content_type = "text/plain; charset=utf-8");
+
+  // Fields that the final answer gets, whoever makes it: the peer, the app, or the engine for an
+  // error. They replace what the answer has by the same name.
+  Headers& stamps() {
+    if (!stamps_) stamps_ = &arena.make<Headers>(arena);
+    return *stamps_;
+  }
+
+  // What else the access log says of this exchange, by name.
+  Headers& log_fields() {
+    if (!log_fields_) log_fields_ = &arena.make<Headers>(arena);
+    return *log_fields_;
+  }
 
   // Waits without keeping the core from other work.
   Task<> sleep(Duration time);
@@ -90,6 +111,8 @@ class Exchange {
   ~Exchange() = default;
 
   void* slot_ = nullptr;
+  Headers* stamps_ = nullptr;
+  Headers* log_fields_ = nullptr;
   std::string_view story_;
 };
 

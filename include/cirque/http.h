@@ -80,6 +80,7 @@ enum class Name : std::uint8_t {
   UserAgent,
   Vary,
   Via,
+  XCirqueExplain,
   XForwardedFor,
   XForwardedHost,
   XForwardedProto,

@@ -38,6 +38,19 @@ constexpr VerbRow kVerbs[] = {
      "cirque --config config/production.yaml --validate\n"
      "cirque -t -q -c site.yaml && systemctl restart cirque\n"
      "generate-config | cirque validate -"},
+    {Verb::Test, "test", "[FILE]", "run the tests of a configuration",
+     "Tries every request of `tests` without sockets, by the code that serves traffic, and lists "
+     "what came out otherwise than expected. The exit status is 0 when all pass, and 1 when one "
+     "fails or the configuration cannot be used.",
+     "cirque test config/production.yaml"},
+    {Verb::Explain, "explain", "[METHOD] URL", "tell where a request would go, and why",
+     "Runs the request through the routing of the configuration, or with --live of the running "
+     "process, and tells every step: the host, the routes that were tried with the first condition "
+     "that failed, the pool and its backends. The exit status is 0 when the request finds a route, "
+     "and 1 when not.",
+     "cirque explain http://shop.example.com/cart\n"
+     "cirque explain POST http://shop.example.com/cart -H 'X-Env: beta' --from 10.1.2.3\n"
+     "cirque explain --live http://shop.example.com/cart"},
     {Verb::Reload, "reload", "[FILE]", "have a running cirque read its configuration again",
      "Asks the process that serves metrics.listen of this configuration to read it again, and "
      "waits "
@@ -69,7 +82,7 @@ Misuse bad_value(std::string_view what, std::string_view value, std::string_view
 }
 
 const config::Option& level_option() {
-  return *config::option_at("logging.level");
+  return *config::canonical().at("logging.level");
 }
 
 std::optional<log::Level> level_of(std::string_view word) {
@@ -86,7 +99,7 @@ std::optional<Misuse> set_level(Command& command, std::string_view what, std::st
 }
 
 std::optional<Misuse> set_workers(Command& command, std::string_view what, std::string_view text) {
-  const auto& option = *config::option_at("server.workers");
+  const auto& option = *config::canonical().at("server.workers");
   auto number = base::parse_number(text, option.max);
   if (!number) return bad_value(what, text, expected_of(option));
   command.workers = static_cast<unsigned>(*number);
@@ -94,7 +107,7 @@ std::optional<Misuse> set_workers(Command& command, std::string_view what, std::
 }
 
 const FlagRow kFlags[] = {
-    {"--config -c -f", "FILE", "CONFIG_PATH", "run validate reload demo",
+    {"--config -c -f", "FILE", "CONFIG_PATH", "run validate test explain reload demo",
      "The configuration, YAML or (when its name ends in .json) JSON; - is standard input. Without "
      "it: "
      "config/default.yaml, else /etc/cirque/cirque.yaml.",
@@ -120,7 +133,7 @@ const FlagRow kFlags[] = {
     {"--log-level -l", "LEVEL", "CIRQUE_LOG", "run",
      "trace, debug, info, warn or error. Goes before logging.level of the configuration.",
      [](Command& c, std::string_view value) { return set_level(c, "--log-level", value); }},
-    {"--quiet -q", "", "", "validate", "Say nothing when all is well.",
+    {"--quiet -q", "", "", "validate test", "Say nothing when all is well.",
      [](Command& c, std::string_view) -> std::optional<Misuse> {
        c.quiet = true;
        return std::nullopt;
@@ -130,13 +143,36 @@ const FlagRow kFlags[] = {
        c.strict = true;
        return std::nullopt;
      }},
-    {"--format", "FORMAT", "", "validate",
+    {"--format", "FORMAT", "", "validate test",
      "How findings are printed: text, or to standard output as json, sarif (2.1.0) or github (its "
      "workflow commands).",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {
        auto format = config::format_called(value);
        if (!format) return bad_value("--format", value, "text, json, sarif or github");
        c.format = *format;
+       return std::nullopt;
+     }},
+    {"--header -H", "FIELD", "", "explain", "A header field of the request: 'Name: value'.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       auto colon = value.find(':');
+       if (colon == value.npos) return bad_value("--header", value, "'Name: value'");
+       auto text = base::trim(value.substr(colon + 1));
+       c.headers.emplace_back(std::string(value.substr(0, colon)), std::string(text));
+       return std::nullopt;
+     }},
+    {"--from", "IP", "", "explain", "The client's address; 127.0.0.1 when not given.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       c.from = value;
+       return std::nullopt;
+     }},
+    {"--listener", "NAME", "", "explain", "The listener; the first when not given.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       c.listener = value;
+       return std::nullopt;
+     }},
+    {"--live", "", "", "explain", "Ask the running process, which knows the backends' health.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.live = true;
        return std::nullopt;
      }},
     {"--markdown", "", "", "help", "Print `help config` as Markdown.",
@@ -153,7 +189,7 @@ const FlagRow kFlags[] = {
     {"--help -h", "", "", "", "Help, for the verb when there is one.",
      [](Command& c, std::string_view) -> std::optional<Misuse> {
        if (c.verb != Verb::Help && c.verb != Verb::Run)
-         c.topic = {std::string(words_of(row_of(c.verb).names)[0])};
+         c.words = {std::string(words_of(row_of(c.verb).names)[0])};
        c.verb = Verb::Help;
        return std::nullopt;
      }},
@@ -240,7 +276,7 @@ class Arguments {
       bool is_decided = command.verb != Verb::Run;  // by a flag: cirque -t site.yaml
       const auto* row = verb_called(word);
       if (row && command.verb == Verb::Help) {
-        command.topic = {std::string(word)};
+        command.words = {std::string(word)};
         return std::nullopt;
       }
       if (row) {
@@ -250,7 +286,11 @@ class Arguments {
       if (!is_decided) return unknown_verb(word);
     }
     if (command.verb == Verb::Help) {
-      command.topic.emplace_back(word);
+      command.words.emplace_back(word);
+      return std::nullopt;
+    }
+    if (command.verb == Verb::Explain && command.words.size() < 2) {
+      command.words.emplace_back(word);
       return std::nullopt;
     }
     bool takes_file = command.verb != Verb::Version && command.config.empty();

@@ -12,12 +12,13 @@
 #include "base/log.h"
 #include "config/formats.h"
 #include "config/load.h"
+#include "config/question.h"
 
 namespace cirque::app {
 
 std::string_view version() noexcept;
 
-enum class Verb : std::uint8_t { Run, Validate, Reload, Demo, Help, Version };
+enum class Verb : std::uint8_t { Run, Validate, Test, Explain, Reload, Demo, Help, Version };
 enum class Page : std::uint8_t { Text, Markdown, Man };
 
 // What the arguments and the environment ask for, the arguments first.
@@ -30,7 +31,11 @@ struct Command {
   bool quiet = false;
   bool strict = false;
   config::Format format = config::Format::Text;
-  std::vector<std::string> topic;  // of help
+  std::vector<std::string> words;  // the topic of help, the request of explain
+  std::vector<config::TableEntry> headers;
+  std::string from;
+  std::string listener;
+  bool live = false;
   Page page = Page::Text;
 };
 

@@ -131,9 +131,9 @@ TEST_SUITE("app") {
     for (auto word : {"--help", "-h", "help"}) CHECK(good({word}).verb == Verb::Help);
     for (auto word : {"--version", "-v", "-V", "version"})
       CHECK(good({word}).verb == Verb::Version);
-    CHECK(good({"validate", "--help"}).topic == std::vector<std::string>{"validate"});
-    CHECK(good({"--help", "validate"}).topic == std::vector<std::string>{"validate"});
-    CHECK(good({"help", "validate"}).topic == std::vector<std::string>{"validate"});
+    CHECK(good({"validate", "--help"}).words == std::vector<std::string>{"validate"});
+    CHECK(good({"--help", "validate"}).words == std::vector<std::string>{"validate"});
+    CHECK(good({"help", "validate"}).words == std::vector<std::string>{"validate"});
     CHECK(good({"help", "config", "--markdown"}).page == Page::Markdown);
   }
 
@@ -141,7 +141,7 @@ TEST_SUITE("app") {
     auto text = [](std::vector<std::string> topic) {
       Command command;
       command.verb = Verb::Help;
-      command.topic = std::move(topic);
+      command.words = std::move(topic);
       return help(command);
     };
     CHECK(text({})->contains("Usage: cirque"));
@@ -149,7 +149,7 @@ TEST_SUITE("app") {
       for (auto name : config::words_of(row.names))
         CHECK(text({std::string(name)})->contains("Usage: cirque"));
     }
-    for (const auto& option : config::options()) {
+    for (const auto& option : config::canonical().options()) {
       CAPTURE(option.path);
       CHECK(text({std::string(option.path)})->starts_with(option.path));
     }
@@ -163,14 +163,14 @@ TEST_SUITE("app") {
 
   TEST_CASE("the pages name every key, verb and flag") {
     Command command;
-    command.topic = {"config"};
+    command.words = {"config"};
     command.page = Page::Markdown;
     auto markdown = help(command);
     command.page = Page::Man;
     auto man5 = help(command);
-    command.topic = {};
+    command.words = {};
     auto man8 = help(command);
-    for (const auto& option : config::options()) {
+    for (const auto& option : config::canonical().options()) {
       CAPTURE(option.path);
       CHECK(markdown->contains(option.doc.substr(0, option.doc.find('|'))));
       CHECK(man5->contains(option.key()));

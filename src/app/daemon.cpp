@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "app/background.h"
+#include "app/estate.h"
+#include "app/explain.h"
 #include "app/file_watch.h"
 #include "app/notify.h"
-#include "app/services.h"
 #include "base/log.h"
 #include "cirque/server.h"
 #include "control/admin.h"
@@ -89,14 +90,15 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
 
 class Daemon {
  public:
-  Daemon(config::Model model, const RunOptions& options)
-      : model_(std::move(model)),
+  Daemon(config::Loaded loaded, const RunOptions& options)
+      : loaded_(std::move(loaded)),
+        model_(loaded_.model),
         path_(options.path),
         reload_(options.reload),
         server_(options_of(model_)),
         resolver_(server_.engine().steward_loop(), dns_servers_of(model_)),
         admin_(server_.engine()),
-        services_(server_.engine(), resolver_) {}
+        estate_(server_.engine(), resolver_) {}
 
   // False: something cannot be bound, and the log says what.
   bool open() {
@@ -106,7 +108,7 @@ class Daemon {
       return false;
     }
     bool open = !model_.metrics.enabled || open_admin();
-    return services_.apply(model_.services, model_.timeouts) && open;
+    return estate_.apply(loaded_) && open;
   }
 
   int run(std::optional<Background> background) {
@@ -126,6 +128,7 @@ class Daemon {
     server_.on_reopen = [] { log::reopen(); };
     server_.on_hangup = [this] { reload(); };
     admin_.on_reload = [this] { return reload(); };
+    admin_.on_explain = [this](const Headers& fields) { return explain(fields); };
     std::optional<FileWatch> watch;
     if (model_.server.watch_config && reload_) {
       watch.emplace(engine.steward_loop(), path_, [this] { reload(); });
@@ -162,21 +165,39 @@ class Daemon {
     auto loaded = reload_();
     for (const auto& finding : loaded.findings) tell(finding);
     auto found = config::render(loaded.findings);
-    auto change =
-        loaded.ok() ? services_.apply(loaded.model.services, loaded.model.timeouts) : std::nullopt;
+    auto change = loaded.ok() ? estate_.apply(loaded) : std::nullopt;
     notify("READY=1\nSTATUS=serving");
     if (!change) return refuse(found);
     ++server_.engine().registry().reloads_taken;
-    auto later = adopt(std::move(loaded.model));
+    auto later = adopt(std::move(loaded));
+    const auto& [listeners, pools] = *change;
     log::info("app", "configuration reloaded",
-              {{"services_added", change->added},
-               {"services_changed", change->changed},
-               {"services_removed", change->removed},
-               {"services_unchanged", change->unchanged}});
-    return {true,
-            found + later +
-                fmt::format("reloaded: {} services added, {} changed, {} removed, {} as before\n",
-                            change->added, change->changed, change->removed, change->unchanged)};
+              {{"listeners_added", listeners.added},
+               {"listeners_moved", listeners.moved},
+               {"listeners_removed", listeners.removed},
+               {"pools_added", pools.added},
+               {"pools_changed", pools.changed},
+               {"pools_removed", pools.removed}});
+    return {true, found + later +
+                      fmt::format(
+                          "reloaded: listeners: {} added, {} moved, {} removed, {} as before; "
+                          "pools: {} added, {} changed, {} removed, {} as before\n",
+                          listeners.added, listeners.moved, listeners.removed, listeners.unchanged,
+                          pools.added, pools.changed, pools.removed, pools.unchanged)};
+  }
+
+  control::Admin::Told explain(const Headers& fields) {
+    auto [asked, listener] = asked_of(fields);
+    auto question = config::Question::of(asked);
+    if (!question) return {422, question.error() + "\n"};
+    const auto& plan = *loaded_.blueprint;
+    const auto* lane = listener.empty() ? &plan.lanes.front() : plan.lane(listener);
+    if (!lane) return {422, "there is no listener '" + listener + "'\n"};
+    config::ExplainOptions options{.listener = listener, .states = [this](std::uint32_t pool) {
+                                     return estate_.states(pool);
+                                   }};
+    auto text = config::explain_text(model_, plan, **question, options);
+    return {lane->router->match((*question)->facts()) ? 200 : 404, std::move(text)};
   }
 
   control::Admin::Verdict refuse(std::string why) {
@@ -192,38 +213,35 @@ class Daemon {
   }
 
   // What of it has to wait for the next start, for people.
-  std::string adopt(config::Model now) {
+  std::string adopt(config::Loaded next) {
+    const auto& now = next.model;
     std::string later;
     for (auto key : settled_at_start(model_, now)) {
       log::warn("app", "this change takes effect with the next start", {{"key", key}});
       later += fmt::format("{}: the change takes effect with the next start\n", key);
     }
-    bool new_rules = model_.timeouts != now.timeouts || model_.limits != now.limits ||
-                     model_.server.trusted_proxies != now.server.trusted_proxies;
-    if (new_rules) {
-      server_.engine().set_rules(now.timeouts, now.limits, now.server.trusted_proxies);
-    }
     configure_log(now.logging);
-    model_ = std::move(now);
+    loaded_ = std::move(next);
     return later;
   }
 
-  config::Model model_;
+  config::Loaded loaded_;
+  const config::Model& model_;  // of what is loaded
   std::string path_;
   Reload reload_;
   Server server_;
   net::Resolver resolver_;
   control::Admin admin_;
-  Services services_;
+  Estate estate_;
 };
 
 }  // namespace
 
-int serve(config::Model model, const RunOptions& options) {
+int serve(config::Loaded loaded, const RunOptions& options) {
   std::optional<Background> background;
   if (options.daemon) background = Background::detach();
-  if (!configure_log(model.logging)) return 1;
-  Daemon daemon(std::move(model), options);
+  if (!configure_log(loaded.model.logging)) return 1;
+  Daemon daemon(std::move(loaded), options);
   if (!daemon.open()) return 1;
   return daemon.run(std::move(background));
 }

@@ -17,6 +17,6 @@ struct RunOptions {
 };
 
 // Serves until told to stop; the exit status.
-int serve(config::Model model, const RunOptions& options);
+int serve(config::Loaded loaded, const RunOptions& options);
 
 }  // namespace cirque::app

@@ -25,8 +25,8 @@ namespace {
 // The upstreams of the configuration that are on this machine: each gets an origin of its own.
 std::vector<std::string> local_upstreams(const config::Model& model) {
   std::vector<std::string> addresses;
-  for (const auto& service : model.services) {
-    for (const auto& upstream : service.upstreams) {
+  for (const auto& pool : model.pools) {
+    for (const auto& upstream : pool.backends) {
       if (upstream.address && upstream.address->is_loopback()) addresses.push_back(upstream.text);
     }
   }
@@ -77,14 +77,14 @@ pid_t start_origins(const std::vector<std::string>& addresses) {
 void introduce(const config::Model& model, const std::vector<std::string>& origins) {
   for (const auto& origin : origins)
     std::printf("Demo origin            http://%s\n", origin.c_str());
-  for (const auto& service : model.services) {
-    std::printf("Service %-14s http://127.0.0.1:%u -> %s\n", service.name.c_str(),
-                static_cast<unsigned>(service.bind.port), service.upstreams.front().text.c_str());
+  for (const auto& listener : model.listeners) {
+    std::printf("Listener %-13s http://127.0.0.1:%u\n", listener.name.c_str(),
+                static_cast<unsigned>(listener.address.port));
   }
   if (model.metrics.enabled) {
     std::printf("Metrics                http://%s/metrics\n", model.metrics.listen.text.c_str());
   }
-  auto port = static_cast<unsigned>(model.services.front().bind.port);
+  auto port = static_cast<unsigned>(model.listeners.front().address.port);
   std::printf(
       "\nTry:\n  curl -i http://127.0.0.1:%u/hello\n"
       "  curl -s 'http://127.0.0.1:%u/big?bytes=1000000' | wc -c\n\nCtrl-C stops it all.\n\n",
@@ -103,7 +103,7 @@ int demo(const std::string& config_path) {
   auto addresses = local_upstreams(loaded.model);
   pid_t origins = start_origins(addresses);
   introduce(loaded.model, addresses);
-  int status = serve(loaded.model, {});
+  int status = serve(loaded, {});
   kill(origins, SIGTERM);
   waitpid(origins, nullptr, 0);
   return status;

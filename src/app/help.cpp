@@ -185,7 +185,7 @@ std::expected<std::string, Misuse> on_topic(std::string_view topic) {
   if (const auto* option = config::topic_of(topic)) return config::option_text(*option);
   std::vector<std::string_view> topics = {"config", "codes"};
   for (const auto& r : verbs()) std::ranges::copy(words_of(r.names), std::back_inserter(topics));
-  for (const auto& option : config::options()) {
+  for (const auto& option : config::canonical().options()) {
     topics.push_back(option.path);
     topics.push_back(option.key());
   }
@@ -199,11 +199,11 @@ std::expected<std::string, Misuse> on_topic(std::string_view topic) {
 }  // namespace
 
 std::expected<std::string, Misuse> help(const Command& command) {
-  bool on_config = !command.topic.empty() && command.topic.front() == "config";
+  bool on_config = !command.words.empty() && command.words.front() == "config";
   if (command.page == Page::Markdown) return config::markdown();
   if (command.page == Page::Man) return on_config ? config::man_page(version()) : man_page();
-  if (command.topic.empty()) return overview();
-  return on_topic(command.topic.back());  // "config timeouts" is the same as "timeouts"
+  if (command.words.empty()) return overview();
+  return on_topic(command.words.back());  // "config timeouts" is the same as "timeouts"
 }
 
 }  // namespace cirque::app

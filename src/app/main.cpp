@@ -7,6 +7,7 @@
 #include "app/cli.h"
 #include "app/daemon.h"
 #include "app/demo.h"
+#include "app/explain.h"
 #include "app/help.h"
 #include "app/reload.h"
 #include "config/load.h"
@@ -39,6 +40,15 @@ std::string counted(std::size_t number, std::string_view word) {
   return fmt::format("{} {}{}", number, word, number == 1 ? "" : "s");
 }
 
+std::string contents(const config::Model& model) {
+  if (model.listeners.size() == model.services.size()) {
+    return counted(model.services.size(), "service");
+  }
+  return fmt::format("{}, {}, {}", counted(model.listeners.size(), "listener"),
+                     counted(model.virtual_hosts.size(), "virtual host"),
+                     counted(model.pools.size(), "pool"));
+}
+
 std::string summary(const config::Loaded& loaded) {
   std::size_t errors = 0;
   for (const auto& f : loaded.findings) errors += f.severity == config::Severity::Error ? 1 : 0;
@@ -46,8 +56,8 @@ std::string summary(const config::Loaded& loaded) {
   auto tail = warnings > 0 ? fmt::format(", {}", counted(warnings, "warning")) : std::string();
   if (errors > 0)
     return fmt::format("{}: {}{}\n", loaded.model.file, counted(errors, "error"), tail);
-  auto services = counted(loaded.model.services.size(), "service");
-  return fmt::format("{}: configuration is valid ({}{})\n", loaded.model.file, services, tail);
+  return fmt::format("{}: configuration is valid ({}{})\n", loaded.model.file,
+                     contents(loaded.model), tail);
 }
 
 int validate(const Command& command) {
@@ -61,6 +71,26 @@ int validate(const Command& command) {
   print(stderr, config::render(loaded.findings));
   if (!command.quiet || status != 0) print(status == 0 ? stdout : stderr, summary(loaded));
   return status;
+}
+
+int test(const Command& command) {
+  auto loaded = config::load_file(command.config);
+  std::size_t failed = 0;
+  std::string_view last;
+  for (const auto& f : loaded.findings) {
+    auto test = std::string_view(f.path).substr(0, f.path.find(']'));
+    failed += f.code == config::Code::TestFailed && std::exchange(last, test) != test;
+  }
+  bool is_tried = loaded.ok() || failed > 0;
+  if (command.format != config::Format::Text) {
+    print(stdout, config::write(command.format, loaded.findings, version()));
+  } else {
+    print(stderr, config::render(loaded.findings));
+    auto passed = is_tried ? loaded.model.tests.size() - failed : 0;
+    if (!command.quiet || failed > 0)
+      print(stdout, fmt::format("{} passed, {} failed\n", passed, failed));
+  }
+  return loaded.ok() ? 0 : kFailed;
 }
 
 config::Loaded load(const Command& command, const std::string& path) {
@@ -83,7 +113,7 @@ int run(const Command& command) {
     options.reload = [command, path] { return load(command, path); };
     options.path = path;
   }
-  return serve(std::move(loaded.model), options);
+  return serve(std::move(loaded), options);
 }
 
 int start(Command command) {
@@ -105,6 +135,10 @@ int start(Command command) {
   switch (command.verb) {
     case Verb::Validate:
       return validate(command);
+    case Verb::Test:
+      return test(command);
+    case Verb::Explain:
+      return explain(command);
     case Verb::Reload:
       return reload(command.config);
     case Verb::Demo:

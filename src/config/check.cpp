@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
@@ -12,10 +11,6 @@
 
 namespace cirque::config {
 namespace {
-
-std::string in_service(std::size_t i, std::string_view key) {
-  return fmt::format("services[{}].{}", i, key);
-}
 
 // "localhost" is the loopback address on every machine that deserves the name.
 std::string listening_key(const HostPort& at) {
@@ -46,66 +41,56 @@ class Check {
       : model_(model), places_(places), report_(report) {}
 
   void run() {
-    check_names();
+    check_presence();
     check_listeners();
-    for (std::size_t i = 0; i < model_.services.size(); ++i) check_service(i);
+    for (const auto& service : model_.services) check_service(service);
+    for (std::size_t i = 0; i < model_.pools.size(); ++i) check_pool(i);
     check_limits();
     check_timeouts();
-    check_log_path("logging.", model_.logging.output, model_.logging.path);
-    check_log_path("logging.access.", model_.logging.access.output, model_.logging.access.path);
+    check_log_path(model_.logging.output, model_.logging.path, "logging.", "cirque");
+    check_log_path(model_.logging.access.output, model_.logging.access.path, "logging.access.",
+                   "access");
     check_trust();
   }
 
  private:
   // Null: not given, or reported already.
-  const Spot* place(std::string_view path) const {
-    auto found = places_.find(path);
-    return found == places_.end() ? nullptr : &found->second;
+  const Spot* place(const auto& field) const { return places_.at(&field); }
+
+  Finding& add(Code code, const auto& field, std::string message) {
+    const auto* spot = places_.at(&field);
+    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
   }
 
-  Finding& add(Code code, std::string path, std::string message) {
-    auto found = place(path);
-    return report_.add(code, found ? *found : Spot{}, std::move(path), std::move(message));
+  void check_presence() {
+    if (!model_.listeners.empty() || report_.has_errors()) return;
+    report_.add(Code::NoServices, {1, 1, 1}, {}, "the file has neither services nor listeners")
+        .expected = "services: and a list of them, or listeners, virtual_hosts and pools";
   }
 
-  void check_names() {
-    std::map<std::string_view, Spot> seen;
-    for (std::size_t i = 0; i < model_.services.size(); ++i) {
-      auto path = in_service(i, "name");
-      const auto* spot = place(path);
-      if (!spot) continue;
-      std::string_view name = model_.services[i].name;
-      auto [first, is_new] = seen.emplace(name, *spot);
-      if (is_new) continue;
-      add(Code::DuplicateService, path,
-          fmt::format("two services are called '{}'; the first is on line {}", name,
-                      first->second.line))
-          .expected = "a name of its own for every service";
-    }
+  bool is_service(std::size_t pool) const {
+    return pool >= model_.pools.size() - model_.services.size();
   }
 
   void check_listeners() {
     std::map<std::string, Spot> seen;
-    auto visit = [&](const HostPort& at, const std::string& path) {
-      const auto* spot = place(path);
+    auto visit = [&](const HostPort& at) {
+      const auto* spot = place(at);
       bool is_chosen_by_kernel = at.port == 0 && !(at.address && !at.address->is_ip());
       if (!spot || is_chosen_by_kernel) return;
       auto [first, is_new] = seen.emplace(listening_key(at), *spot);
       if (is_new) return;
-      add(Code::DuplicateBind, path,
+      add(Code::DuplicateBind, at,
           fmt::format("{} is taken already; the first is on line {}", at.text, first->second.line))
           .expected = "an address of its own for every listener";
     };
-    for (std::size_t i = 0; i < model_.services.size(); ++i) {
-      visit(model_.services[i].bind, in_service(i, "bind_address"));
-    }
+    for (const auto& listener : model_.listeners) visit(listener.address);
     if (!model_.metrics.enabled) return;
-    visit(model_.metrics.listen, "metrics.listen");
-    const auto* spot = place("metrics.listen");
-    if (!spot) {
+    visit(model_.metrics.listen);
+    if (!place(model_.metrics.listen)) {
       check_default_metrics_address(seen);
     } else if (!is_loopback(model_.metrics.listen)) {
-      add(Code::OpenMetrics, "metrics.listen",
+      add(Code::OpenMetrics, model_.metrics.listen,
           fmt::format("metrics are served on {}, beyond this machine", model_.metrics.listen.text))
           .hint = "listen on 127.0.0.1 or a unix socket, or let a firewall guard the port";
     }
@@ -121,74 +106,99 @@ class Check {
         .hint = "give metrics.listen another address";
   }
 
-  void check_service(std::size_t i) {
-    const auto& service = model_.services[i];
-    if (place(in_service(i, "upstreams")) && service.upstreams.empty()) {
-      add(Code::NoUpstreams, in_service(i, "upstreams"),
+  void check_service(const Service& service) {
+    if (place(service.upstreams) && service.upstreams.empty()) {
+      add(Code::NoUpstreams, service.upstreams,
           fmt::format("Service '{}' has no defined upstreams.", service.name))
           .expected = "at least one address, such as 127.0.0.1:3000";
     }
-    if (service.tls && place(in_service(i, "tls"))) {
-      add(Code::UpstreamTls, in_service(i, "tls"), "TLS towards the upstream is not supported yet")
+    if (service.tls && place(service.tls)) {
+      add(Code::UpstreamTls, service.tls, "TLS towards the upstream is not supported yet")
           .expected = "false, until a coming version";
     }
-    check_upstreams(i);
-    check_health(i);
   }
 
-  void check_upstreams(std::size_t i) {
-    const auto& service = model_.services[i];
-    bool knows_bind = place(in_service(i, "bind_address")) != nullptr;
+  void check_pool(std::size_t i) {
+    const auto& pool = model_.pools[i];
+    bool is_empty = pool.backends.empty() && pool.tag.empty();
+    if (is_empty && !is_service(i) && !report_.has_errors()) {
+      add(Code::NoUpstreams, pool.name, fmt::format("the pool '{}' has no backends", pool.name))
+          .expected = "backends, or a tag that some backends have";
+    }
+    check_members(pool);
+    check_health(pool);
+  }
+
+  void check_members(const Pool& pool) {
     std::set<std::string> seen;
-    for (std::size_t k = 0; k < service.upstreams.size(); ++k) {
-      const auto& upstream = service.upstreams[k];
-      auto path = in_service(i, fmt::format("upstreams[{}]", k));
-      if (!place(path)) continue;
-      if (knows_bind && leads_back(upstream, service.bind)) {
-        add(Code::ProxyLoop, path,
-            fmt::format("'{}' would send its requests to itself: {} is where it listens",
-                        service.name, upstream.text))
-            .expected = "the address of a backend";
-      }
-      if (!seen.insert(listening_key(upstream)).second) {
-        add(Code::DuplicateUpstream, path,
-            fmt::format("{} is in the list already, and gets a double share", upstream.text));
+    for (const auto& member : pool.backends) {
+      if (!place(member)) continue;
+      check_loop(pool, member);
+      if (!seen.insert(listening_key(member)).second) {
+        add(Code::DuplicateUpstream, member,
+            fmt::format("{} is in the list already, and gets a double share", member.text));
       }
     }
   }
 
-  void check_health(std::size_t i) {
-    const auto& health = model_.services[i].health_check;
+  // Would a request to this backend come back to where it came from?
+  void check_loop(const Pool& pool, const HostPort& member) {
+    if (member.port == 0 && !member.address) return;  // an id
+    for (const auto& listener : model_.listeners) {
+      if (!place(listener.address) || !leads_back(member, listener.address)) continue;
+      bool is_own = listener.name == pool.name;
+      if (!is_own && !is_served_by(listener, pool)) continue;
+      add(Code::ProxyLoop, member,
+          fmt::format("'{}' would send its requests to itself: {} is where it listens",
+                      listener.name, member.text))
+          .expected = "the address of a backend";
+      return;
+    }
+  }
+
+  // Does every request of the listener go to that pool? Chains through hosts that differ may be
+  // meant.
+  bool is_served_by(const Listener& listener, const Pool& pool) const {
+    for (const auto& host : model_.virtual_hosts) {
+      bool is_on = host.listeners.empty() ||
+                   std::ranges::find(host.listeners, listener.name) != host.listeners.end();
+      if (!is_on) continue;
+      bool others = std::ranges::any_of(
+          host.routes, [&](const Route& route) { return route.target.pool != pool.name; });
+      if (others) return false;
+    }
+    return true;
+  }
+
+  void check_health(const Pool& pool) {
+    const auto& health = pool.health_check;
     if (health.timeout < health.interval) return;
-    auto timeout = in_service(i, "health_check.timeout_ms");
-    auto path = place(timeout) ? timeout : in_service(i, "health_check.frequency_secs");
-    if (!place(path)) return;
-    add(Code::SlowHealthCheck, path,
+    const auto& field = place(health.timeout) ? health.timeout : health.interval;
+    if (!place(field)) return;
+    add(Code::SlowHealthCheck, field,
         fmt::format("a check may take {}, and the next is due after {}", text_of(health.timeout),
                     text_of(health.interval)))
-        .expected = "a time-out shorter than the frequency";
+        .expected = "a time-out shorter than the time between checks";
   }
 
   void check_limits() {
     const auto& limits = model_.limits;
-    must_fit("limits.field_bytes", limits.field_bytes, "a field");
-    must_fit("limits.target_bytes", limits.target_bytes, "a request target");
-    const auto* idle = place("limits.upstream_idle");
-    if (idle && limits.upstream_idle > limits.upstream_connections) {
-      add(Code::LimitsContradict, "limits.upstream_idle",
+    must_fit(limits.field_bytes, "a field");
+    must_fit(limits.target_bytes, "a request target");
+    if (place(limits.upstream_idle) && limits.upstream_idle > limits.upstream_connections) {
+      add(Code::LimitsContradict, limits.upstream_idle,
           fmt::format("{} connections are kept idle, but only {} are allowed at all",
                       limits.upstream_idle, limits.upstream_connections))
           .expected = "at most limits.upstream_connections";
     }
   }
 
-  void must_fit(const std::string& path, std::size_t bytes, std::string_view what) {
+  void must_fit(const std::size_t& bytes, std::string_view what) {
     auto head = model_.limits.head_bytes;
     if (bytes <= head) return;
-    bool by_default =
-        !place(path);  // a small head_bytes alone is meant for the parts of a head, too
+    bool by_default = !place(bytes);  // a small head_bytes alone is meant for its parts, too
     if (by_default) return;
-    add(Code::LimitsContradict, path,
+    add(Code::LimitsContradict, bytes,
         fmt::format("{} of {} cannot be in a head of {}", what, size_text(bytes), size_text(head)))
         .expected = "at most limits.head_bytes";
   }
@@ -196,43 +206,33 @@ class Check {
   // A wait that lasts longer than all waits together never ends by itself.
   void check_timeouts() {
     const auto& t = model_.timeouts;
-    const std::array<std::pair<const char*, Duration>, 6> parts = {
-        {{"timeouts.client_body", t.client_body},
-         {"timeouts.client_write", t.client_write},
-         {"timeouts.upstream_connect", t.upstream_connect},
-         {"timeouts.upstream_header", t.upstream_header},
-         {"timeouts.upstream_idle", t.upstream_idle},
-         {"timeouts.client_header", t.client_header}}};
-    for (const auto& [path, duration] : parts) {
-      if (duration <= t.request_total || !place(path)) continue;
-      add(Code::TimeoutsContradict, path,
+    for (const Duration* part : {&t.client_body, &t.client_write, &t.upstream_connect,
+                                 &t.upstream_header, &t.upstream_idle, &t.client_header}) {
+      if (*part <= t.request_total || !place(*part)) continue;
+      add(Code::TimeoutsContradict, *part,
           fmt::format("{} is never reached: timeouts.request_total ends the request after {}",
-                      text_of(duration), text_of(t.request_total)));
+                      text_of(*part), text_of(t.request_total)));
     }
   }
 
-  void check_log_path(std::string_view prefix, const std::string& output, const std::string& path) {
-    auto output_path = fmt::format("{}output", prefix);
-    auto path_path = fmt::format("{}path", prefix);
-    if (output == "file" && path.empty() && place(output_path)) {
-      add(Code::NoLogPath, output_path,
-          fmt::format("output is a file, but {} is not given", path_path))
-          .hint = fmt::format("add path: /var/log/cirque/{}.log",
-                              prefix == "logging." ? "cirque" : "access");
+  void check_log_path(const std::string& output, const std::string& path, std::string_view section,
+                      std::string_view file) {
+    if (output == "file" && path.empty() && place(output)) {
+      add(Code::NoLogPath, output,
+          fmt::format("output is a file, but {}path is not given", section))
+          .hint = fmt::format("add path: /var/log/cirque/{}.log", file);
     }
-    if (output != "file" && place(path_path)) {
-      add(Code::UnusedPath, path_path,
-          fmt::format("nothing is written there: output is {}", output))
+    if (output != "file" && place(path)) {
+      add(Code::UnusedPath, path, fmt::format("nothing is written there: output is {}", output))
           .hint = "add output: file";
     }
   }
 
   void check_trust() {
-    const auto& networks = model_.server.trusted_proxies;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-      if (!networks[i].ends_with("/0")) continue;
-      add(Code::TrustsEverybody, fmt::format("server.trusted_proxies[{}]", i),
-          fmt::format("{} is everybody: any client can claim to be any other", networks[i]))
+    for (const auto& network : model_.server.trusted_proxies) {
+      if (!network.ends_with("/0")) continue;
+      add(Code::TrustsEverybody, network,
+          fmt::format("{} is everybody: any client can claim to be any other", network))
           .expected = "the addresses of the proxies in front of this one";
     }
   }

@@ -28,6 +28,7 @@ std::string_view type_name(const Option& option) {
     case Type::Size:
       return "size";
     case Type::Text:
+    case Type::Prose:
       return "text";
     case Type::Name:
       return "name";
@@ -36,23 +37,24 @@ std::string_view type_name(const Option& option) {
     case Type::Choice:
       return "choice";
     case Type::Listen:
+    case Type::Target:
       return "address";
     case Type::Connect:
       return "list of addresses";
+    case Type::Names:
+      return "list of names";
+    case Type::Members:
+      return "list of addresses and backends";
+    case Type::Table:
+      return "map of texts";
+    case Type::Keyed:
+      return "map of maps";
     case Type::Networks:
       return "list of networks";
     case Type::NameServers:
       return "list of IP addresses";
   }
   return "";
-}
-
-bool is_group(const Option& option) {
-  return option.type == Type::Map || option.type == Type::List;
-}
-
-std::string inside_of(const Option& group) {
-  return std::string(group.path) + (group.type == Type::List ? "[]" : "");
 }
 
 // "number; 1 to 100; default 1"
@@ -64,14 +66,15 @@ std::string facts_of(const Option& option, std::string_view between) {
   }
   if (auto bounds = bounds_of(option); !bounds.empty()) facts.push_back(bounds);
   if (option.need == Need::Required) facts.emplace_back("required");
-  if (auto preset = default_of(option); !preset.empty()) facts.push_back("default " + preset);
+  if (auto preset = canonical().default_of(option); !preset.empty())
+    facts.push_back("default " + preset);
   return fmt::format("{}", fmt::join(facts, between));
 }
 
 // The sections of the top level, and the maps within them, in the order of the table.
 template <class Visit>
 void for_each_group(Visit visit) {
-  for (const auto& option : options()) {
+  for (const auto& option : canonical().options()) {
     if (is_group(option)) visit(option);
   }
 }
@@ -83,7 +86,9 @@ constexpr std::string_view kSyntax =
     "replaced by "
     "an environment variable, ${NAME:-default} has a default for when it is not set or empty, and "
     "$${ is a "
-    "literal ${. An unknown key is an error. `cirque validate FILE` lists every mistake at once.";
+    "literal ${. `services` are proxies in few words; `listeners`, `virtual_hosts`, `pools` and "
+    "what else routes requests say it at length. An unknown key is an error. `cirque validate "
+    "FILE` lists every mistake at once.";
 
 std::string cell(std::string_view text) {
   std::string out;
@@ -97,11 +102,12 @@ std::string cell(std::string_view text) {
 void append_markdown_group(std::string& out, const Option& group) {
   out += fmt::format("\n## `{}`\n\n{}\n\n", group.path, group.doc);
   out += "| Key | Type | Bounds | Default | Example | |\n|---|---|---|---|---|---|\n";
-  for (const auto* option : children_of(inside_of(group))) {
+  for (const auto* option : canonical().children_of(inside_of(group))) {
     auto bounds = option->type == Type::Choice
                       ? fmt::format("{}", fmt::join(words_of(option->choices), ", "))
                       : bounds_of(*option);
-    auto preset = option->need == Need::Required ? std::string("required") : default_of(*option);
+    auto preset =
+        option->need == Need::Required ? std::string("required") : canonical().default_of(*option);
     if (!preset.empty() && option->need == Need::Optional) preset = fmt::format("`{}`", preset);
     auto example = option->example.empty() ? std::string() : fmt::format("`{}`", option->example);
     out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", option->key(), type_name(*option),
@@ -144,7 +150,7 @@ std::string overview_text() {
   auto out = wrapped(kSyntax, 0);
   for_each_group([&](const Option& group) {
     out += fmt::format("\n{}\n", group.path);
-    for (const auto* option : children_of(inside_of(group))) {
+    for (const auto* option : canonical().children_of(inside_of(group))) {
       if (!is_group(*option))
         out += fmt::format("  {:<24} {}\n", option->key(), facts_of(*option, "; "));
     }
@@ -154,9 +160,9 @@ std::string overview_text() {
 }
 
 const Option* topic_of(std::string_view path) {
-  if (const auto* option = option_at(path)) return option;
+  if (const auto* option = canonical().at(path)) return option;
   const Option* found = nullptr;
-  for (const auto& option : options()) {
+  for (const auto& option : canonical().options()) {
     auto tail = option.path.size() > path.size()
                     ? option.path.substr(option.path.size() - path.size() - 1)
                     : std::string_view();
@@ -175,7 +181,7 @@ std::string option_text(const Option& option) {
     if (!option.example.empty()) out += fmt::format("\n  {}: {}\n", option.key(), option.example);
     return out;
   }
-  for (const auto* child : children_of(inside_of(option))) {
+  for (const auto* child : canonical().children_of(inside_of(option))) {
     out += fmt::format("\n  {}\n", child->key());
     out += wrapped(child->doc, 6);
     if (!is_group(*child)) out += wrapped(fmt::format("({})", facts_of(*child, "; ")), 6);
@@ -233,7 +239,8 @@ std::string man_page(std::string_view version) {
       roff(version), roff(kSyntax));
   for_each_group([&](const Option& group) {
     out += fmt::format(".SH {}\n{}\n", roff(group.path), roff(group.doc));
-    for (const auto* option : children_of(inside_of(group))) append_roff_option(out, *option);
+    for (const auto* option : canonical().children_of(inside_of(group)))
+      append_roff_option(out, *option);
   });
   out +=
       ".SH EXAMPLE\n.nf\nservices:\n  \\- name: web\n    bind_address: \\(aq0.0.0.0:8080\\(aq\n"

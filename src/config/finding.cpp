@@ -144,6 +144,45 @@ constexpr Explanation kExplanations[] = {
      "head, the idle "
      "connections than all connections.",
      "head_bytes: 8k\nfield_bytes: 16k", "head_bytes: 16k\nfield_bytes: 8k"},
+    {Code::DuplicateName, "one name twice",
+     "Listeners, virtual hosts, the routes of a host, pools, backends and routing tables are known "
+     "by their names, each among its own kind. The services' names count as names of listeners, "
+     "hosts and pools.",
+     "pools:\n  - {name: web, backends: ['10.0.0.1:80']}\n  - {name: web, backends: "
+     "['10.0.0.2:80']}",
+     "pools:\n  - {name: web, backends: ['10.0.0.1:80', '10.0.0.2:80']}"},
+    {Code::UnknownName, "a name that nothing has",
+     "A pool, tag, listener, backend or routing table is named that is not defined, in any of the "
+     "files.",
+     "pool: wbe", "pool: web"},
+    {Code::OneTarget, "a route without one clear target",
+     "A route leads to exactly one of pool, tag, split, routing_table, redirect and respond.",
+     "- path: /\n  pool: web\n  redirect: {scheme: https}",
+     "- path: /\n  redirect: {scheme: https}"},
+    {Code::TwoPaths, "a route with two paths",
+     "Of path, path_prefix, path_pattern and path_regex a route has one, or none for every path.",
+     "path: /a\npath_prefix: /a", "path_prefix: /a"},
+    {Code::TwoTests, "two tests of one field",
+     "Of value, prefix and regex a field has one at most, and none when present is false. For two "
+     "tests of one field, name it twice.",
+     "{name: X-Env, prefix: a, regex: '.*b'}", "{name: X-Env, regex: 'a.*b'}"},
+    {Code::BadRoute, "a route that cannot be read",
+     "A host name, path, pattern, regular expression, method or field name that breaks its rules. "
+     "The message says where in the text. docs/routing.md has the rules.",
+     "path_prefix: api", "path_prefix: /api"},
+    {Code::DuplicateHost, "a host name twice",
+     "Two virtual hosts on one listener cannot have the same name: nobody could know which is "
+     "meant. Put the routes into one host.",
+     "- hosts: [a.example]\n- hosts: [A.example]", "- hosts: [a.example]"},
+    {Code::DeadRoute, "a route that can never match",
+     "Another route of the host, which goes before it, takes every request that it would take, or "
+     "what it asks for contradicts itself. The message names the other one.",
+     "- path: /a\n- path: /a\n  methods: [GET, HEAD]\n- path: /a\n  methods: [GET]",
+     "- path_prefix: /api"},
+    {Code::TestFailed, "a test of the configuration fails",
+     "One of `tests` expects another outcome than this configuration gives. `cirque explain` tells "
+     "why a request goes where it goes.",
+     "", ""},
 
     {Code::OpenMetrics, "metrics for everybody (warning)",
      "Metrics name services and backends and count requests and failures: useful to an attacker. "
@@ -173,6 +212,12 @@ constexpr Explanation kExplanations[] = {
      "of it has no "
      "effect.",
      "request_total: 30s\nupstream_header: 60s", "request_total: 5m\nupstream_header: 60s"},
+    {Code::UnusedPool, "a pool that no route leads to (warning)",
+     "Its backends are checked for health and never get a request. A route may have lost it, or "
+     "name another by mistake.",
+     "", ""},
+    {Code::UnusedListener, "a listener without virtual hosts (warning)",
+     "Whoever connects there gets 404 whatever he asks.", "", ""},
 };
 
 // The environment can bring control characters into a message; a terminal must not obey them.

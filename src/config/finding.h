@@ -46,6 +46,15 @@ enum class Code : std::uint16_t {
   ProxyLoop = 1406,
   NoLogPath = 1407,
   LimitsContradict = 1408,
+  DuplicateName = 1409,
+  UnknownName = 1410,
+  OneTarget = 1411,
+  TwoPaths = 1412,
+  TwoTests = 1413,
+  BadRoute = 1414,
+  DuplicateHost = 1415,
+  DeadRoute = 1416,
+  TestFailed = 1418,
 
   OpenMetrics = 1501,
   TrustsEverybody = 1502,
@@ -53,6 +62,8 @@ enum class Code : std::uint16_t {
   DuplicateUpstream = 1504,
   UnusedPath = 1505,
   TimeoutsContradict = 1506,
+  UnusedPool = 1507,
+  UnusedListener = 1508,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

@@ -1,19 +1,23 @@
 #pragma once
 // From a file to a Model: reads, expands the environment, types every value by the table of
-// options, checks what belongs together. Never throws, never stops at the first mistake.
+// options, checks what belongs together, compiles the blueprint. Never throws, never stops at the
+// first mistake.
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "config/blueprint.h"
 #include "config/finding.h"
 #include "config/model.h"
 
 namespace cirque::config {
 
 struct Loaded {
-  Model model;                    // only worth using when ok()
+  // Both are only worth using when ok().
+  Model model;
+  std::shared_ptr<const Blueprint> blueprint;
   std::vector<Finding> findings;  // in the order of the file
   bool ok() const noexcept;       // no errors; warnings are fine
 };

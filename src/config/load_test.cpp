@@ -49,38 +49,79 @@ constexpr std::string_view kDocument = R"(services:
     tls: false
 )";
 
+// The part of a path that is within the record: "tls" of "services[].tls".
+std::string_view within(std::string_view path) {
+  auto end = path.find_last_of("]}");
+  return end == path.npos ? path : path.substr(end + 2);
+}
+
 // A file that is right but for one line, "<key>: <value>", at the place that `option` has.
 struct OneLine {
   OneLine(const Option& option, std::string_view key, std::string_view value) {
-    auto path = option.path;
-    std::string indent;
-    bool in_service = path.starts_with("services[].");
-    if (in_service) {
-      path.remove_prefix(std::string_view("services[].").size());
-      text += "services:\n  - #\n";  // the comment stands for the dash's line, so that all keys
-                                     // look alike
-      indent = "    ";
-    }
-    std::map<std::string_view, std::string_view> others;
-    if (in_service) {
-      others = {
-          {"name", "web"}, {"bind_address", "'0.0.0.0:80'"}, {"upstreams", "['127.0.0.1:3000']"}};
-    }
-    others.erase(path);
-    for (auto [k, v] : others) text += fmt::format("{}{}: {}\n", indent, k, v);
-    while (path.contains('.')) {
-      text += fmt::format("{}{}:\n", indent, path.substr(0, path.find('.')));
+    enter(option.path, "");
+    auto rest = within(option.path);
+    while (rest.contains('.')) {
+      text += fmt::format("{}{}:\n", indent, rest.substr(0, rest.find('.')));
       indent += "  ";
-      path.remove_prefix(path.find('.') + 1);
+      rest.remove_prefix(rest.find('.') + 1);
     }
     text += fmt::format("{}{}: {}\n", indent, key, value);
     line = static_cast<unsigned>(std::ranges::count(text, '\n'));
-    if (!in_service && option.path != "services") text += kLeast;
+    if (!option.path.starts_with("services")) text += kLeast;
+  }
+
+  // Opens the lists that the path leads through, one item each, with what their items need.
+  void enter(std::string_view path, std::string_view from) {
+    auto end = path.find("[]", from.size());
+    if (end == path.npos) return;
+    auto key =
+        path.substr(from.empty() ? 0 : from.size() + 1, end - (from.empty() ? 0 : from.size() + 1));
+    // The comment stands for the dash's line, so that all keys look alike.
+    text += fmt::format("{0}{1}:\n{0}  - #\n", indent, key);
+    indent += "    ";
+    auto table = path.substr(0, end + 2);
+    need(table, path, indent);
+    enter(path, table);
+  }
+
+  // The keys that a record must have, but those on the way to `path`.
+  void need(std::string_view table, std::string_view path, const std::string& at) {
+    for (const auto* child : canonical().children_of(table)) {
+      bool is_on_the_way = path.starts_with(child->path);
+      if (child->need != Need::Required || is_on_the_way) continue;
+      if (!is_group(*child)) {
+        text += fmt::format("{}{}: {}\n", at, child->key(), child->example);
+      } else if (child->type == Type::List) {
+        text += fmt::format("{0}{1}:\n{0}  - #\n", at, child->key());
+        need(inside_of(*child), path, at + "    ");
+        if (child->key() == "routes") text += fmt::format("{}    pool: web\n", at);
+      } else {
+        text += fmt::format("{}{}: {{}}\n", at, child->key());
+      }
+    }
   }
 
   std::string text;
+  std::string indent;
   unsigned line;
 };
+
+// Is the line's value wrong in itself? It may well name what this small file does not have.
+bool is_refused(const OneLine& one) {
+  return std::ranges::any_of(load(one.text).findings, [&](const Finding& f) {
+    return f.line == one.line && f.code < Code::NoServices && f.code != Code::MissingKey;
+  });
+}
+
+// The record that the option is in, of the first item of every list on the way.
+void* record_of(Model& model, const Option& option) {
+  void* record = &model;
+  for (auto end = option.path.find("[]"); end != option.path.npos;
+       end = option.path.find("[]", end + 1)) {
+    record = std::get<Records>(canonical().at(option.path.substr(0, end))->slot).at(record, 0);
+  }
+  return record;
+}
 
 void must_tell(const Option& option, std::string_view key, std::string_view value, Code code) {
   OneLine one(option, key, value);
@@ -99,10 +140,6 @@ void must_tell(const Option& option, std::string_view key, std::string_view valu
   }
   INFO(render(loaded.findings));
   CHECK_MESSAGE(found, "expected ", text_of(code), " on line ", one.line);
-}
-
-bool is_group(const Option& o) {
-  return o.type == Type::Map || o.type == Type::List;
 }
 
 bool has_range(const Option& o) {
@@ -159,36 +196,33 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("every example of the table is accepted") {
-    for (const auto& option : options()) {
+    for (const auto& option : canonical().options()) {
       if (option.example.empty()) continue;
       OneLine one(option, option.key(), option.example);
       CAPTURE(one.text);
-      auto loaded = load(one.text);
-      INFO(render(loaded.findings));
-      CHECK(loaded.ok());
+      CHECK_FALSE(is_refused(one));
     }
   }
 
   TEST_CASE("every default of the table is accepted, and is what an empty file means") {
-    for (const auto& option : options()) {
-      auto preset = default_of(option);
+    for (const auto& option : canonical().options()) {
+      auto preset = canonical().default_of(option);
       if (preset.empty()) continue;
       OneLine one(option, option.key(), preset);
       CAPTURE(one.text);
-      CHECK(load(one.text).ok());
+      CHECK_FALSE(is_refused(one));
     }
   }
 
   TEST_CASE("every key with a slip of the pen is an error that names the key") {
-    for (const auto& option : options()) {
+    for (const auto& option : canonical().options()) {
       auto key = option.key();
       std::vector<std::string> slips = {std::string(key) + "s", "x" + std::string(key),
                                         std::string(key.substr(0, key.size() - 1)) + "_",
                                         std::string(key.substr(0, 1)) + std::string(key)};
       if (key.size() > 4) slips.emplace_back(key.substr(1));
       for (const auto& slip : slips) {
-        if (option_at(std::string(option.parent()) + (option.parent().empty() ? "" : ".") + slip))
-          continue;
+        if (canonical().child(option.parent(), slip)) continue;
         must_tell(option, slip, option.example.empty() ? "{}" : option.example, Code::UnknownKey);
         auto loaded = load(OneLine(option, slip, "1").text);
         bool named = std::ranges::any_of(loaded.findings, [&](const Finding& f) {
@@ -201,10 +235,11 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("every key with a value of another type is an error") {
-    for (const auto& option : options()) {
+    for (const auto& option : canonical().options()) {
       if (option.type != Type::Map) must_tell(option, option.key(), "{a: 1}", Code::WrongType);
       bool takes_list = option.type == Type::List || option.type == Type::Connect ||
-                        option.type == Type::Networks || option.type == Type::NameServers;
+                        option.type == Type::Networks || option.type == Type::NameServers ||
+                        option.type == Type::Names || option.type == Type::Members;
       if (!takes_list) must_tell(option, option.key(), "[a]", Code::WrongType);
       if (is_group(option) || takes_list) must_tell(option, option.key(), "7", Code::WrongType);
       if (option.type == Type::Flag) must_tell(option, option.key(), "'true'", Code::WrongType);
@@ -215,13 +250,30 @@ TEST_SUITE("config") {
            {"many", "'7'", "1.5", "0x10", "010", "true", "1e3", "1_000", "+5", "''"}) {
         if (is_number) must_tell(option, option.key(), text, Code::WrongType);
       }
-      bool is_text =
-          option.type == Type::Name || option.type == Type::Path || option.type == Type::Text;
+      bool is_text = option.type == Type::Name || option.type == Type::Path ||
+                     option.type == Type::Text || option.type == Type::Prose;
       for (const char* text : {"7", "true", "-1", "1.5"}) {
         if (is_text) must_tell(option, option.key(), text, Code::WrongType);
       }
-      if (is_text) must_tell(option, option.key(), "''", Code::BadText);
-      if (is_text) must_tell(option, option.key(), std::string(5000, 'x'), Code::BadText);
+      if (is_text && option.min > 0) must_tell(option, option.key(), "''", Code::BadText);
+      bool has_length = is_text || option.type == Type::Names || option.type == Type::Table;
+      auto too_long = std::string(has_length ? option.max + 1 : 0, 'x');
+      if (is_text) must_tell(option, option.key(), too_long, Code::BadText);
+      if (option.type == Type::Names) {
+        must_tell(option, option.key(), fmt::format("[{}]", too_long), Code::BadText);
+        must_tell(option, option.key(), "['a b']", Code::BadText);
+        must_tell(option, option.key(), "[7]", Code::WrongType);
+      }
+      if (option.type == Type::Members) {
+        must_tell(option, option.key(), "['a:0']", Code::BadAddress);
+        must_tell(option, option.key(), "[nobody]", Code::UnknownName);
+      }
+      if (option.type == Type::Table) {
+        must_tell(option, option.key(), fmt::format("{{a: {}}}", too_long), Code::BadText);
+        must_tell(option, option.key(), "{a: [b]}", Code::WrongType);
+        must_tell(option, option.key(), "{a: }", Code::NoValue);
+      }
+      if (option.type == Type::Target) must_tell(option, option.key(), "8080", Code::BadAddress);
       if (option.type == Type::Choice) must_tell(option, option.key(), "whatever", Code::BadChoice);
       if (option.type == Type::Listen) must_tell(option, option.key(), "8080", Code::BadAddress);
       if (option.type == Type::Connect)
@@ -234,7 +286,7 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("every key with the wrong unit is an error") {
-    for (const auto& option : options()) {
+    for (const auto& option : canonical().options()) {
       for (const char* text : {"30", "30 s", "30sec", "1.5s", "1s1m", "-5s", "soon", "''"}) {
         if (option.type == Type::Duration) must_tell(option, option.key(), text, Code::BadDuration);
       }
@@ -248,7 +300,7 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("every key refuses what is out of range and takes the bounds") {
-    for (const auto& option : options()) {
+    for (const auto& option : canonical().options()) {
       if (!has_range(option)) continue;
       auto step = option.type == Type::Seconds ? 1000U : 1U;
       must_tell(option, option.key(), written(option, option.max + step), Code::OutOfRange);
@@ -269,9 +321,11 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("every key without a value is an error or has its defaults") {
-    for (const auto& option : options()) {
+    for (const auto& option : canonical().options()) {
       if (option.type == Type::Map) {
-        CHECK(load(OneLine(option, option.key(), "").text).ok());
+        auto loaded = load(OneLine(option, option.key(), "").text);
+        CHECK(std::ranges::find(loaded.findings, Code::NoValue, &Finding::code) ==
+              loaded.findings.end());
       } else {
         must_tell(option, option.key(), "",
                   option.type == Type::Connect ? Code::NoUpstreams : Code::NoValue);
@@ -280,16 +334,17 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("every key that is required is missed") {
-    for (const auto& option : options()) {
-      if (option.need != Need::Required || option.path == "services") continue;
-      auto text = OneLine(option, "tls", "false").text;  // in its place
+    for (const auto& option : canonical().options()) {
+      if (option.need != Need::Required) continue;
+      auto text = OneLine(option, "zzzzzz", "1").text;  // in its place
       CAPTURE(text);
       auto loaded = load(text);
-      REQUIRE(loaded.findings.size() == 1);
-      CHECK(loaded.findings[0].code == Code::MissingKey);
-      CHECK(loaded.findings[0].path == fmt::format("services[0].{}", option.key()));
+      auto found = std::ranges::find(loaded.findings, Code::MissingKey, &Finding::code);
+      REQUIRE(found != loaded.findings.end());
+      CHECK(found->path.ends_with(fmt::format(".{}", option.key())));
+      CHECK(found->line > 0);
     }
-    CHECK(told(load("server: {}\n")) == "CQ1202@1:1");
+    CHECK(told(load("server: {}\n")) == "CQ1401@1:1");
     CHECK(told(load("services: []\n")) == "CQ1401@1:1");
     CHECK(told(load("")) == "CQ1401@0:0");
     CHECK(told(load("# nothing\n")) == "CQ1401@0:0");
@@ -297,17 +352,18 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("every key arrives in the model") {
-    for (const auto& option : options()) {
+    for (const auto& option : canonical().options()) {
       if (!has_range(option)) continue;
-      auto before = default_of(option);
+      auto before = canonical().default_of(option);
       auto amount = written(option, option.max) == before ? option.min : option.max;
       auto loaded = load(OneLine(option, option.key(), written(option, amount)).text);
       CAPTURE(option.path);
       std::uint64_t arrived = 0;
       std::visit(
           [&](auto slot) {
-            if constexpr (requires { slot(loaded.model, 0); }) {
-              auto& value = slot(loaded.model, 0);
+            auto* record = record_of(loaded.model, option);
+            if constexpr (requires { slot(record); }) {
+              auto& value = slot(record);
               using T = std::remove_reference_t<decltype(value)>;
               if constexpr (std::is_same_v<T, Duration>) {
                 arrived = static_cast<std::uint64_t>(value / 1ms);

@@ -1,14 +1,8 @@
 #include "config/model.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <map>
-
-#include "base/text.h"
 #include "config/options.h"
-#include "config/values.h"
 
+// The one table of the canonical options.
 namespace cirque::config {
 namespace {
 
@@ -22,18 +16,65 @@ constexpr std::uint64_t kMega = 1024 * kKilo;
 constexpr std::uint64_t kShort = 10;
 
 // NOLINTNEXTLINE(bugprone-macro-parentheses): a lambda's parameters cannot have any
-#define IN(place) +[](Model& m, [[maybe_unused]] std::size_t i) -> auto& { return (place); }
+#define IN(Record, member) +[](void* r) -> auto& { return static_cast<Record*>(r)->member; }
+#define RECORDS(Record, member)                                                              \
+  Records {                                                                                  \
+    +[](void* r, std::size_t size) { static_cast<Record*>(r)->member.resize(size); },        \
+        +[](void* r, std::size_t i) -> void* { return &static_cast<Record*>(r)->member[i]; } \
+  }
+
+// What a field of a request is compared with: the same for headers, parameters and cookies.
+#define FIELD_OPTIONS(list, what)                                                             \
+  {.path = "virtual_hosts[].routes[]." list "[].name",                                        \
+   .type = Type::Text,                                                                        \
+   .slot = IN(FieldTest, name),                                                               \
+   .min = 1,                                                                                  \
+   .max = 256,                                                                                \
+   .doc = "The name of the " what ".",                                                        \
+   .example = "X-Env",                                                                        \
+   .need = Need::Required,                                                                    \
+   .also = "key header field"},                                                               \
+      {.path = "virtual_hosts[].routes[]." list "[].value",                                   \
+       .type = Type::Text,                                                                    \
+       .slot = IN(FieldTest, value),                                                          \
+       .min = 1,                                                                              \
+       .max = 8192,                                                                           \
+       .doc = "The whole value, byte by byte.",                                               \
+       .example = "beta",                                                                     \
+       .also = "exact equals is"},                                                            \
+      {.path = "virtual_hosts[].routes[]." list "[].prefix",                                  \
+       .type = Type::Text,                                                                    \
+       .slot = IN(FieldTest, prefix),                                                         \
+       .min = 1,                                                                              \
+       .max = 8192,                                                                           \
+       .doc = "What the value begins with.",                                                  \
+       .example = "be",                                                                       \
+       .also = "starts_with begins"},                                                         \
+      {.path = "virtual_hosts[].routes[]." list "[].regex",                                   \
+       .type = Type::Text,                                                                    \
+       .slot = IN(FieldTest, regex),                                                          \
+       .min = 1,                                                                              \
+       .max = 8192,                                                                           \
+       .doc = "A regular expression (RE2) that takes the whole value.",                       \
+       .example = "'v[0-9]+'",                                                                \
+       .also = "pattern matches"},                                                            \
+      {.path = "virtual_hosts[].routes[]." list "[].present",                                 \
+       .type = Type::Flag,                                                                    \
+       .slot = IN(FieldTest, present),                                                        \
+       .doc = "Without value, prefix and regex: whether the " what " is to be there at all.", \
+       .example = "false",                                                                    \
+       .also = "exists absent"}
 
 const Option kOptions[] = {
     {.path = "services",
      .type = Type::List,
-     .slot = {},
-     .doc = "The proxies that this process runs, each on its own address.",
-     .need = Need::Required,
-     .also = "service servers proxies virtual_hosts listeners"},
+     .slot = RECORDS(Model, services),
+     .doc = "Proxies in few words, each on an address of its own: a listener, a pool and a route "
+            "between them.",
+     .also = "service proxies"},
     {.path = "services[].name",
      .type = Type::Name,
-     .slot = IN(m.services[i].name),
+     .slot = IN(Service, name),
      .min = 1,
      .max = 64,
      .doc = "What the service is called in logs and metrics. No two services share a name.",
@@ -42,7 +83,7 @@ const Option kOptions[] = {
      .also = "id service service_name"},
     {.path = "services[].bind_address",
      .type = Type::Listen,
-     .slot = IN(m.services[i].bind),
+     .slot = IN(Service, bind),
      .doc = "Where the service listens: an IPv4 or IPv6 address or a name, with a port, or a unix "
             "socket. "
             "[::]:80 listens on IPv6 alone.",
@@ -51,7 +92,7 @@ const Option kOptions[] = {
      .also = "listen address bind port listen_address addr"},
     {.path = "services[].upstreams",
      .type = Type::Connect,
-     .slot = IN(m.services[i].upstreams),
+     .slot = IN(Service, upstreams),
      .doc = "The backends that take turns (round robin over the healthy ones). All addresses of a "
             "name "
             "are used, and the name is resolved again every timeouts.dns_refresh.",
@@ -60,7 +101,7 @@ const Option kOptions[] = {
      .also = "backends servers targets upstream backend hosts"},
     {.path = "services[].tls",
      .type = Type::Flag,
-     .slot = IN(m.services[i].tls),
+     .slot = IN(Service, tls),
      .doc = "TLS towards the upstreams. Not supported yet: true is an error.",
      .example = "false",
      .also = "ssl use_tls https"},
@@ -73,7 +114,7 @@ const Option kOptions[] = {
      .also = "health healthcheck"},
     {.path = "services[].health_check.timeout_ms",
      .type = Type::Milliseconds,
-     .slot = IN(m.services[i].health_check.timeout),
+     .slot = IN(Service, health_check.timeout),
      .min = 100,
      .max = 10'000,
      .doc = "How long a check may take, in milliseconds.",
@@ -81,7 +122,7 @@ const Option kOptions[] = {
      .also = "timeout"},
     {.path = "services[].health_check.frequency_secs",
      .type = Type::Seconds,
-     .slot = IN(m.services[i].health_check.interval),
+     .slot = IN(Service, health_check.interval),
      .min = 1 * kSecond,
      .max = 60 * kSecond,
      .doc = "The time from one check to the next, in seconds.",
@@ -89,7 +130,7 @@ const Option kOptions[] = {
      .also = "interval frequency interval_secs every"},
     {.path = "services[].health_check.unhealthy_threshold",
      .type = Type::Number,
-     .slot = IN(m.services[i].health_check.unhealthy_threshold),
+     .slot = IN(Service, health_check.unhealthy_threshold),
      .min = 1,
      .max = 100,
      .doc = "So many checks in a row must fail before the upstream is taken out.",
@@ -97,12 +138,532 @@ const Option kOptions[] = {
      .also = "fall failures"},
     {.path = "services[].health_check.healthy_threshold",
      .type = Type::Number,
-     .slot = IN(m.services[i].health_check.healthy_threshold),
+     .slot = IN(Service, health_check.healthy_threshold),
      .min = 1,
      .max = 100,
      .doc = "So many checks in a row must succeed before it is back.",
      .example = "2",
      .also = "rise passes successes"},
+
+    {.path = "listeners",
+     .type = Type::List,
+     .slot = RECORDS(Model, listeners),
+     .doc = "Where clients connect. Every virtual host is served on all of them, unless it names "
+            "its own.",
+     .also = "listen binds frontends entry_points entrypoints"},
+    {.path = "listeners[].name",
+     .type = Type::Name,
+     .slot = IN(Listener, name),
+     .min = 1,
+     .max = 64,
+     .doc = "What the listener is called in logs and metrics (as the service). No two share a "
+            "name.",
+     .example = "web",
+     .need = Need::Required,
+     .also = "id"},
+    {.path = "listeners[].address",
+     .type = Type::Listen,
+     .slot = IN(Listener, address),
+     .doc = "An IPv4 or IPv6 address or a name, with a port, or a unix socket. [::]:80 listens on "
+            "IPv6 alone.",
+     .example = "0.0.0.0:8080",
+     .need = Need::Required,
+     .also = "listen bind bind_address port addr listen_addr"},
+
+    {.path = "virtual_hosts",
+     .type = Type::List,
+     .slot = RECORDS(Model, virtual_hosts),
+     .doc = "Host names and the routes that serve them. The host decides first, and of its routes "
+            "the most specific wins, wherever it stands: docs/routing.md has the order.",
+     .also = "vhosts hosts domains sites virtualhosts"},
+    {.path = "virtual_hosts[].name",
+     .type = Type::Name,
+     .slot = IN(VirtualHost, name),
+     .min = 1,
+     .max = 253,
+     .doc = "What the host is called in logs and explanations. The first of its names when not "
+            "given.",
+     .example = "shop",
+     .also = "id"},
+    {.path = "virtual_hosts[].hosts",
+     .type = Type::Names,
+     .slot = IN(VirtualHost, hosts),
+     .min = 1,
+     .max = 1024,
+     .doc = "The names: example.com, *.example.com (one label or more in place of the star), an "
+            "IP address, or * for every name that no other host has. No ports.",
+     .example = "[shop.example.com, '*.shop.example.com']",
+     .need = Need::Required,
+     .also = "domain domains host names server_name hostnames"},
+    {.path = "virtual_hosts[].listeners",
+     .type = Type::Names,
+     .slot = IN(VirtualHost, listeners),
+     .min = 1,
+     .max = 64,
+     .doc = "The listeners that serve it. All when not given.",
+     .example = "[web]",
+     .also = "listener"},
+    {.path = "virtual_hosts[].routes",
+     .type = Type::List,
+     .slot = RECORDS(VirtualHost, routes),
+     .doc = "What is asked of a request, and where it goes: exactly one of pool, tag, split, "
+            "routing_table, redirect and respond.",
+     .need = Need::Required,
+     .also = "locations paths rules route"},
+    {.path = "virtual_hosts[].routes[].name",
+     .type = Type::Name,
+     .slot = IN(Route, name),
+     .min = 1,
+     .max = 128,
+     .doc = "What the route is called in logs and explanations.",
+     .example = "api",
+     .also = "id"},
+    {.path = "virtual_hosts[].routes[].path",
+     .type = Type::Text,
+     .slot = IN(Route, path),
+     .min = 1,
+     .max = 4096,
+     .doc = "This path alone. At most one of path, path_prefix, path_pattern and path_regex; "
+            "without any, every path.",
+     .example = "/login",
+     .also = "exact uri url"},
+    {.path = "virtual_hosts[].routes[].path_prefix",
+     .type = Type::Text,
+     .slot = IN(Route, path_prefix),
+     .min = 1,
+     .max = 4096,
+     .doc = "This path and what is below: /api takes /api, /api/ and /api/x, but not /apis.",
+     .example = "/api",
+     .also = "prefix location path_beg"},
+    {.path = "virtual_hosts[].routes[].path_pattern",
+     .type = Type::Text,
+     .slot = IN(Route, path_pattern),
+     .min = 1,
+     .max = 4096,
+     .doc = "Segments, of which * and {name} take any one; ** at the end takes all that follow.",
+     .example = "'/users/{id}/*'",
+     .also = "pattern template glob"},
+    {.path = "virtual_hosts[].routes[].path_regex",
+     .type = Type::Text,
+     .slot = IN(Route, path_regex),
+     .min = 1,
+     .max = 4096,
+     .doc = "A regular expression (RE2) that takes the whole path.",
+     .example = "'/v[0-9]+/.*'",
+     .also = "regex path_reg"},
+    {.path = "virtual_hosts[].routes[].methods",
+     .type = Type::Names,
+     .slot = IN(Route, methods),
+     .min = 1,
+     .max = 32,
+     .doc = "Any of these methods. GET does not take HEAD.",
+     .example = "[GET, HEAD]",
+     .also = "method verbs"},
+    {.path = "virtual_hosts[].routes[].sources",
+     .type = Type::Networks,
+     .slot = IN(Route, sources),
+     .doc = "The client's address is in any of these networks.",
+     .example = "['10.0.0.0/8']",
+     .also = "source src client_ip from remote_ip"},
+    {.path = "virtual_hosts[].routes[].headers",
+     .type = Type::List,
+     .slot = RECORDS(Route, headers),
+     .doc = "Header fields that are to be there, all of them. Of value, prefix and regex at most "
+            "one; of a field that occurs more than once, one is enough.",
+     .also = "header"},
+    FIELD_OPTIONS("headers", "header field"),
+    {.path = "virtual_hosts[].routes[].query",
+     .type = Type::List,
+     .slot = RECORDS(Route, query),
+     .doc = "Parameters of the query that are to be there, all of them, compared as decoded.",
+     .also = "params parameters query_params args"},
+    FIELD_OPTIONS("query", "parameter"),
+    {.path = "virtual_hosts[].routes[].cookies",
+     .type = Type::List,
+     .slot = RECORDS(Route, cookies),
+     .doc = "Cookies that are to be there, all of them.",
+     .also = "cookie"},
+    FIELD_OPTIONS("cookies", "cookie"),
+    {.path = "virtual_hosts[].routes[].pool",
+     .type = Type::Name,
+     .slot = IN(Route, target.pool),
+     .min = 1,
+     .max = 64,
+     .doc = "The pool that the request goes to.",
+     .example = "web",
+     .also = "backend upstream proxy_pass service cluster target"},
+    {.path = "virtual_hosts[].routes[].tag",
+     .type = Type::Name,
+     .slot = IN(Route, target.tag),
+     .min = 1,
+     .max = 64,
+     .doc = "All backends that carry this tag, as a pool.",
+     .example = "a",
+     .also = "backends_tag enabled_backends_tag"},
+    {.path = "virtual_hosts[].routes[].split",
+     .type = Type::List,
+     .slot = RECORDS(Route, split),
+     .doc = "Several pools or tags that share the requests by their weights.",
+     .also = "weighted weights clusters"},
+    {.path = "virtual_hosts[].routes[].split[].pool",
+     .type = Type::Name,
+     .slot = IN(Share, target.pool),
+     .min = 1,
+     .max = 64,
+     .doc = "A pool.",
+     .example = "web-next",
+     .also = "backend upstream"},
+    {.path = "virtual_hosts[].routes[].split[].tag",
+     .type = Type::Name,
+     .slot = IN(Share, target.tag),
+     .min = 1,
+     .max = 64,
+     .doc = "Or all backends that carry this tag.",
+     .example = "b"},
+    {.path = "virtual_hosts[].routes[].split[].weight",
+     .type = Type::Number,
+     .slot = IN(Share, weight),
+     .min = 0,
+     .max = 1'000'000,
+     .doc = "Its share: weight by the sum of all weights.",
+     .example = "10",
+     .also = "percent share"},
+    {.path = "virtual_hosts[].routes[].routing_table",
+     .type = Type::Name,
+     .slot = IN(Route, routing_table),
+     .min = 1,
+     .max = 64,
+     .doc = "The routing table that leads from a key in the request to a pool.",
+     .example = "cells",
+     .also = "table routing cells"},
+    {.path = "virtual_hosts[].routes[].redirect",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "Another place, told with a Location field. What is not given is as in the request; "
+            "the query stays.",
+     .also = "return location"},
+    {.path = "virtual_hosts[].routes[].redirect.scheme",
+     .type = Type::Choice,
+     .slot = IN(Route, redirect.scheme),
+     .doc = "http or https.",
+     .example = "https",
+     .choices = "http https"},
+    {.path = "virtual_hosts[].routes[].redirect.host",
+     .type = Type::Name,
+     .slot = IN(Route, redirect.host),
+     .min = 1,
+     .max = 253,
+     .doc = "Another host.",
+     .example = "www.example.com",
+     .also = "domain"},
+    {.path = "virtual_hosts[].routes[].redirect.port",
+     .type = Type::Number,
+     .slot = IN(Route, redirect.port),
+     .min = 0,
+     .max = 65'535,
+     .doc = "Another port. 0: that of the request, or none when scheme or host is another.",
+     .example = "8443"},
+    {.path = "virtual_hosts[].routes[].redirect.path",
+     .type = Type::Text,
+     .slot = IN(Route, redirect.path),
+     .min = 1,
+     .max = 4096,
+     .doc = "Another path.",
+     .example = "/new",
+     .also = "url uri to"},
+    {.path = "virtual_hosts[].routes[].redirect.status",
+     .type = Type::Number,
+     .slot = IN(Route, redirect.status),
+     .min = 301,
+     .max = 308,
+     .doc = "301, 302, 303, 307 or 308. With 307 and 308 the client repeats method and body.",
+     .example = "301",
+     .also = "code status_code"},
+    {.path = "virtual_hosts[].routes[].respond",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "A fixed answer.",
+     .also = "response direct_response return answer"},
+    {.path = "virtual_hosts[].routes[].respond.status",
+     .type = Type::Number,
+     .slot = IN(Route, respond.status),
+     .min = 200,
+     .max = 599,
+     .doc = "Its status.",
+     .example = "404",
+     .need = Need::Required,
+     .also = "code status_code"},
+    {.path = "virtual_hosts[].routes[].respond.body",
+     .type = Type::Prose,
+     .slot = IN(Route, respond.body),
+     .min = 0,
+     .max = 64 * kKilo,
+     .doc = "Its body.",
+     .example = "'gone fishing'",
+     .also = "text content"},
+    {.path = "virtual_hosts[].routes[].respond.content_type",
+     .type = Type::Text,
+     .slot = IN(Route, respond.content_type),
+     .min = 1,
+     .max = 256,
+     .doc = "Its Content-Type.",
+     .example = "application/json",
+     .also = "mime type"},
+
+    {.path = "pools",
+     .type = Type::List,
+     .slot = RECORDS(Model, pools),
+     .doc = "Sets of interchangeable backends.",
+     .also = "upstreams clusters backend_pools upstream"},
+    {.path = "pools[].name",
+     .type = Type::Name,
+     .slot = IN(Pool, name),
+     .min = 1,
+     .max = 64,
+     .doc = "What routes call it, and logs and metrics. No two share a name.",
+     .example = "web",
+     .need = Need::Required,
+     .also = "id"},
+    {.path = "pools[].backends",
+     .type = Type::Members,
+     .slot = IN(Pool, backends),
+     .doc = "Addresses, and ids of `backends`. They take turns, round robin over the healthy ones. "
+            "All addresses of a name are used, and the name is resolved again every "
+            "timeouts.dns_refresh.",
+     .example = "['127.0.0.1:3000', web-v1]",
+     .also = "servers upstreams targets members endpoints"},
+    {.path = "pools[].tag",
+     .type = Type::Name,
+     .slot = IN(Pool, tag),
+     .min = 1,
+     .max = 64,
+     .doc = "All `backends` that carry this tag, besides those that are listed.",
+     .example = "a",
+     .also = "tags"},
+    {.path = "pools[].health_check",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "A TCP connection is opened to every backend from time to time; one that does not "
+            "answer gets no requests until it does.",
+     .also = "health healthcheck check"},
+    {.path = "pools[].health_check.timeout",
+     .type = Type::Duration,
+     .slot = IN(Pool, health_check.timeout),
+     .min = kShort,
+     .max = 10 * 60 * kSecond,
+     .doc = "How long a check may take.",
+     .example = "500ms",
+     .also = "timeout_ms timeout_secs"},
+    {.path = "pools[].health_check.interval",
+     .type = Type::Duration,
+     .slot = IN(Pool, health_check.interval),
+     .min = kShort,
+     .max = kHour,
+     .doc = "The time from one check to the next.",
+     .example = "5s",
+     .also = "frequency_secs frequency every interval_secs"},
+    {.path = "pools[].health_check.unhealthy_threshold",
+     .type = Type::Number,
+     .slot = IN(Pool, health_check.unhealthy_threshold),
+     .min = 1,
+     .max = 100,
+     .doc = "So many checks in a row must fail before the backend is taken out.",
+     .example = "3",
+     .also = "fall failures"},
+    {.path = "pools[].health_check.healthy_threshold",
+     .type = Type::Number,
+     .slot = IN(Pool, health_check.healthy_threshold),
+     .min = 1,
+     .max = 100,
+     .doc = "So many checks in a row must succeed before it is back.",
+     .example = "2",
+     .also = "rise passes successes"},
+
+    {.path = "backends",
+     .type = Type::List,
+     .slot = RECORDS(Model, backends),
+     .doc = "Backends with names and tags, for pools and routes to choose from.",
+     .also = "servers endpoints"},
+    {.path = "backends[].id",
+     .type = Type::Name,
+     .slot = IN(Backend, id),
+     .min = 1,
+     .max = 64,
+     .doc = "Its name. No two share one, and it has no colon.",
+     .example = "web-v1",
+     .need = Need::Required,
+     .also = "name"},
+    {.path = "backends[].address",
+     .type = Type::Target,
+     .slot = IN(Backend, address),
+     .doc = "Where it listens: an address or a name with a port, or a unix socket.",
+     .example = "10.0.0.1:3000",
+     .need = Need::Required,
+     .also = "url host upstream addr"},
+    {.path = "backends[].tags",
+     .type = Type::Names,
+     .slot = IN(Backend, tags),
+     .min = 1,
+     .max = 64,
+     .doc = "What routes and pools may choose it by.",
+     .example = "[a, b]",
+     .also = "tag labels"},
+
+    {.path = "routing_tables",
+     .type = Type::List,
+     .slot = RECORDS(Model, routing_tables),
+     .doc = "From a key in a request to a pool (cell routing). The answer tells where it went and "
+            "why in X-Routed-To and X-Route-Reason.",
+     .also = "tables maps cells"},
+    {.path = "routing_tables[].name",
+     .type = Type::Name,
+     .slot = IN(RoutingTable, name),
+     .min = 1,
+     .max = 64,
+     .doc = "What routes call it. No two share a name.",
+     .example = "cells",
+     .need = Need::Required,
+     .also = "id"},
+    {.path = "routing_tables[].header",
+     .type = Type::Name,
+     .slot = IN(RoutingTable, header),
+     .min = 1,
+     .max = 64,
+     .doc = "The header field that has the key. A request without it is answered with 400.",
+     .example = "X-Tenant",
+     .also = "key_header field"},
+    {.path = "routing_tables[].keys",
+     .type = Type::Table,
+     .slot = IN(RoutingTable, keys),
+     .min = 1,
+     .max = 64,
+     .doc = "Which key goes to which pool. Keys are compared byte by byte.",
+     .example = "{acme: tier1, globex: tier2}",
+     .need = Need::Required,
+     .also = "table entries routes routingTable map"},
+    {.path = "routing_tables[].default",
+     .type = Type::Name,
+     .slot = IN(RoutingTable, fallback),
+     .min = 1,
+     .max = 64,
+     .doc = "The pool of all other keys.",
+     .example = "tier3",
+     .need = Need::Required,
+     .also = "default_pool default_placement fallback otherwise"},
+    {.path = "routing_tables[].tiers",
+     .type = Type::Names,
+     .slot = IN(RoutingTable, tiers),
+     .min = 1,
+     .max = 64,
+     .doc = "The pools that many keys share: X-Route-Reason says tier for them, and dedicated for "
+            "all others. tier1, tier2 and tier3 when not given.",
+     .example = "[tier1, tier2]",
+     .also = "shared"},
+
+    {.path = "tests",
+     .type = Type::List,
+     .slot = RECORDS(Model, tests),
+     .doc = "Requests, and where they are to go: `cirque test` runs them without sockets, and a "
+            "configuration whose tests fail is not taken by a reload.",
+     .also = "test checks"},
+    {.path = "tests[].name",
+     .type = Type::Text,
+     .slot = IN(TestCase, name),
+     .min = 1,
+     .max = 256,
+     .doc = "What it shows.",
+     .example = "the shop has its own pool",
+     .also = "title description"},
+    {.path = "tests[].method",
+     .type = Type::Name,
+     .slot = IN(TestCase, method),
+     .min = 1,
+     .max = 32,
+     .doc = "The method.",
+     .example = "POST"},
+    {.path = "tests[].url",
+     .type = Type::Text,
+     .slot = IN(TestCase, url),
+     .min = 1,
+     .max = 16'384,
+     .doc = "Host, path and query.",
+     .example = "http://shop.example.com/cart?id=7",
+     .need = Need::Required,
+     .also = "uri request target"},
+    {.path = "tests[].headers",
+     .type = Type::Table,
+     .slot = IN(TestCase, headers),
+     .min = 0,
+     .max = 8192,
+     .doc = "Header fields.",
+     .example = "{X-Env: beta}"},
+    {.path = "tests[].from",
+     .type = Type::Name,
+     .slot = IN(TestCase, from),
+     .min = 1,
+     .max = 64,
+     .doc = "The client's IP address.",
+     .example = "10.1.2.3",
+     .also = "source client ip"},
+    {.path = "tests[].listener",
+     .type = Type::Name,
+     .slot = IN(TestCase, listener),
+     .min = 1,
+     .max = 64,
+     .doc = "The listener that it comes to. The first when not given.",
+     .example = "web"},
+    {.path = "tests[].expect",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "What is to come of it. What is not given is not looked at.",
+     .need = Need::Required,
+     .also = "expected result"},
+    {.path = "tests[].expect.virtual_host",
+     .type = Type::Name,
+     .slot = IN(TestCase, expect.virtual_host),
+     .min = 1,
+     .max = 253,
+     .doc = "The virtual host's name.",
+     .example = "shop",
+     .also = "host vhost"},
+    {.path = "tests[].expect.route",
+     .type = Type::Name,
+     .slot = IN(TestCase, expect.route),
+     .min = 1,
+     .max = 128,
+     .doc = "The route's name.",
+     .example = "cart"},
+    {.path = "tests[].expect.pool",
+     .type = Type::Name,
+     .slot = IN(TestCase, expect.pool),
+     .min = 1,
+     .max = 64,
+     .doc = "The pool's name; of a split, one that it can go to.",
+     .example = "web",
+     .also = "backend upstream"},
+    {.path = "tests[].expect.status",
+     .type = Type::Number,
+     .slot = IN(TestCase, expect.status),
+     .min = 100,
+     .max = 599,
+     .doc = "The status of the answer that is made here: of a redirect, a fixed answer, or a miss.",
+     .example = "308",
+     .also = "code"},
+    {.path = "tests[].expect.location",
+     .type = Type::Text,
+     .slot = IN(TestCase, expect.location),
+     .min = 1,
+     .max = 16'384,
+     .doc = "Where a redirect leads.",
+     .example = "https://shop.example.com/cart",
+     .also = "redirect"},
+    {.path = "tests[].expect.reason",
+     .type = Type::Name,
+     .slot = IN(TestCase, expect.reason),
+     .min = 1,
+     .max = 64,
+     .doc = "The reason of an answer that is made here.",
+     .example = "no_route"},
 
     {.path = "server",
      .type = Type::Map,
@@ -111,7 +672,7 @@ const Option kOptions[] = {
      .also = "global process main"},
     {.path = "server.workers",
      .type = Type::Number,
-     .slot = IN(m.server.workers),
+     .slot = IN(Model, server.workers),
      .min = 0,
      .max = 1024,
      .doc =
@@ -121,34 +682,34 @@ const Option kOptions[] = {
      .also = "worker_threads threads worker_processes concurrency nbthread"},
     {.path = "server.pin_workers",
      .type = Type::Flag,
-     .slot = IN(m.server.pin_workers),
+     .slot = IN(Model, server.pin_workers),
      .doc = "Keep every worker on a CPU of its own.",
      .example = "true",
      .also = "cpu_affinity pin"},
     {.path = "server.watch_config",
      .type = Type::Flag,
-     .slot = IN(m.server.watch_config),
+     .slot = IN(Model, server.watch_config),
      .doc = "Read the configuration again whenever the file says something else: written in place, "
             "replaced, or reached through a link that was swapped.",
      .example = "true",
      .also = "watch auto_reload reload_on_change"},
     {.path = "server.trusted_proxies",
      .type = Type::Networks,
-     .slot = IN(m.server.trusted_proxies),
+     .slot = IN(Model, server.trusted_proxies),
      .doc = "The proxies in front of this one: addresses and blocks whose X-Forwarded-* fields are "
             "believed.",
      .example = "['10.0.0.0/8', '::1']",
      .also = "set_real_ip_from trusted_ips"},
     {.path = "server.dns_servers",
      .type = Type::NameServers,
-     .slot = IN(m.server.dns_servers),
+     .slot = IN(Model, server.dns_servers),
      .doc = "Who is asked for the names of upstreams that /etc/hosts does not have, each with port "
             "53 unless it is given. The servers of /etc/resolv.conf when not given.",
      .example = "['10.0.0.53', '127.0.0.1:5353']",
      .also = "resolver resolvers nameservers nameserver dns"},
     {.path = "server.congestion_control",
      .type = Type::Name,
-     .slot = IN(m.server.congestion_control),
+     .slot = IN(Model, server.congestion_control),
      .min = 1,
      .max = 15,
      .doc = "The TCP congestion control of all connections, if the kernel has it. The kernel's "
@@ -157,7 +718,7 @@ const Option kOptions[] = {
      .example = "bbr"},
     {.path = "server.backlog",
      .type = Type::Number,
-     .slot = IN(m.server.backlog),
+     .slot = IN(Model, server.backlog),
      .min = 1,
      .max = 65'535,
      .doc = "Connections that may wait in the kernel until a worker accepts them. The kernel cuts "
@@ -172,7 +733,7 @@ const Option kOptions[] = {
      .also = "timeout"},
     {.path = "timeouts.client_header",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.client_header),
+     .slot = IN(Model, timeouts.client_header),
      .min = kShort,
      .max = kHour,
      .doc = "A client has this long to send the whole head of a request, from its first byte. Then "
@@ -181,7 +742,7 @@ const Option kOptions[] = {
      .also = "client_header_timeout http-request read_header_timeout"},
     {.path = "timeouts.client_body",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.client_body),
+     .slot = IN(Model, timeouts.client_body),
      .min = kShort,
      .max = kDay,
      .doc = "The longest silence while a client sends a body. Once so much time has been spent "
@@ -190,7 +751,7 @@ const Option kOptions[] = {
      .also = "client_body_timeout"},
     {.path = "timeouts.client_write",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.client_write),
+     .slot = IN(Model, timeouts.client_write),
      .min = kShort,
      .max = kDay,
      .doc = "A client that takes no byte of its answer for so long is given up.",
@@ -198,7 +759,7 @@ const Option kOptions[] = {
      .also = "send_timeout"},
     {.path = "timeouts.client_idle",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.client_idle),
+     .slot = IN(Model, timeouts.client_idle),
      .min = kShort,
      .max = kDay,
      .doc = "A connection without a request is kept open so long.",
@@ -206,7 +767,7 @@ const Option kOptions[] = {
      .also = "keepalive_timeout keepalive http-keep-alive idle_timeout"},
     {.path = "timeouts.client_age",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.client_age),
+     .slot = IN(Model, timeouts.client_age),
      .min = kShort,
      .max = 365 * kDay,
      .doc = "A connection older than this is closed after the answer in progress.",
@@ -214,14 +775,14 @@ const Option kOptions[] = {
      .also = "keepalive_time max_connection_duration"},
     {.path = "timeouts.half_close",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.half_close),
+     .slot = IN(Model, timeouts.half_close),
      .min = kShort,
      .max = kHour,
      .doc = "A client that has closed its sending side may still wait this long for its answer.",
      .example = "1s"},
     {.path = "timeouts.upstream_connect",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.upstream_connect),
+     .slot = IN(Model, timeouts.upstream_connect),
      .min = kShort,
      .max = kHour,
      .doc = "An upstream has this long to accept a connection. Then the next one is tried.",
@@ -229,7 +790,7 @@ const Option kOptions[] = {
      .also = "connect connect_timeout proxy_connect_timeout"},
     {.path = "timeouts.upstream_header",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.upstream_header),
+     .slot = IN(Model, timeouts.upstream_header),
      .min = kShort,
      .max = kDay,
      .doc = "From the end of the request to the head of its answer. Then 504.",
@@ -237,14 +798,14 @@ const Option kOptions[] = {
      .also = "proxy_read_timeout server response"},
     {.path = "timeouts.upstream_idle",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.upstream_idle),
+     .slot = IN(Model, timeouts.upstream_idle),
      .min = kShort,
      .max = kDay,
      .doc = "The longest silence within the body of an answer.",
      .example = "60s"},
     {.path = "timeouts.upstream_keepalive",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.upstream_keepalive),
+     .slot = IN(Model, timeouts.upstream_keepalive),
      .min = kShort,
      .max = kDay,
      .doc = "An idle connection to an upstream is kept so long. Less when the upstream closes "
@@ -253,7 +814,7 @@ const Option kOptions[] = {
      .example = "30s"},
     {.path = "timeouts.request_total",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.request_total),
+     .slot = IN(Model, timeouts.request_total),
      .min = kShort,
      .max = 365 * kDay,
      .doc = "A request with its answer may take this long altogether.",
@@ -261,7 +822,7 @@ const Option kOptions[] = {
      .also = "request request_timeout total"},
     {.path = "timeouts.tunnel_idle",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.tunnel_idle),
+     .slot = IN(Model, timeouts.tunnel_idle),
      .min = kShort,
      .max = 365 * kDay,
      .doc = "The longest silence in both directions of a WebSocket or another tunnel.",
@@ -269,7 +830,7 @@ const Option kOptions[] = {
      .also = "tunnel websocket"},
     {.path = "timeouts.drain",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.drain),
+     .slot = IN(Model, timeouts.drain),
      .min = 0,
      .max = kDay,
      .doc = "At a graceful stop, requests in progress have this long to end.",
@@ -277,7 +838,7 @@ const Option kOptions[] = {
      .also = "graceful_timeout graceful_shutdown shutdown grace_period hard-stop-after"},
     {.path = "timeouts.dns_refresh",
      .type = Type::Duration,
-     .slot = IN(m.timeouts.dns_refresh),
+     .slot = IN(Model, timeouts.dns_refresh),
      .min = 100,
      .max = kDay,
      .doc = "The names of upstreams are resolved again after this time.",
@@ -290,7 +851,7 @@ const Option kOptions[] = {
      .also = "limit"},
     {.path = "limits.head_bytes",
      .type = Type::Size,
-     .slot = IN(m.limits.head_bytes),
+     .slot = IN(Model, limits.head_bytes),
      .min = 1 * kKilo,
      .max = 1 * kMega,
      .doc = "The head of a request or answer as a whole. A larger request gets 431.",
@@ -298,14 +859,14 @@ const Option kOptions[] = {
      .also = "large_client_header_buffers header_bytes max_header_bytes"},
     {.path = "limits.field_bytes",
      .type = Type::Size,
-     .slot = IN(m.limits.field_bytes),
+     .slot = IN(Model, limits.field_bytes),
      .min = 256,
      .max = 1 * kMega,
      .doc = "One line of a head. Longer: 431.",
      .example = "16k"},
     {.path = "limits.fields",
      .type = Type::Number,
-     .slot = IN(m.limits.fields),
+     .slot = IN(Model, limits.fields),
      .min = 8,
      .max = 4096,
      .doc = "The number of fields in a head. More: 431.",
@@ -313,7 +874,7 @@ const Option kOptions[] = {
      .also = "max_headers headers header_count"},
     {.path = "limits.target_bytes",
      .type = Type::Size,
-     .slot = IN(m.limits.target_bytes),
+     .slot = IN(Model, limits.target_bytes),
      .min = 256,
      .max = 1 * kMega,
      .doc = "The request target (path and query). Longer: 414.",
@@ -321,7 +882,7 @@ const Option kOptions[] = {
      .also = "uri_bytes url_bytes"},
     {.path = "limits.requests_per_connection",
      .type = Type::Number,
-     .slot = IN(m.limits.requests_per_connection),
+     .slot = IN(Model, limits.requests_per_connection),
      .min = 1,
      .max = 1'000'000'000,
      .doc = "A client's connection is closed after so many requests.",
@@ -329,7 +890,7 @@ const Option kOptions[] = {
      .also = "keepalive_requests"},
     {.path = "limits.connections",
      .type = Type::Number,
-     .slot = IN(m.limits.connections),
+     .slot = IN(Model, limits.connections),
      .min = 0,
      .max = 10'000'000,
      .doc = "Clients connected at one time, in the whole process. 0: as many as the "
@@ -339,7 +900,7 @@ const Option kOptions[] = {
      .also = "max_connections maxconn worker_connections"},
     {.path = "limits.upstream_connections",
      .type = Type::Number,
-     .slot = IN(m.limits.upstream_connections),
+     .slot = IN(Model, limits.upstream_connections),
      .min = 1,
      .max = 1'000'000,
      .doc = "Connections to one upstream at one time, in the whole process.",
@@ -347,7 +908,7 @@ const Option kOptions[] = {
      .also = "max_conns"},
     {.path = "limits.upstream_idle",
      .type = Type::Number,
-     .slot = IN(m.limits.upstream_idle),
+     .slot = IN(Model, limits.upstream_idle),
      .min = 0,
      .max = 100'000,
      .doc = "Idle connections that every worker keeps for one upstream.",
@@ -355,7 +916,7 @@ const Option kOptions[] = {
      .also = "keepalive pool_size"},
     {.path = "limits.drain_bytes",
      .type = Type::Size,
-     .slot = IN(m.limits.drain_bytes),
+     .slot = IN(Model, limits.drain_bytes),
      .min = 0,
      .max = 64 * kMega,
      .doc = "When a request is answered before its body was read, so much of the body is read and "
@@ -364,7 +925,7 @@ const Option kOptions[] = {
      .example = "64k"},
     {.path = "limits.body_rate",
      .type = Type::Number,
-     .slot = IN(m.limits.body_rate),
+     .slot = IN(Model, limits.body_rate),
      .min = 0,
      .max = 1'000'000'000,
      .doc = "The least that a request body may bring on average, in bytes a second, once the waits "
@@ -381,7 +942,7 @@ const Option kOptions[] = {
      .also = "log logs"},
     {.path = "logging.level",
      .type = Type::Choice,
-     .slot = IN(m.logging.level),
+     .slot = IN(Model, logging.level),
      .doc = "The least important events that are written. CIRQUE_LOG, RUST_LOG and --log-level go "
             "before it.",
      .example = "info",
@@ -389,19 +950,19 @@ const Option kOptions[] = {
      .also = "log_level"},
     {.path = "logging.format",
      .type = Type::Choice,
-     .slot = IN(m.logging.format),
+     .slot = IN(Model, logging.format),
      .doc = "Lines for people, or JSON for programs.",
      .example = "json",
      .choices = "text json"},
     {.path = "logging.output",
      .type = Type::Choice,
-     .slot = IN(m.logging.output),
+     .slot = IN(Model, logging.output),
      .doc = "Where the application log goes.",
      .example = "stderr",
      .choices = "stderr file"},
     {.path = "logging.path",
      .type = Type::Path,
-     .slot = IN(m.logging.path),
+     .slot = IN(Model, logging.path),
      .min = 1,
      .max = 4095,
      .doc = "The file, with output: file. SIGUSR1 opens it anew, for log rotation.",
@@ -414,25 +975,25 @@ const Option kOptions[] = {
      .also = "access_log"},
     {.path = "logging.access.enabled",
      .type = Type::Flag,
-     .slot = IN(m.logging.access.enabled),
+     .slot = IN(Model, logging.access.enabled),
      .doc = "Write the access log.",
      .example = "true",
      .also = "enable on"},
     {.path = "logging.access.format",
      .type = Type::Choice,
-     .slot = IN(m.logging.access.format),
+     .slot = IN(Model, logging.access.format),
      .doc = "JSON, a line for people, or the combined format of Apache and nginx.",
      .example = "combined",
      .choices = "json text combined"},
     {.path = "logging.access.output",
      .type = Type::Choice,
-     .slot = IN(m.logging.access.output),
+     .slot = IN(Model, logging.access.output),
      .doc = "Where the access log goes.",
      .example = "stdout",
      .choices = "stdout stderr file"},
     {.path = "logging.access.path",
      .type = Type::Path,
-     .slot = IN(m.logging.access.path),
+     .slot = IN(Model, logging.access.path),
      .min = 1,
      .max = 4095,
      .doc = "The file, with output: file. SIGUSR1 opens it anew, for log rotation.",
@@ -446,274 +1007,29 @@ const Option kOptions[] = {
      .also = "prometheus monitoring"},
     {.path = "metrics.enabled",
      .type = Type::Flag,
-     .slot = IN(m.metrics.enabled),
+     .slot = IN(Model, metrics.enabled),
      .doc = "Serve them.",
      .example = "true",
      .also = "enable on"},
     {.path = "metrics.listen",
      .type = Type::Listen,
-     .slot = IN(m.metrics.listen),
+     .slot = IN(Model, metrics.listen),
      .doc =
          "Where. Metrics tell a lot about what runs behind the proxy: keep them from the public.",
      .example = "127.0.0.1:9090",
      .also = "bind_address address bind port"},
 };
 
+#undef FIELD_OPTIONS
+#undef RECORDS
 #undef IN
-
-// Without what people vary: case, dashes, underscores.
-std::string bare(std::string_view key) {
-  auto out = base::lowered(key);
-  std::erase_if(out, [](char c) { return c == '-' || c == '_' || c == ' '; });
-  return out;
-}
-
-bool goes_by(const Option& option, std::string_view key) {
-  auto wanted = bare(key);
-  return bare(option.key()) == wanted || std::ranges::any_of(words_of(option.also), [&](auto word) {
-           return bare(word) == wanted;
-         });
-}
-
-// Two slips of the pen in a word of usual length, one in a short one.
-std::size_t tolerance(std::string_view word) {
-  return word.size() < 4 ? 1 : 2;
-}
-
-const Option* closest(std::span<const Option* const> among, std::string_view key) {
-  const Option* nearest = nullptr;
-  auto distance = tolerance(key) + 1;
-  for (const auto* option : among) {
-    auto d = base::edit_distance(key, option->key());
-    if (d >= distance) continue;
-    distance = d;
-    nearest = option;
-  }
-  return nearest;
-}
-
-struct Printed {
-  std::string operator()(std::monostate) const { return {}; }
-
-  template <class T>
-  std::string operator()(In<T> slot) const {
-    Model model;
-    model.services.emplace_back();
-    return show(slot(model, 0));
-  }
-
-  std::string show(bool flag) const { return flag ? "true" : "false"; }
-
-  std::string show(unsigned number) const { return fmt::format("{}", number); }
-
-  std::string show(int number) const { return fmt::format("{}", number); }
-
-  std::string show(std::size_t number) const {
-    return option.type == Type::Size ? size_text(number) : fmt::format("{}", number);
-  }
-
-  std::string show(Duration duration) const {
-    if (option.type == Type::Milliseconds) return fmt::format("{}", duration / 1ms);
-    if (option.type == Type::Seconds) return fmt::format("{}", duration / 1s);
-    return text_of(duration);
-  }
-
-  std::string show(const std::string& text) const { return text; }
-
-  std::string show(const HostPort& address) const { return address.text; }
-
-  std::string show(const std::vector<HostPort>&) const { return {}; }
-
-  std::string show(const std::vector<std::string>&) const { return {}; }
-
-  template <class E>
-    requires std::is_enum_v<E>
-  std::string show(E choice) const {
-    return std::string(words_of(option.choices).at(static_cast<std::size_t>(choice)));
-  }
-
-  const Option& option;
-};
-
-std::string amount_text(const Option& option, std::uint64_t amount) {
-  switch (option.type) {
-    case Type::Duration:
-      return text_of(Duration(std::chrono::milliseconds(amount)));
-    case Type::Seconds:
-      return fmt::format("{}", amount / kSecond);
-    case Type::Size:
-      return size_text(amount);
-    default:
-      return fmt::format("{}", amount);
-  }
-}
 
 }  // namespace
 
-std::string_view Option::parent() const noexcept {
-  auto dot = path.rfind('.');
-  return dot == path.npos ? std::string_view() : path.substr(0, dot);
-}
-
-std::string_view Option::key() const noexcept {
-  return path.substr(path.rfind('.') + 1);
-}
-
-std::span<const Option> options() {
-  return kOptions;
-}
-
-const Option* option_at(std::string_view path) {
-  static const auto kByPath = [] {
-    std::map<std::string_view, const Option*> by_path;
-    for (const auto& option : kOptions) by_path.emplace(option.path, &option);
-    return by_path;
-  }();
-  auto found = kByPath.find(path);
-  return found == kByPath.end() ? nullptr : found->second;
-}
-
-std::vector<const Option*> children_of(std::string_view parent) {
-  std::vector<const Option*> children;
-  for (const auto& option : kOptions) {
-    if (option.parent() == parent) children.push_back(&option);
-  }
-  return children;
-}
-
-std::string nearest_key(std::string_view parent, std::string_view key) {
-  auto siblings = children_of(parent);
-  auto find = [](const auto& among, auto fits) -> const Option* {
-    auto found = std::ranges::find_if(among, fits);
-    return found == among.end() ? nullptr : *found;
-  };
-  auto same = [&](const Option* o) { return bare(o->key()) == bare(key); };
-  auto alias = [&](const Option* o) { return goes_by(*o, key); };
-
-  if (const auto* o = find(siblings, same)) return std::string(o->key());
-  if (const auto* o = closest(siblings, key)) return std::string(o->key());
-  if (const auto* o = find(siblings, alias)) return std::string(o->key());
-  std::vector<const Option*> all;  // right, but in the wrong place
-  for (const auto& option : kOptions) all.push_back(&option);
-  if (const auto* o = find(all, same)) return std::string(o->path);
-  if (const auto* o = find(all, alias)) return std::string(o->path);
-  if (const auto* o = closest(all, key)) return std::string(o->path);
-  return {};
-}
-
-std::string_view nearest_choice(const Option& option, std::string_view text) {
-  static const std::map<std::string_view, std::string_view> kElsewhere = {
-      {"warning", "warn"},    {"err", "error"},   {"fatal", "error"}, {"critical", "error"},
-      {"verbose", "debug"},   {"notice", "info"}, {"plain", "text"},  {"console", "stderr"},
-      {"common", "combined"}, {"human", "text"},  {"pretty", "text"}};
-  auto word = base::lowered(text);
-  auto choices = words_of(option.choices);
-  auto elsewhere = kElsewhere.find(word);
-  bool is_known = elsewhere != kElsewhere.end();
-  if (is_known && std::ranges::find(choices, elsewhere->second) != choices.end()) {
-    return elsewhere->second;
-  }
-  std::string_view nearest;
-  auto distance = tolerance(word) + 1;
-  for (auto choice : choices) {
-    auto d = base::edit_distance(word, choice);
-    if (d < distance) {
-      distance = d;
-      nearest = choice;
-    }
-  }
-  return nearest;
-}
-
-std::string bounds_of(const Option& option) {
-  switch (option.type) {
-    case Type::Number:
-    case Type::Duration:
-    case Type::Milliseconds:
-    case Type::Seconds:
-    case Type::Size:
-      return fmt::format("{} to {}", amount_text(option, option.min),
-                         amount_text(option, option.max));
-    case Type::Text:
-    case Type::Name:
-    case Type::Path:
-      return fmt::format("{} to {} bytes", option.min, option.max);
-    default:
-      return {};
-  }
-}
-
-std::string expected_of(const Option& option) {
-  auto such_as = [&](std::string_view what) {
-    return fmt::format("{}, such as {}", what, option.example);
-  };
-  switch (option.type) {
-    case Type::Map:
-      return "a map of keys and values";
-    case Type::List:
-      return "a list of maps, each item starting with '-'";
-    case Type::Flag:
-      return "true or false";
-    case Type::Number:
-      return fmt::format("a whole number, {}", bounds_of(option));
-    case Type::Milliseconds:
-      return fmt::format("a whole number of milliseconds, {}", bounds_of(option));
-    case Type::Seconds:
-      return fmt::format("a whole number of seconds, {}", bounds_of(option));
-    case Type::Duration: {
-      auto what = such_as("a duration with its unit (ms, s, m, h, d)");
-      return fmt::format("{}; {}", what, bounds_of(option));
-    }
-    case Type::Size: {
-      auto what = such_as("a number of bytes, with k, m or g for 1024 and its powers");
-      return fmt::format("{}; {}", what, bounds_of(option));
-    }
-    case Type::Text:
-      return such_as("a text");
-    case Type::Name:
-      return such_as("a name without spaces");
-    case Type::Path:
-      return such_as("the path of a file");
-    case Type::Choice:
-      return fmt::format("one of {}", fmt::join(words_of(option.choices), ", "));
-    case Type::Listen:
-      return "an address and a port to listen on: 0.0.0.0:8080, '[::1]:8080', localhost:8080, or "
-             "unix:/run/app.sock";
-    case Type::Connect:
-      return "a list of addresses with ports, such as ['127.0.0.1:3000']";
-    case Type::Networks:
-      return "a list of IP addresses and blocks, such as ['10.0.0.0/8']";
-    case Type::NameServers:
-      return "a list of IP addresses, with a port unless it is 53, such as ['10.0.0.53']";
-  }
-  return {};
-}
-
-std::string expected_item_of(const Option& option) {
-  if (option.type == Type::Connect) {
-    return "an address and a port: 127.0.0.1:3000, '[::1]:3000', app.internal:3000, or "
-           "unix:/run/app.sock";
-  }
-  if (option.type == Type::Networks) return "an IP address or a block, such as 10.0.0.0/8";
-  if (option.type == Type::NameServers) {
-    return "an IP address, with a port unless it is 53: 10.0.0.53, 127.0.0.1:5353, '::1'";
-  }
-  return expected_of(option);
-}
-
-std::string default_of(const Option& option) {
-  if (option.need == Need::Required) return {};
-  return std::visit(Printed{option}, option.slot);
-}
-
-std::vector<std::string_view> words_of(std::string_view list) {
-  std::vector<std::string_view> words;
-  while (!list.empty()) {
-    auto space = list.find(' ');
-    words.push_back(list.substr(0, space));
-    list.remove_prefix(space == list.npos ? list.size() : space + 1);
-  }
-  return words;
+const Schema& canonical() {
+  static const Schema schema(kOptions,
+                             [] -> std::shared_ptr<void> { return std::make_shared<Model>(); });
+  return schema;
 }
 
 }  // namespace cirque::config

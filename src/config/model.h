@@ -4,6 +4,7 @@
 // print.
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,154 @@ struct Service {
   HealthCheck health_check;
 
   bool operator==(const Service&) const = default;
+};
+
+struct Listener {
+  std::string name;
+  HostPort address;
+
+  bool operator==(const Listener&) const = default;
+};
+
+struct Backend {
+  std::string id;
+  HostPort address;
+  std::vector<std::string> tags;
+
+  bool operator==(const Backend&) const = default;
+};
+
+struct Pool {
+  std::string name;
+  // Of an entry without port and address, `text` is the id of a Backend.
+  std::vector<HostPort> backends;
+  std::string tag;
+  HealthCheck health_check;
+
+  bool operator==(const Pool&) const = default;
+};
+
+// Of value, prefix and regex at most one is set; empty: not given.
+struct FieldTest {
+  std::string name;
+  std::string value;
+  std::string prefix;
+  std::string regex;
+  bool present = true;
+
+  bool operator==(const FieldTest&) const = default;
+};
+
+// One of them is set.
+struct PoolTarget {
+  std::string pool;
+  std::string tag;
+
+  bool operator==(const PoolTarget&) const = default;
+
+  bool is_set() const noexcept { return !pool.empty() || !tag.empty(); }
+};
+
+struct Share {
+  PoolTarget target;
+  unsigned weight = 1;
+
+  bool operator==(const Share&) const = default;
+};
+
+struct Redirect {
+  std::string scheme;  // empty, or 0: as in the request
+  std::string host;
+  unsigned port = 0;
+  std::string path;
+  unsigned status = 308;
+
+  bool operator==(const Redirect&) const = default;
+
+  bool is_set() const noexcept {
+    return !scheme.empty() || !host.empty() || port != 0 || !path.empty();
+  }
+};
+
+struct Respond {
+  unsigned status = 0;
+  std::string body;
+  std::string content_type = "text/plain; charset=utf-8";
+
+  bool operator==(const Respond&) const = default;
+
+  bool is_set() const noexcept { return status != 0; }
+};
+
+// Of the paths at most one is set, of the targets exactly one.
+struct Route {
+  std::string name;
+  std::string path;
+  std::string path_prefix;
+  std::string path_pattern;
+  std::string path_regex;
+  std::vector<std::string> methods;
+  std::vector<std::string> sources;
+  std::vector<FieldTest> headers;
+  std::vector<FieldTest> query;
+  std::vector<FieldTest> cookies;
+
+  PoolTarget target;
+  std::vector<Share> split;
+  std::string routing_table;
+  Redirect redirect;
+  Respond respond;
+
+  bool operator==(const Route&) const = default;
+};
+
+struct VirtualHost {
+  std::string name;
+  std::vector<std::string> hosts;
+  std::vector<std::string> listeners;  // empty: all
+  std::vector<Route> routes;
+
+  bool operator==(const VirtualHost&) const = default;
+};
+
+// A key and a value of the file's own choosing, in the order of the file.
+struct TableEntry {
+  std::string key;
+  std::string value;
+
+  bool operator==(const TableEntry&) const = default;
+};
+
+struct RoutingTable {
+  std::string name;
+  std::string header = "X-Routing-Key";
+  std::vector<TableEntry> keys;
+  std::string fallback;
+  std::vector<std::string> tiers;  // empty: tier1, tier2, tier3
+
+  bool operator==(const RoutingTable&) const = default;
+};
+
+struct TestCase {
+  std::string name;
+  std::string method = "GET";
+  std::string url;
+  std::vector<TableEntry> headers;
+  std::string from;
+  std::string listener;
+
+  struct Expect {
+    std::string virtual_host;
+    std::string route;
+    std::string pool;
+    unsigned status = 0;
+    std::string location;
+    std::string reason;
+
+    bool operator==(const Expect&) const = default;
+  } expect;
+
+  bool operator==(const TestCase&) const = default;
 };
 
 struct AccessLog {
@@ -94,7 +243,15 @@ struct Model {
   Limits limits;
   Logging logging;
   Metrics metrics;
-  std::vector<Service> services;
+  std::vector<Service> services;  // as written: what they stand for is in the lists below
+  // Lists that may grow while places (config/places.h) remember where their items are.
+  std::deque<Listener> listeners;
+  std::deque<VirtualHost> virtual_hosts;
+  std::deque<Pool> pools;
+  std::deque<Backend> backends;
+  HealthCheck tag_health;  // of pools that are made for a tag
+  std::deque<RoutingTable> routing_tables;
+  std::vector<TestCase> tests;
 };
 
 }  // namespace cirque::config

@@ -1,7 +1,10 @@
 #pragma once
-// The one table of options (in model.cpp): parser, defaults, the check for unknown keys, help,
-// documentation and tests all read it, so that they cannot disagree.
+// Tables of options: parser, defaults, the check for unknown keys, help, documentation, the JSON
+// Schema, `cirque adapt` and tests all read them, so that they cannot disagree. The canonical one
+// is in model.cpp; the dialects have their own.
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,7 +17,8 @@ namespace cirque::config {
 
 enum class Type : std::uint8_t {
   Map,
-  List,  // of maps
+  List,   // of maps
+  Keyed,  // a map of names to maps: a list whose items have their names in front
   Flag,
   Number,
   Duration,
@@ -22,24 +26,37 @@ enum class Type : std::uint8_t {
   Seconds,
   Size,
   Text,
-  Name,  // text without spaces and control characters, as logs and metrics need it
+  Prose,  // text that may have several lines
+  Name,   // text without spaces and control characters, as logs and metrics need it
   Path,
   Choice,
   Listen,       // an address to listen on
+  Target,       // an address to connect to
   Connect,      // a list of addresses to connect to
   Networks,     // a list of addresses and blocks
+  Names,        // a list of names
+  Members,      // a list of addresses to connect to, and of names of backends
+  Table,        // a map of texts to names
   NameServers,  // a list of IP addresses; port 53 unless given
 };
 
 enum class Need : std::uint8_t { Optional, Required };
 
-// Where a value lives in the model. The index is that of the service, and 0 elsewhere.
+// Where a value lives in its record: the item of a list that it is in, or the whole model. A
+// record's list items are records themselves.
 template <class T>
-using In = T& (*)(Model&, std::size_t);
-using Slot = std::variant<std::monostate, In<bool>, In<unsigned>, In<int>, In<std::size_t>,
+using In = T& (*)(void* record);
+
+struct Records {
+  void (*resize)(void* record, std::size_t size);
+  void* (*at)(void* record, std::size_t item);
+  std::string& (*name)(void* item) = nullptr;  // of Type::Keyed
+};
+
+using Slot = std::variant<std::monostate, Records, In<bool>, In<unsigned>, In<int>, In<std::size_t>,
                           In<Duration>, In<std::string>, In<HostPort>, In<std::vector<HostPort>>,
-                          In<std::vector<std::string>>, In<log::Level>, In<log::Format>,
-                          In<AccessLog::Format>>;
+                          In<std::vector<std::string>>, In<std::vector<TableEntry>>, In<log::Level>,
+                          In<log::Format>, In<AccessLog::Format>>;
 
 struct Option {
   std::string_view path;  // "timeouts.drain", "services[].name"
@@ -57,14 +74,45 @@ struct Option {
   std::string_view key() const noexcept;
 };
 
-// In the order of the documentation: a map before what is in it.
-std::span<const Option> options();
-const Option* option_at(std::string_view path);
-std::vector<const Option*> children_of(std::string_view parent);
+// One language of configuration files: what may stand where.
+class Schema {
+ public:
+  // `table` in the order of the documentation: a map before what is in it. `root` makes the record
+  // that the top level fills.
+  Schema(std::span<const Option> table, std::shared_ptr<void> (*root)());
 
-// The key that was meant: "upstreams", or "server.workers" when it belongs elsewhere. "" for no
-// idea.
-std::string nearest_key(std::string_view parent, std::string_view key);
+  std::span<const Option> options() const noexcept { return table_; }
+
+  const Option* at(std::string_view path) const;
+  // What may stand in the map or list item at that path: "" for the top level, "services[]".
+  std::span<const Option* const> children_of(std::string_view parent) const;
+  const Option* child(std::string_view parent, std::string_view key) const;
+
+  // The key that was meant: "upstreams", or "server.workers" when it belongs elsewhere. "" for no
+  // idea.
+  std::string nearest_key(std::string_view parent, std::string_view key) const;
+
+  // As a file would have it; "" for none.
+  std::string default_of(const Option& option) const;
+
+ private:
+  std::span<const Option> table_;
+  std::shared_ptr<void> (*root_)();
+  std::map<std::string_view, const Option*> by_path_;
+  std::map<std::string_view, std::vector<const Option*>> children_;
+};
+
+// What cirque itself speaks.
+const Schema& canonical();
+
+// A map, or a list of maps, by whatever type.
+inline bool is_group(const Option& option) noexcept {
+  return option.type == Type::Map || option.type == Type::List || option.type == Type::Keyed;
+}
+
+// The path of what is in it: "services" -> "services[]".
+std::string inside_of(const Option& group);
+
 std::string_view nearest_choice(const Option& option, std::string_view text);
 
 // "1s to 1h", "" for what has no bounds.
@@ -73,8 +121,8 @@ std::string bounds_of(const Option& option);
 std::string expected_of(const Option& option);
 // The same for one item, where the value is a list.
 std::string expected_item_of(const Option& option);
-// As a file would have it; "" for none.
-std::string default_of(const Option& option);
+// The value that a record has, as a file would have it; "" for lists.
+std::string text_in(const Option& option, void* record);
 
 std::vector<std::string_view> words_of(std::string_view list);
 

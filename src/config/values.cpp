@@ -89,7 +89,7 @@ std::optional<Complaint> common_slip(std::string_view text, Use use) {
 bool looks_like_number(std::string_view text) noexcept {
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
   return !text.empty() && text.front() >= '0' && text.front() <= '9' &&
-         text.find_first_not_of("0123456789._") == text.npos;
+         text.find_first_not_of("0123456789._") == text.npos && std::ranges::count(text, '.') < 2;
 }
 
 std::optional<std::uint64_t> parse_whole(std::string_view text) noexcept {

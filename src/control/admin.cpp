@@ -5,6 +5,7 @@ namespace cirque::control {
 Step Admin::on_request(Exchange& exchange) {
   const auto& request = exchange.request;
   if (request.path() == "/reload") return reload(exchange);
+  if (request.path() == "/explain") return explain(exchange);
   if (request.method != Method::Get && request.method != Method::Head) {
     auto& refusal = exchange.answer(405, "only GET and HEAD\n");
     refusal.headers.add(Name::Allow, "GET, HEAD");
@@ -18,22 +19,34 @@ Step Admin::on_request(Exchange& exchange) {
 }
 
 // From this machine alone. A browser that somebody has led here from another site cannot send the
-// field without asking first, which nobody answers.
-Response& Admin::reload(Exchange& exchange) {
+// field without asking first, which nobody answers. Null: it may.
+Response* Admin::refuse_control(Exchange& exchange, Method method) {
   const auto& request = exchange.request;
-  if (request.method != Method::Post) {
-    auto& refusal = exchange.answer(405, "only POST\n");
-    refusal.headers.add(Name::Allow, "POST");
-    return refusal;
+  if (request.method != method) {
+    auto wanted = method == Method::Post ? "POST" : "GET";
+    auto& refusal = exchange.answer(405, std::string("only ") + wanted + "\n");
+    refusal.headers.add(Name::Allow, wanted);
+    return &refusal;
   }
   bool is_local =
       exchange.link.client.is_loopback() || exchange.link.client.family() == Address::Family::Unix;
-  if (!is_local) return exchange.answer(403, "only from this machine\n");
+  if (!is_local) return &exchange.answer(403, "only from this machine\n");
   if (!request.headers.has("X-Cirque-Control")) {
-    return exchange.answer(403, "the field X-Cirque-Control is missing\n");
+    return &exchange.answer(403, "the field X-Cirque-Control is missing\n");
   }
+  return nullptr;
+}
+
+Response& Admin::reload(Exchange& exchange) {
+  if (auto* refusal = refuse_control(exchange, Method::Post)) return *refusal;
   auto verdict = on_reload();
   return exchange.answer(verdict.taken ? 200 : 422, verdict.text);
+}
+
+Response& Admin::explain(Exchange& exchange) {
+  if (auto* refusal = refuse_control(exchange, Method::Get)) return *refusal;
+  auto told = on_explain(exchange.request.headers);
+  return exchange.answer(told.status, told.text);
 }
 
 Response& Admin::metrics(Exchange& exchange) {

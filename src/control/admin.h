@@ -20,11 +20,21 @@ class Admin final : public App {
     std::string text;  // for people: what was found, and what has changed
   };
 
+  // Called for GET /explain: why a request goes where it goes. 404: it goes nowhere.
+  struct Told {
+    int status = 404;
+    std::string text;
+  };
+
+  std::function<Told(const Headers& fields)> on_explain = [](const Headers&) { return Told{}; };
+
   // Called for POST /reload, which waits for it.
   std::function<Verdict()> on_reload = [] { return Verdict{}; };
 
  private:
+  Response* refuse_control(Exchange& exchange, Method method);
   Response& reload(Exchange& exchange);
+  Response& explain(Exchange& exchange);
   Response& metrics(Exchange& exchange);
   Response& readiness(Exchange& exchange);
 

@@ -55,6 +55,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Name::Count)> kN
     "User-Agent",
     "Vary",
     "Via",
+    "X-Cirque-Explain",
     "X-Forwarded-For",
     "X-Forwarded-Host",
     "X-Forwarded-Proto",

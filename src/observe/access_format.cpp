@@ -124,6 +124,12 @@ std::uint64_t millisecond_of(const AccessEntry& e) noexcept {
   return static_cast<std::uint64_t>(e.unix_us) / 1000 % 1000;
 }
 
+template <class Visit>
+void for_each_field(const AccessEntry& e, Visit visit) {
+  if (!e.fields) return;
+  for (const auto& field : *e.fields) visit(field);
+}
+
 // Our own share: where nobody has measured it, the duration without the waits for the backend.
 std::int64_t overhead_us(const AccessEntry& e) noexcept {
   if (e.overhead_us >= 0) return e.overhead_us;
@@ -138,14 +144,16 @@ std::size_t AccessFormatter::size_max(const AccessEntry& e) noexcept {
   constexpr std::size_t kFixed = 640;
   std::size_t texts = e.request_id.size() + e.method.size() + e.host.size() + e.target.size() +
                       e.user_agent.size() + e.referer.size() + e.service.size() + e.backend.size() +
-                      e.reason.size() + e.story.size();
+                      e.reason.size() + e.story.size() + e.route.size();
+  for_each_field(e, [&](const Field& f) { texts += f.name.size() + f.value.size() + 2; });
   return 6 * texts + kFixed;
 }
 
 bool AccessFormatter::is_too_long(const AccessEntry& e) noexcept {
   auto longest = std::max({e.request_id.size(), e.method.size(), e.host.size(), e.user_agent.size(),
                            e.referer.size(), e.service.size(), e.backend.size(), e.reason.size(),
-                           e.story.size()});
+                           e.story.size(), e.route.size()});
+  for_each_field(e, [&](const Field& f) { longest = std::max(longest, f.value.size()); });
   return longest > kTextMax || e.target.size() > kTargetMax;
 }
 
@@ -153,10 +161,16 @@ CutEntry::CutEntry(const AccessEntry& entry) : entry_(entry) {
   auto* text = texts_.data();
   for (auto* view :
        {&entry_.request_id, &entry_.method, &entry_.host, &entry_.user_agent, &entry_.referer,
-        &entry_.service, &entry_.backend, &entry_.reason, &entry_.story}) {
+        &entry_.service, &entry_.backend, &entry_.reason, &entry_.story, &entry_.route}) {
     *view = cut(*view, AccessFormatter::kTextMax, *text++);
   }
   entry_.target = cut(entry_.target, AccessFormatter::kTargetMax, *text);
+  if (!entry.fields) return;
+  std::string room;
+  for (const auto& field : *entry.fields) {
+    fields_.add(field.name, cut(field.value, AccessFormatter::kTextMax, room));
+  }
+  entry_.fields = &fields_;
 }
 
 void AccessFormatter::remember(std::int64_t second) noexcept {
@@ -196,6 +210,9 @@ char* AccessFormatter::json(char* to, const AccessEntry& e) noexcept {
   pen.raw(",\"bytes_in\":").number(e.bytes_in);
   pen.raw(",\"bytes_out\":").number(e.bytes_out);
   pen.raw(",\"service\":\"").json(e.service).raw("\"");
+  if (!e.route.empty()) pen.raw(",\"route\":\"").json(e.route).raw("\"");
+  for_each_field(
+      e, [&](const Field& f) { pen.raw(",\"").json(f.name).raw("\":\"").json(f.value).raw("\""); });
   if (!e.backend.empty()) {
     pen.raw(",\"backend\":\"").json(e.backend);
     pen.raw(e.reused ? "\",\"reused\":true" : "\",\"reused\":false");
@@ -224,6 +241,8 @@ char* AccessFormatter::text(char* to, const AccessEntry& e) noexcept {
   pen.right(kBytesWidth, [&](Pen& p) { p.number(e.bytes_out); }).raw(" B  ");
   pen.plain(e.host).plain(e.target).raw("  from ").ip(e.client);
   pen.raw("  service ").plain(e.service);
+  if (!e.route.empty()) pen.raw("  route ").plain(e.route);
+  for_each_field(e, [&](const Field& f) { pen.raw("  ").plain(f.name).raw(" ").plain(f.value); });
   if (!e.backend.empty()) {
     pen.raw("  to ").plain(e.backend).raw(e.reused ? " (reused)" : " (new)");
   }

@@ -43,7 +43,9 @@ class CutEntry {
 
  private:
   AccessEntry entry_;
-  std::array<std::string, 10> texts_;
+  std::array<std::string, 11> texts_;
+  Arena arena_;
+  Headers fields_{arena_};
 };
 
 }  // namespace cirque::observe

@@ -54,6 +54,24 @@ TEST_CASE("a request is one JSON object") {
         "\"user_agent\":\"curl/8\"}\n");
 }
 
+TEST_CASE("the route and what the app has to say are told") {
+  Arena arena;
+  Headers fields(arena);
+  fields.add("routing_key", "a\"b");
+  auto entry = usual_entry();
+  entry.route = "shop/cart";
+  entry.fields = &fields;
+  CHECK(line_of(AccessFormat::Json, entry)
+            .contains("\"route\":\"shop/cart\",\"routing_key\":\"a\\\"b\",\"backend\""));
+  CHECK(line_of(AccessFormat::Text, entry).contains("  route shop/cart  routing_key a"));
+  std::string long_value(5000, 'x');
+  fields.add("upstream", long_value);
+  CHECK(AccessFormatter::is_too_long(entry));
+  CutEntry cut(entry);
+  CHECK_FALSE(AccessFormatter::is_too_long(cut.entry()));
+  CHECK(line_of(AccessFormat::Json, cut.entry()).contains("xxx...\""));
+}
+
 TEST_CASE("JSON leaves out what did not happen") {
   auto entry = usual_entry();
   entry.status = 503;

@@ -223,7 +223,7 @@ std::string Registry::expose() const {
   std::vector<BackendRow> rows;
   for (unsigned i = 0; i < backends_.size(); ++i) {
     const auto& backend = backends_[i];
-    BackendRow row{fmt::format("service=\"{}\",backend=\"{}\"", escaped(services_[backend.service]),
+    BackendRow row{fmt::format("pool=\"{}\",backend=\"{}\"", escaped(pools_[backend.pool]),
                                escaped(backend.name)),
                    backend.healthy,
                    backend.transitions,

@@ -8,22 +8,35 @@ Registry::Registry(unsigned workers) {
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<WorkerMetrics>());
 }
 
-unsigned Registry::add_service(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  auto known = std::ranges::find(services_, name);
-  bool is_full = services_.size() == WorkerMetrics::kMax;
-  if (known == services_.end() && is_full) --known;
-  if (known == services_.end()) known = services_.insert(known, name);
-  return static_cast<unsigned>(known - services_.begin());
+namespace {
+
+unsigned find_or_add(std::vector<std::string>& names, const std::string& name) {
+  auto known = std::ranges::find(names, name);
+  bool is_full = names.size() == WorkerMetrics::kMax;
+  if (known == names.end() && is_full) --known;
+  if (known == names.end()) known = names.insert(known, name);
+  return static_cast<unsigned>(known - names.begin());
 }
 
-unsigned Registry::add_backend(unsigned service, const std::string& name) {
+}  // namespace
+
+unsigned Registry::add_service(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  return find_or_add(services_, name);
+}
+
+unsigned Registry::add_pool(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  return find_or_add(pools_, name);
+}
+
+unsigned Registry::add_backend(unsigned pool, const std::string& name) {
   std::lock_guard lock(mutex_);
   auto known = std::ranges::find_if(
-      backends_, [&](const Backend& b) { return b.service == service && b.name == name; });
+      backends_, [&](const Backend& b) { return b.pool == pool && b.name == name; });
   bool is_full = backends_.size() == WorkerMetrics::kMax;
   if (known == backends_.end() && is_full) --known;
-  if (known == backends_.end()) known = backends_.insert(known, {service, name});
+  if (known == backends_.end()) known = backends_.insert(known, {pool, name});
   return static_cast<unsigned>(known - backends_.begin());
 }
 

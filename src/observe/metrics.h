@@ -99,7 +99,8 @@ class Registry {
   // Any thread, workers running or not. The same name again gives the same index. Beyond
   // WorkerMetrics::kMax names, the last index: numbers are mixed up rather than memory.
   unsigned add_service(const std::string& name);
-  unsigned add_backend(unsigned service, const std::string& name);
+  unsigned add_pool(const std::string& name);
+  unsigned add_backend(unsigned pool, const std::string& name);
 
   WorkerMetrics& worker(unsigned index) { return *workers_[index]; }
 
@@ -125,7 +126,7 @@ class Registry {
 
  private:
   struct Backend {
-    unsigned service;
+    unsigned pool;
     std::string name;
     bool healthy = true;
     std::uint64_t transitions = 0;
@@ -133,6 +134,7 @@ class Registry {
 
   mutable std::mutex mutex_;
   std::vector<std::string> services_;
+  std::vector<std::string> pools_;
   std::vector<Backend> backends_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
 };

@@ -42,7 +42,7 @@ void count_a_request(Registry& registry, unsigned worker, unsigned service) {
 // A registry with something in every family.
 void fill(Registry& registry) {
   auto service = registry.add_service("api");
-  auto backend = registry.add_backend(service, "127.0.0.1:3001");
+  auto backend = registry.add_backend(registry.add_pool("api"), "127.0.0.1:3001");
   count_a_request(registry, 0, service);
   count_a_request(registry, 1, service);
   auto& worker = registry.worker(0);
@@ -81,7 +81,7 @@ TEST_CASE("a scrape adds the workers up") {
         "cirque_connections{state=\"idle\"} 1\n");
   CHECK(lines_of(page, "cirque_connections_refused_total") ==
         "cirque_connections_refused_total{reason=\"too_many_connections\"} 1\n");
-  std::string backend = "{service=\"api\",backend=\"127.0.0.1:3001\"";
+  std::string backend = "{pool=\"api\",backend=\"127.0.0.1:3001\"";
   CHECK(lines_of(page, "cirque_upstream_reuses_total") ==
         "cirque_upstream_reuses_total" + backend + "} 1\n");
   CHECK(lines_of(page, "cirque_upstream_failures_total") ==
@@ -144,7 +144,7 @@ TEST_CASE("what does not fit shares the last index") {
 
 TEST_CASE("health changes count only when they are changes") {
   Registry registry(1);
-  auto backend = registry.add_backend(registry.add_service("s"), "b");
+  auto backend = registry.add_backend(registry.add_pool("s"), "b");
   registry.set_healthy(backend, true);
   registry.set_healthy(backend, false);
   registry.set_healthy(backend, false);

@@ -19,6 +19,8 @@ constexpr std::array kErrorTypes = {
     ErrorType{"upstream_connect_timeout", "connection_timeout"},
     ErrorType{"upstream_unreachable", "destination_ip_unroutable"},
     ErrorType{"upstream_dns_failed", "dns_error"},
+    ErrorType{"no_virtual_host", "destination_not_found"},
+    ErrorType{"no_route", "destination_not_found"},
     ErrorType{"no_healthy_backend", "destination_unavailable"},
     ErrorType{"upstream_connection_limit", "connection_limit_reached"},
     ErrorType{"upstream_closed_before_response", "connection_terminated"},

@@ -28,6 +28,8 @@ observe::AccessEntry entry_of(const Journey& x, int status, std::string_view rea
   entry.backend = x.peer;
   entry.reason = reason;
   entry.story = x.story();
+  entry.route = x.route;
+  entry.fields = x.told_fields();
   entry.status = status;
   entry.version = x.request.version;
   entry.reused = x.reused;

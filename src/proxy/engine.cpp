@@ -112,17 +112,18 @@ Engine::Engine(EngineOptions options)
           1) {
   auto count = options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size());
   workers_.reserve(count);
-  rules_.push_back(make_rules(count));
+  auto edition = make_edition(count, nullptr);
   if (options_.access_log) {
     access_log_ = std::make_unique<observe::AccessLog>(*options_.access_log, count);
   }
   for (unsigned i = 0; i < count; ++i) {
     auto* writer = access_log_ ? &access_log_->writer(i) : nullptr;
     workers_.push_back(std::make_unique<Seat>(
-        std::make_unique<Worker>(i, *rules_.back(), directory_, registry_.worker(i), writer)));
+        std::make_unique<Worker>(i, edition, directory_, registry_.worker(i), writer)));
+    hand_back_editions(*workers_.back()->worker);
   }
-  steward_seat_ = std::make_unique<Seat>(std::make_unique<Worker>(
-      count, *rules_.back(), directory_, registry_.worker(count), nullptr));
+  steward_seat_ = std::make_unique<Seat>(
+      std::make_unique<Worker>(count, edition, directory_, registry_.worker(count), nullptr));
   registry_.loops = [this] {
     std::vector<observe::Registry::Loop> loops;
     for (auto& seat : workers_) {
@@ -209,26 +210,38 @@ void Engine::forget_departed() {
   }
 }
 
-std::unique_ptr<Rules> Engine::make_rules(std::size_t workers) const {
-  auto rules =
-      std::make_unique<Rules>(options_.timeouts, options_.limits, options_.congestion_control,
-                              options_.trusted_proxies, workers > 1);
+std::shared_ptr<const Edition> Engine::make_edition(
+    std::size_t workers, std::shared_ptr<const Snapshot> snapshot) const {
+  auto edition = std::make_shared<Edition>(
+      Rules(options_.timeouts, options_.limits, options_.congestion_control,
+            options_.trusted_proxies, workers > 1),
+      std::move(snapshot));
   auto share = connections_max_ / static_cast<std::uint32_t>(workers);
-  rules->connections_max = std::max(1U, share);
-  return rules;
+  edition->rules.connections_max = std::max(1U, share);
+  return edition;
 }
 
-void Engine::set_rules(const Timeouts& timeouts, const Limits& limits,
-                       const std::vector<std::string>& trusted_proxies) {
+// A worker has better things to do than to take a large snapshot apart.
+void Engine::hand_back_editions(Worker& worker) {
+  worker.on_edition_over = [this](std::shared_ptr<const Edition> edition) {
+    if (running_) steward_->loop.send([gone = std::move(edition)] {});
+  };
+}
+
+void Engine::publish(const Timeouts& timeouts, const Limits& limits,
+                     const std::vector<std::string>& trusted_proxies,
+                     std::shared_ptr<const Snapshot> snapshot) {
   options_.timeouts = timeouts;
   options_.limits = limits;
   options_.trusted_proxies = trusted_proxies;
   connections_max_ = limits.connections ? limits.connections : connections_from(descriptors_);
-  const Rules& rules = *rules_.emplace_back(make_rules(workers_.size()));
+  auto edition = make_edition(workers_.size(), std::move(snapshot));
   for (auto& seat : workers_) {
-    seat->run_there(running_, [&seat = *seat, &rules] { seat.worker->set_rules(rules); });
+    seat->run_there(running_, [&seat = *seat, edition]() mutable {
+      seat.worker->set_edition(std::move(edition));
+    });
   }
-  steward_->set_rules(rules);
+  steward_->set_edition(std::move(edition));
 }
 
 void Engine::pin(std::size_t index) {

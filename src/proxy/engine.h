@@ -68,9 +68,12 @@ class Engine {
            site.connections.load(std::memory_order_acquire) == 0;
   }
 
-  // For what begins from now on; what is in progress ends under the rules that it began with.
-  void set_rules(const Timeouts& timeouts, const Limits& limits,
-                 const std::vector<std::string>& trusted_proxies);
+  // For what begins from now on; what is in progress ends under the edition that it began with.
+  // Every worker takes it between two turns of its loop. The snapshot before is destroyed on the
+  // steward's thread, with the last exchange that began under it.
+  void publish(const Timeouts& timeouts, const Limits& limits,
+               const std::vector<std::string>& trusted_proxies,
+               std::shared_ptr<const Snapshot> snapshot);
 
   // Until stop() has run its course. Returns once every worker has ended.
   void run();
@@ -106,7 +109,9 @@ class Engine {
  private:
   struct Seat;  // a worker, its thread and its listeners
 
-  std::unique_ptr<Rules> make_rules(std::size_t workers) const;
+  std::shared_ptr<const Edition> make_edition(std::size_t workers,
+                                              std::shared_ptr<const Snapshot> snapshot) const;
+  void hand_back_editions(Worker& worker);
   std::vector<Seat*> seats(Where where);
   void start(Seat& seat);
   void pin(std::size_t index);
@@ -120,8 +125,6 @@ class Engine {
   observe::Registry registry_;
   upstream::Directory directory_;
   std::unique_ptr<observe::AccessLog> access_log_;
-  std::vector<std::unique_ptr<Rules>>
-      rules_;  // the last hold; those before for what is in progress
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<std::unique_ptr<Seat>> workers_;
   std::unique_ptr<Seat> steward_seat_;

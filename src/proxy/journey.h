@@ -12,6 +12,23 @@
 
 namespace cirque::proxy {
 
+// Keeps the edition that an exchange began under.
+class Pin {
+ public:
+  explicit Pin(Worker& worker) noexcept : worker_(worker), tenure_(worker.join()) {}
+
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+
+  ~Pin() { worker_.leave(tenure_); }
+
+  const Edition& operator*() const noexcept { return *tenure_.edition; }
+
+ private:
+  Worker& worker_;
+  Tenure& tenure_;
+};
+
 // A connection lent for one attempt.
 struct Call {
   upstream::Local* local;
@@ -37,16 +54,19 @@ class Journey final : public Exchange {
   Journey(const Link& link_of, Worker& w, const Site& s) noexcept
       : Exchange(link_of),
         worker(w),
-        rules(w.rules()),
+        pin(w),
+        rules((*pin).rules),
         site(s),
         metrics(w.metrics.service(s.metrics)),
         interrupt(w.loop) {
     started = w.loop.now();
+    snapshot = (*pin).snapshot.get();
   }
 
   ~Journey() { end_call(); }
 
   Worker& worker;
+  Pin pin;
   const Rules& rules;  // those that held when it began
   const Site& site;
   observe::ServiceMetrics& metrics;
@@ -73,6 +93,14 @@ class Journey final : public Exchange {
   // configuration.
   bool is_last() const noexcept {
     return worker.is_draining() || site.retired.load(std::memory_order_relaxed);
+  }
+
+  const Headers* told_fields() const noexcept { return log_fields_; }
+
+  // The fields that every final answer gets.
+  void stamp() {
+    if (!stamps_) return;
+    for (const auto& field : *stamps_) response.headers.set(field.name, field.value);
   }
 
   // Hands the connection back to its pool, or closes it.

@@ -78,6 +78,7 @@ Task<> deliver(Journey& x) {
   Body& body = x.response.body;
   x.status_sent = x.response.status;
   if (x.is_last()) client.close_after();
+  x.stamp();
   bool wants_body = client.begin(x.response, body ? &*body : nullptr);
   if (!wants_body || !body) return client.send({.data = {}, .last = true}, nullptr);
   if (!body->is_ready()) return deliver_body(x, std::nullopt);

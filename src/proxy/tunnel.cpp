@@ -94,6 +94,7 @@ Task<> tunnel(Journey& x) {
   x.tunnelling = true;
   x.status_sent = 101;
   x.client->switch_to(x.call->turn.upgrade());
+  x.stamp();
   x.client->begin(x.response, nullptr);
   co_await ok(x.client->send({.data = {}, .last = true}, nullptr));
   Tunnel both(x);

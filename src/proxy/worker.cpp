@@ -6,18 +6,30 @@
 
 namespace cirque::proxy {
 
-Worker::Worker(unsigned i, const Rules& r, upstream::Directory& directory,
+Worker::Worker(unsigned i, std::shared_ptr<const Edition> e, upstream::Directory& directory,
                observe::WorkerMetrics& m, observe::AccessLog::Writer* l)
     : index(i),
       metrics(m),
       log(l),
-      roster(loop, directory, m, r.connect),
-      rules_(&r),
+      roster(loop, directory, m, e->rules.connect),
+      tenure_(new Tenure{std::move(e), 0}),
       end_idle_(*this) {}
 
 Worker::~Worker() {
   cut_connections();
   for (void* memory : spare_journeys_) ::operator delete(memory);
+}
+
+void Worker::set_edition(std::shared_ptr<const Edition> edition) {
+  roster.set_settings(edition->rules.connect);
+  auto& before = *past_.emplace_back(std::move(tenure_));
+  tenure_ = std::make_unique<Tenure>(std::move(edition), 0);
+  if (before.exchanges == 0) end(before);
+}
+
+void Worker::end(Tenure& tenure) noexcept {
+  on_edition_over(std::move(tenure.edition));
+  std::erase_if(past_, [&](const auto& past) { return past.get() == &tenure; });
 }
 
 void* Worker::take_journey() {

@@ -57,9 +57,21 @@ struct Rules {
   std::vector<Network> trusted;
 };
 
+// What one configuration means to the engine and to its apps. Shared by all workers.
+struct Edition {
+  Rules rules;
+  std::shared_ptr<const Snapshot> snapshot;  // may be null
+};
+
+// An edition on one core, with the exchanges that began under it.
+struct Tenure {
+  std::shared_ptr<const Edition> edition;
+  std::uint32_t exchanges = 0;
+};
+
 class Worker {
  public:
-  Worker(unsigned index, const Rules& rules, upstream::Directory& directory,
+  Worker(unsigned index, std::shared_ptr<const Edition> edition, upstream::Directory& directory,
          observe::WorkerMetrics& metrics, observe::AccessLog::Writer* log);
   ~Worker();
 
@@ -81,14 +93,21 @@ class Worker {
   void adopt(net::Fd fd, const Address& client, const Site& site);
   void retire(Connection& connection) noexcept;
 
-  bool has_room() const noexcept { return open_ < rules_->connections_max; }
+  bool has_room() const noexcept { return open_ < rules().connections_max; }
 
-  // For what begins from now on. They must outlive whatever began under them.
-  const Rules& rules() const noexcept { return *rules_; }
+  // For what begins from now on.
+  const Rules& rules() const noexcept { return tenure_->edition->rules; }
 
-  void set_rules(const Rules& rules) noexcept {
-    rules_ = &rules;
-    roster.set_settings(rules.connect);
+  void set_edition(std::shared_ptr<const Edition> edition);
+
+  // An exchange begins under the present edition, and leaves it in the end.
+  Tenure& join() noexcept {
+    ++tenure_->exchanges;
+    return *tenure_;
+  }
+
+  void leave(Tenure& tenure) noexcept {
+    if (--tenure.exchanges == 0 && &tenure != tenure_.get()) end(tenure);
   }
 
   std::uint32_t open() const noexcept { return open_; }
@@ -104,6 +123,8 @@ class Worker {
   // Some sites have been retired: their idle connections end, after the same moment.
   void end_retired();
 
+  // Nothing that began under it is left here. To be destroyed elsewhere: it may be large.
+  std::function<void(std::shared_ptr<const Edition>)> on_edition_over = [](auto) {};
   std::function<void()> on_room = [] {};  // a connection has ended where there was no room
   std::function<void()> on_drained = [] {};
 
@@ -121,8 +142,10 @@ class Worker {
   };
 
   void end_idle() noexcept;
+  void end(Tenure& tenure) noexcept;
 
-  const Rules* rules_;
+  std::unique_ptr<Tenure> tenure_;  // the present one
+  std::vector<std::unique_ptr<Tenure>> past_;
   base::List<Connection> connections_;
   std::uint32_t open_ = 0;
   bool draining_ = false;

@@ -7,13 +7,13 @@
 namespace cirque::upstream {
 
 Keeper::Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
-               observe::Registry& registry, Pool& pool, unsigned service, KeeperSettings settings)
+               observe::Registry& registry, Pool& pool, KeeperSettings settings)
     : loop_(loop),
       resolver_(resolver),
       directory_(directory),
       registry_(registry),
       pool_(pool),
-      service_(service),
+      metrics_(registry.add_pool(pool.name)),
       settings_(settings),
       checks_(loop, settings.health,
               [this](const Backend& backend, bool healthy, std::string_view reason) {
@@ -45,7 +45,7 @@ void Keeper::update(std::vector<Origin> origins, KeeperSettings settings) {
 
 std::unique_ptr<Keeper::Entry> Keeper::make_entry(Origin origin) {
   auto entry = std::make_unique<Entry>();
-  entry->metrics = registry_.add_backend(service_, origin.text);
+  entry->metrics = registry_.add_backend(metrics_, origin.text);
   entry->origin = std::move(origin);
   if (entry->origin.address) take(*entry, {*entry->origin.address});
   return entry;
@@ -53,6 +53,15 @@ std::unique_ptr<Keeper::Entry> Keeper::make_entry(Origin origin) {
 
 bool Keeper::all_resolved() const noexcept {
   return std::ranges::none_of(entries_, [](const auto& entry) { return entry->members.empty(); });
+}
+
+std::vector<bool> Keeper::states() const {
+  std::vector<bool> states;
+  for (const auto& entry : entries_) {
+    states.push_back(std::ranges::any_of(
+        entry->members, [](const auto& backend) { return backend->healthy.load(); }));
+  }
+  return states;
 }
 
 Task<> Keeper::refresh_forever(Entry& entry) {

@@ -30,7 +30,7 @@ struct KeeperSettings {
 class Keeper {
  public:
   Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
-         observe::Registry& registry, Pool& pool, unsigned service, KeeperSettings settings);
+         observe::Registry& registry, Pool& pool, KeeperSettings settings);
 
   // Addresses are members at once, names as soon as they resolve. A name that does not resolve is
   // tried for ever; one that did keeps its last addresses.
@@ -42,6 +42,9 @@ class Keeper {
   void update(std::vector<Origin> origins, KeeperSettings settings);
 
   bool all_resolved() const noexcept;
+
+  // Of every origin: whether any of its addresses is healthy.
+  std::vector<bool> states() const;
 
   // Called after the pool has other members.
   std::function<void()> on_change = [] {};
@@ -66,7 +69,7 @@ class Keeper {
   Directory& directory_;
   observe::Registry& registry_;
   Pool& pool_;
-  unsigned service_;
+  const unsigned metrics_;  // of the pool
   KeeperSettings settings_;
   std::vector<std::unique_ptr<Entry>> entries_;
   HealthChecks checks_;

@@ -3,22 +3,48 @@
 namespace cirque::upstream {
 namespace {
 
-std::atomic<unsigned> next_id{0};
+// Small numbers for pools, used again when one is gone.
+class Ids {
+ public:
+  unsigned take() {
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) return next_++;
+    unsigned id = free_.back();
+    free_.pop_back();
+    return id;
+  }
+
+  void give_back(unsigned id) {
+    std::lock_guard lock(mutex_);
+    free_.push_back(id);
+  }
+
+ private:
+  std::mutex mutex_;
+  unsigned next_ = 0;
+  std::vector<unsigned> free_;
+};
+
+Ids ids;
+
+// Never the same for two lists, whatever pools they are of.
+std::atomic<std::uint64_t> editions{1};
 
 struct Copy {
-  std::uint64_t edition = UINT64_MAX;
+  std::uint64_t edition = 0;
   std::shared_ptr<const Members> members;
 };
 
-// By pool id. A pool that is gone leaves its last copy behind until the thread ends.
+// By pool id. A pool that is gone leaves its last copy behind until another has its number.
 thread_local std::vector<Copy> copies;
 
 }  // namespace
 
-Pool::Pool(std::string n) : name(std::move(n)), id_(next_id.fetch_add(1)) {}
+Pool::Pool(std::string n) : name(std::move(n)), id_(ids.take()), edition_(editions.fetch_add(1)) {}
 
 Pool::~Pool() {
   for (const auto& backend : *members_) backend->leave_pool();
+  ids.give_back(id_);
 }
 
 void Pool::set_members(Members members) {
@@ -27,7 +53,7 @@ void Pool::set_members(Members members) {
   {
     std::lock_guard lock(mutex_);
     members_.swap(changed);
-    edition_.fetch_add(1, std::memory_order_release);
+    edition_.store(editions.fetch_add(1), std::memory_order_release);
   }
   for (const auto& backend : *changed) backend->leave_pool();
 }

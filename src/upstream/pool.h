@@ -51,7 +51,7 @@ class Pool {
 
   const unsigned id_;
   std::atomic<std::uint64_t> turn_{0};
-  std::atomic<std::uint64_t> edition_{0};
+  std::atomic<std::uint64_t> edition_;
   std::mutex mutex_;
   std::shared_ptr<const Members> members_ = std::make_shared<Members>();
 };

@@ -135,7 +135,7 @@ def test_a_service_is_added_while_another_serves(origin, proxy, client):
     assert client(front.port("more")).ask(request("/2")).status == 200
     assert one.ask(request("/3")).status == 200
     assert (first.targets, second.targets) == (["/1", "/3"], ["/2"])
-    assert "services_added=1" in front.stderr
+    assert "listeners_added=1" in front.stderr
 
 
 def test_a_service_that_goes_ends_what_it_has_begun_and_nothing_else(origin, proxy, client):
@@ -156,7 +156,7 @@ def test_a_service_that_goes_ends_what_it_has_begun_and_nothing_else(origin, pro
     assert (answer.status, answer.body, answer.get("Connection")) == (200, b"late", "close")
     assert busy.closed()
     assert other.ask(request()).status == 200
-    assert "services_removed=1" in front.stderr
+    assert "listeners_removed=1" in front.stderr
 
 
 def test_a_service_that_goes_can_come_back(origin, proxy, client):
@@ -265,7 +265,8 @@ def test_the_verb_waits_for_the_verdict(origin, proxy, client):
     front.config_path.write_text(yaml.safe_dump(upstreams(front, new)))
     said = ask_to_reload(front)
     assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout == "reloaded: 0 services added, 1 changed, 0 removed, 0 as before\n"
+    assert said.stdout == ("reloaded: listeners: 0 added, 0 moved, 0 removed, 1 as before; "
+                           "pools: 0 added, 1 changed, 0 removed, 0 as before\n")
     assert client(front).ask(request("/new")).status == 200
     assert new.targets == ["/new"]
 

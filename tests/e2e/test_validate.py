@@ -7,6 +7,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("CIRQUE_BIN", ROOT / "build/release/cirque")).resolve()
@@ -54,9 +55,9 @@ def test_every_code_has_a_configuration_that_shows_it():
 def test_what_we_ship_is_valid(config):
     done = cirque("validate", config)
     assert done.returncode == 0, done.stderr
-    services = json.loads(config.read_text())["services"] if config.suffix == ".json" else None
-    count = len(services) if services else config.read_text().count("- name:")
-    assert f"configuration is valid ({count} service" in done.stdout
+    written = yaml.safe_load(config.read_text())  # JSON is YAML, too
+    what = "service" if "services" in written else "listener"
+    assert f"configuration is valid ({len(written[what + 's'])} {what}" in done.stdout
     assert "error" not in done.stderr
 
 

@@ -252,7 +252,16 @@ def make_config(directory, services, **sections):
                                                 "path": str(directory / "access.log")}},
         "metrics": {"listen": "127.0.0.1:0"},
     }
+    if not listed:
+        del base["services"]
     return merge(base, copy.deepcopy(sections))
+
+
+def cirque(*arguments, input=None):
+    """Runs the program to its end, without an environment of the caller's making."""
+    keep = {k: v for k, v in os.environ.items() if k not in ("CONFIG_PATH", "WORKER_THREADS", "CIRQUE_LOG", "RUST_LOG")}
+    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, input=input, env=keep,
+                          timeout=PATIENCE)
 
 
 class Hello(Process):

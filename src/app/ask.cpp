@@ -1,0 +1,71 @@
+#include "app/ask.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "app/listeners.h"
+#include "base/text.h"
+#include "net/socket.h"
+
+namespace cirque::app {
+namespace {
+
+bool send_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+// What the other side sends until it closes; empty when it could not be asked, with errno.
+std::string converse(const Address& where, std::string_view request) {
+  sockaddr_storage storage;
+  auto length = where.to(storage);
+  net::Fd fd(socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  constexpr timeval kPatience{30, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) return {};
+  if (!send_all(fd.get(), request)) return {};
+  std::string answer;
+  char piece[4096];
+  for (;;) {
+    auto got = ::recv(fd.get(), piece, sizeof piece, 0);
+    if (got <= 0) return answer;
+    answer.append(piece, static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace
+
+std::expected<Reply, std::string> ask(const config::Model& model, std::string_view method,
+                                      std::string_view path,
+                                      const std::vector<config::TableEntry>& fields) {
+  const auto& metrics = model.metrics;
+  auto address = address_of(metrics.listen);
+  if (!metrics.enabled || !address) {
+    return std::unexpected(
+        "the running process is asked at metrics.listen, which is off in this configuration");
+  }
+  auto request =
+      fmt::format("{} {} HTTP/1.0\r\nHost: localhost\r\nX-Cirque-Control: yes\r\n", method, path);
+  for (const auto& [name, value] : fields) request += fmt::format("{}: {}\r\n", name, value);
+  auto answer = converse(*address, request + "\r\n");
+  if (answer.empty()) {
+    return std::unexpected(
+        fmt::format("no answer from {}: {}; is cirque running with this configuration?",
+                    metrics.listen.text, strerrordesc_np(errno)));
+  }
+  auto body = answer.find("\r\n\r\n");
+  auto status = base::parse_number(std::string_view(answer).substr(0, 12).substr(9), 999);
+  return Reply{static_cast<int>(status.value_or(0)),
+               body == answer.npos ? std::string() : answer.substr(body + 4)};
+}
+
+}  // namespace cirque::app

@@ -1,0 +1,42 @@
+#include "app/estate.h"
+
+namespace cirque::app {
+
+Estate::Estate(proxy::Engine& engine, net::Resolver& resolver)
+    : engine_(engine), pools_(engine, resolver), listeners_(engine) {
+  listeners_.on_gone = [this] { publish(); };
+}
+
+std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded) {
+  const auto& blueprint = loaded.blueprint;
+  auto move = listeners_.prepare(*blueprint);
+  if (!move) return std::nullopt;
+  Change change;
+  auto pools = pools_.apply(*blueprint, loaded.model.timeouts.dns_refresh, change.pools);
+  std::vector<std::shared_ptr<const control::Lane>> lanes;
+  for (const auto& plan : blueprint->lanes) {
+    lanes.push_back(std::make_shared<const control::Lane>(blueprint, &plan, pools));
+  }
+  listeners_.assign(*move, std::move(lanes));
+  blueprint_ = blueprint;
+  timeouts_ = loaded.model.timeouts;
+  limits_ = loaded.model.limits;
+  trusted_proxies_ = loaded.model.server.trusted_proxies;
+  publish();
+  change.listeners = listeners_.commit(std::move(*move));
+  return change;
+}
+
+std::vector<config::BackendState> Estate::states(std::uint32_t pool) const {
+  return pools_.states(blueprint_->pools[pool].name);
+}
+
+void Estate::publish() {
+  auto routing = listeners_.routing();
+  for (const auto& text : trusted_proxies_) {
+    if (auto network = Network::parse(text)) routing->trusted.push_back(*network);
+  }
+  engine_.publish(timeouts_, limits_, trusted_proxies_, std::move(routing));
+}
+
+}  // namespace cirque::app

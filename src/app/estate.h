@@ -1,0 +1,44 @@
+#pragma once
+// A configuration as it runs: listeners and pools, and how one configuration becomes the next while
+// requests flow.
+#include <optional>
+
+#include "app/listeners.h"
+#include "app/pools.h"
+#include "config/explain.h"
+#include "config/load.h"
+
+namespace cirque::app {
+
+// Lives on the steward's thread; engine and resolver outlive it.
+class Estate {
+ public:
+  Estate(proxy::Engine& engine, net::Resolver& resolver);
+
+  struct Change {
+    Listeners::Change listeners;
+    Pools::Change pools;
+  };
+
+  // From now on this. All or nothing: when something cannot be bound, the log says what, and all
+  // stays as it is. What is the same before and after is not touched; of what changes, the backends
+  // that stay keep their connections and their health; what goes ends its connections when they
+  // have nothing to do. Requests in progress end under what they began with.
+  std::optional<Change> apply(const config::Loaded& loaded);
+
+  // Of the backends of a pool, by its index in the blueprint.
+  std::vector<config::BackendState> states(std::uint32_t pool) const;
+
+ private:
+  void publish();
+
+  proxy::Engine& engine_;
+  Pools pools_;
+  Listeners listeners_;
+  std::shared_ptr<const config::Blueprint> blueprint_;
+  Timeouts timeouts_;
+  Limits limits_;
+  std::vector<std::string> trusted_proxies_;
+};
+
+}  // namespace cirque::app

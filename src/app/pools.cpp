@@ -1,0 +1,95 @@
+#include "app/pools.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace cirque::app {
+namespace {
+
+bool same(const upstream::HealthPolicy& a, const upstream::HealthPolicy& b) {
+  return a.timeout == b.timeout && a.interval == b.interval &&
+         a.unhealthy_threshold == b.unhealthy_threshold &&
+         a.healthy_threshold == b.healthy_threshold;
+}
+
+bool same(const config::PoolPlan& a, const config::PoolPlan& b) {
+  return same(a.health, b.health) &&
+         std::ranges::equal(a.origins, b.origins, {}, &upstream::Origin::text,
+                            &upstream::Origin::text);
+}
+
+}  // namespace
+
+struct Pools::Running {
+  Running(const config::PoolPlan& p, std::shared_ptr<upstream::Pool> empty, proxy::Engine& engine,
+          net::Resolver& resolver, upstream::KeeperSettings settings)
+      : plan(p),
+        pool(std::move(empty)),
+        keeper(engine.steward_loop(), resolver, engine.directory(), engine.registry(), *pool,
+               settings) {
+    keeper.on_change = [&engine] { engine.forget_departed(); };
+  }
+
+  config::PoolPlan plan;
+  std::shared_ptr<upstream::Pool> pool;
+  upstream::Keeper keeper;
+};
+
+Pools::Pools(proxy::Engine& engine, net::Resolver& resolver)
+    : engine_(engine), resolver_(resolver) {}
+
+Pools::~Pools() = default;
+
+// With the last exchange that could choose from it, its backends may have left, too.
+std::shared_ptr<upstream::Pool> Pools::make_pool(const std::string& name) {
+  auto bury = [engine = &engine_, alive = std::weak_ptr(alive_)](upstream::Pool* pool) {
+    delete pool;
+    if (!alive.expired()) engine->forget_departed();
+  };
+  return {new upstream::Pool(name), bury};
+}
+
+std::unique_ptr<Pools::Running> Pools::make(const config::PoolPlan& plan, Duration dns_refresh) {
+  upstream::KeeperSettings settings{.health = plan.health, .dns_refresh = dns_refresh};
+  auto made = std::make_unique<Running>(plan, make_pool(plan.name), engine_, resolver_, settings);
+  made->keeper.start(plan.origins);
+  return made;
+}
+
+std::vector<std::shared_ptr<upstream::Pool>> Pools::apply(const config::Blueprint& wanted,
+                                                          Duration dns_refresh, Change& change) {
+  std::vector<std::shared_ptr<upstream::Pool>> pools;
+  auto before = std::move(running_);
+  running_.clear();
+  for (const auto& plan : wanted.pools) {
+    auto known = before.extract(plan.name);
+    if (known.empty()) {
+      auto& made = running_.emplace(plan.name, make(plan, dns_refresh)).first->second;
+      pools.push_back(made->pool);
+      ++change.added;
+      continue;
+    }
+    Running& kept = *known.mapped();
+    pools.push_back(kept.pool);
+    ++(same(kept.plan, plan) ? change.unchanged : change.changed);
+    kept.keeper.update(plan.origins, {.health = plan.health, .dns_refresh = dns_refresh});
+    kept.plan = plan;
+    running_.insert(std::move(known));
+  }
+  for (const auto& [name, gone] : before) {
+    log::info("app", "pool leaves", {{"pool", name}});
+    ++change.removed;
+  }
+  return pools;
+}
+
+std::vector<config::BackendState> Pools::states(const std::string& pool) const {
+  std::vector<config::BackendState> states;
+  auto found = running_.find(pool);
+  if (found == running_.end()) return states;
+  for (bool healthy : found->second->keeper.states()) states.push_back({healthy});
+  return states;
+}
+
+}  // namespace cirque::app

@@ -1,0 +1,101 @@
+#include "config/blueprint.h"
+
+#include <fmt/format.h>
+
+namespace cirque::config {
+namespace {
+
+// The host without its port.
+std::string_view host_of(std::string_view authority) noexcept {
+  auto end = authority.starts_with('[') ? authority.find(']') : 0;
+  if (end == authority.npos) return authority;
+  return authority.substr(0, authority.find(':', end));
+}
+
+}  // namespace
+
+std::string_view Decision::route_reason(std::uint32_t pool) const noexcept {
+  if (!key_known) return "default";
+  return table->is_tier[pool] ? "tier" : "dedicated";
+}
+
+Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
+                           std::uint64_t random) const noexcept {
+  auto match = lane.router->match(facts);
+  if (!match) {
+    return {.kind = match.host == kNone ? Decision::Kind::NoHost : Decision::Kind::NoRoute};
+  }
+  const RoutePlan& route = routes[match.target];
+  const Target& target = route.target;
+  Decision decision{.kind = Decision::Kind::Forward, .index = target.index, .route = &route};
+  switch (target.kind) {
+    case Target::Kind::Pool:
+      break;
+    case Target::Kind::Split: {
+      const auto& split = splits[target.index];
+      decision.index = split.pools[split.split.by_chance(random)];
+      break;
+    }
+    case Target::Kind::Table: {
+      decision.table = &tables[target.index];
+      if (facts.headers) decision.key = facts.headers->get(decision.table->header);
+      if (decision.key.empty()) {
+        decision.kind = Decision::Kind::NoKey;
+        break;
+      }
+      auto found = decision.table->keys.find(decision.key);
+      decision.index = found->target;  // a table without default does not compile
+      decision.key_known = found->known;
+      break;
+    }
+    case Target::Kind::Redirect:
+      decision.kind = Decision::Kind::Redirect;
+      break;
+    case Target::Kind::Respond:
+      decision.kind = Decision::Kind::Respond;
+      break;
+  }
+  return decision;
+}
+
+Refusal Blueprint::refusal(const Decision& decision) const noexcept {
+  switch (decision.kind) {
+    case Decision::Kind::NoHost:
+      return {404, "no_virtual_host"};
+    case Decision::Kind::NoRoute:
+      return {404, "no_route"};
+    case Decision::Kind::NoKey:
+      return {400, "routing_key_missing"};
+    case Decision::Kind::Redirect:
+      return {static_cast<int>(redirects[decision.index].status), {}};
+    case Decision::Kind::Respond:
+      return {static_cast<int>(responds[decision.index].status), {}};
+    case Decision::Kind::Forward:
+      break;
+  }
+  return {0, {}};
+}
+
+const LanePlan* Blueprint::lane(std::string_view name) const noexcept {
+  for (const auto& lane : lanes) {
+    if (lane.name == name) return &lane;
+  }
+  return nullptr;
+}
+
+std::string location_of(const Redirect& redirect, std::string_view scheme,
+                        std::string_view authority, std::string_view path, std::string_view query) {
+  bool moves = !redirect.host.empty() || (!redirect.scheme.empty() && redirect.scheme != scheme);
+  bool keeps_port = redirect.port == 0 && !moves;
+  std::string location(redirect.scheme.empty() ? scheme : redirect.scheme);
+  location += "://";
+  location += !redirect.host.empty() ? std::string_view(redirect.host)
+              : keeps_port           ? authority
+                                     : host_of(authority);
+  if (redirect.port != 0) location += fmt::format(":{}", redirect.port);
+  location += redirect.path.empty() ? path : redirect.path;
+  if (!query.empty()) location += fmt::format("?{}", query);
+  return location;
+}
+
+}  // namespace cirque::config

@@ -1,0 +1,108 @@
+#pragma once
+// What a model comes to once all its names are looked up: routers, and where their routes lead. The
+// workers, `cirque explain` and config tests decide by the same blueprint.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/model.h"
+#include "config/places.h"
+#include "route/key_table.h"
+#include "route/router.h"
+#include "route/split.h"
+#include "upstream/health.h"
+#include "upstream/keeper.h"
+
+namespace cirque::config {
+
+using route::kNone;
+
+struct PoolPlan {
+  std::string name;
+  std::vector<upstream::Origin> origins;
+  upstream::HealthPolicy health;
+};
+
+// Where a route leads: `index` in the list of that kind.
+struct Target {
+  enum class Kind : std::uint8_t { Pool, Split, Table, Redirect, Respond };
+  Kind kind = Kind::Pool;
+  std::uint32_t index = kNone;
+};
+
+struct RoutePlan {
+  std::string label;  // "shop/api", for logs; empty for a route that nobody has named
+  Target target;
+};
+
+struct SplitPlan {
+  route::Split split;
+  std::vector<std::uint32_t> pools;  // by the split's index
+};
+
+struct TablePlan {
+  std::string name;
+  std::string header;
+  route::KeyTable keys;       // to indices in Blueprint::pools
+  std::vector<bool> is_tier;  // by pool
+};
+
+struct LanePlan {
+  std::string name;
+  HostPort address;
+  std::shared_ptr<const route::Router> router;
+  std::vector<std::uint32_t> hosts;  // the router's hosts, as indices in Blueprint::hosts
+  // Not kNone: every request goes to this pool, whatever it says.
+  std::uint32_t only_pool = kNone;
+};
+
+// What is to be done with a request.
+struct Decision {
+  enum class Kind : std::uint8_t { Forward, Redirect, Respond, NoHost, NoRoute, NoKey };
+  Kind kind = Kind::NoHost;
+  std::uint32_t index = kNone;  // the pool; or in redirects, responds
+  const RoutePlan* route = nullptr;
+  const TablePlan* table = nullptr;  // that has chosen the pool
+  std::string_view key = {};         // what was looked up there; a view of the request
+  bool key_known = false;
+
+  std::string_view route_reason(std::uint32_t pool) const noexcept;  // dedicated, tier, default
+};
+
+// The status and the slug of a decision that sends nothing on; of Redirect and Respond no slug.
+struct Refusal {
+  int status;
+  std::string_view reason;
+};
+
+// Immutable once compiled: share it between threads.
+struct Blueprint {
+  std::vector<LanePlan> lanes;  // by listener
+  std::vector<std::string> hosts;
+  std::vector<RoutePlan> routes;  // route::Match::target
+  std::vector<PoolPlan> pools;    // those of the model, then one for every tag that is asked for
+  std::vector<SplitPlan> splits;
+  std::vector<TablePlan> tables;
+  std::vector<Redirect> redirects;
+  std::vector<Respond> responds;
+
+  // `random` chooses between the sides of a split.
+  Decision decide(const LanePlan& lane, const route::Facts& facts,
+                  std::uint64_t random) const noexcept;
+
+  Refusal refusal(const Decision& decision) const noexcept;
+
+  // Of the listener; null: there is none of that name.
+  const LanePlan* lane(std::string_view name) const noexcept;
+};
+
+// What is wrong with names and routes is reported; the blueprint is usable when nothing was. The
+// model is lowered.
+std::shared_ptr<const Blueprint> compile(const Model& model, const Places& places, Report& report);
+
+// The Location of a redirect. `scheme` is that of the request.
+std::string location_of(const Redirect& redirect, std::string_view scheme,
+                        std::string_view authority, std::string_view path, std::string_view query);
+
+}  // namespace cirque::config

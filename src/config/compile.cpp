@@ -1,0 +1,535 @@
+// From a model to its blueprint: names are looked up, routers compiled, and whatever leads nowhere
+// is reported.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/text.h"
+#include "config/blueprint.h"
+
+namespace cirque::config {
+namespace {
+
+using Index = std::unordered_map<std::string_view, std::uint32_t>;
+
+// The name that was meant, or none.
+std::string nearest(const Index& known, std::string_view name) {
+  std::string_view best;
+  std::size_t distance = name.size() < 2 ? 1 : name.size() < 4 ? 2 : 3;
+  for (const auto& [candidate, index] : known) {
+    auto d = base::edit_distance(name, candidate);
+    if (d < distance || (d == distance && !best.empty() && candidate < best)) {
+      distance = d;
+      best = candidate;
+    }
+  }
+  return best.empty() ? std::string() : fmt::format("did you mean '{}'?", best);
+}
+
+class Compiler {
+ public:
+  Compiler(const Model& model, const Places& places, Report& report)
+      : model_(model), places_(places), report_(report) {}
+
+  std::shared_ptr<const Blueprint> run() {
+    read_names();
+    read_pools();
+    read_tables();
+    read_hosts();
+    read_lanes();
+    return std::make_shared<const Blueprint>(std::move(plan_));
+  }
+
+ private:
+  void read_names() {
+    for (const auto& backend : model_.backends) {
+      auto number = static_cast<std::uint32_t>(backends_.size());
+      auto [first, is_new] = backends_.emplace(backend.id, number);
+      if (!is_new) twice("backends", backend.id, model_.backends[first->second].id);
+    }
+    for (const auto& backend : model_.backends) {
+      for (const auto& tag : backend.tags) tags_.emplace(tag, 0);
+    }
+    for (std::uint32_t i = 0; i < model_.listeners.size(); ++i) {
+      const auto& listener = model_.listeners[i];
+      auto [first, is_new] = listeners_.emplace(listener.name, i);
+      if (!is_new) twice("listeners", listener.name, model_.listeners[first->second].name);
+    }
+  }
+
+  // A name that has no place of its own is reported already, or was never given.
+  void twice(std::string_view what, const std::string& name, const std::string& first) {
+    if (!places_.at(&name)) return;
+    auto is_service = [&](const std::string& text) {
+      return places_.path(&text).starts_with("services[");
+    };
+    bool both = is_service(name) && is_service(first);
+    const auto* spot = places_.at(&first);
+    add(both ? Code::DuplicateService : Code::DuplicateName, &name,
+        fmt::format("two {} are called '{}'{}", both ? "services" : what, name,
+                    spot ? fmt::format("; the first is on line {}", spot->line) : ""))
+        .expected = "a name of its own for every one of them";
+  }
+
+  void read_pools() {
+    for (std::uint32_t i = 0; i < model_.pools.size(); ++i) {
+      const auto& pool = model_.pools[i];
+      auto [first, is_new] = pools_.emplace(pool.name, i);
+      bool is_service = places_.path(&pool.name).starts_with("services[");
+      if (!is_new && !is_service) twice("pools", pool.name, model_.pools[first->second].name);
+      auto& plan = plan_.pools.emplace_back(
+          PoolPlan{.name = pool.name, .origins = {}, .health = policy_of(pool.health_check)});
+      for (const auto& member : pool.backends) add_member(plan, member);
+      if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
+    }
+    asked_.resize(model_.pools.size());
+  }
+
+  static upstream::HealthPolicy policy_of(const HealthCheck& check) {
+    return {.timeout = check.timeout,
+            .interval = check.interval,
+            .unhealthy_threshold = check.unhealthy_threshold,
+            .healthy_threshold = check.healthy_threshold};
+  }
+
+  void add_member(PoolPlan& plan, const HostPort& member) {
+    bool is_id = member.port == 0 && !member.address;
+    if (!is_id) return add_origin(plan, member);
+    auto found = backends_.find(member.text);
+    if (found != backends_.end()) return add_origin(plan, model_.backends[found->second].address);
+    unknown("backend", member.text, backends_, &member);
+  }
+
+  static void add_origin(PoolPlan& plan, const HostPort& at) {
+    plan.origins.push_back({at.text, at.host, at.port, at.address});
+  }
+
+  void add_tagged(PoolPlan& plan, const std::string& tag, const void* field) {
+    if (!tags_.contains(tag)) {
+      unknown("backend with the tag", tag, tags_, field);
+      return;
+    }
+    for (const auto& backend : model_.backends) {
+      if (std::ranges::find(backend.tags, tag) == backend.tags.end()) continue;
+      bool is_there = std::ranges::any_of(
+          plan.origins, [&](const auto& o) { return o.text == backend.address.text; });
+      if (!is_there) add_origin(plan, backend.address);
+    }
+  }
+
+  void unknown(std::string_view what, std::string_view name, const Index& known,
+               const void* field) {
+    if (name.empty() || !places_.at(field)) return;
+    auto& finding = add(Code::UnknownName, field, fmt::format("there is no {} '{}'", what, name));
+    finding.hint = nearest(known, name);
+    if (finding.hint.empty())
+      finding.expected = known.empty() ? "one that is defined" : list(known);
+  }
+
+  static std::string list(const Index& known) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, index] : known) names.push_back(name);
+    std::ranges::sort(names);
+    constexpr std::size_t kListedMax = 12;
+    bool more = names.size() > kListedMax;
+    if (more) names.resize(kListedMax);
+    return fmt::format("one of {}{}", fmt::join(names, ", "), more ? ", ..." : "");
+  }
+
+  // kNone: reported, or to be.
+  std::uint32_t pool_of(const std::string& name, const void* field) {
+    auto found = pools_.find(name);
+    if (found == pools_.end()) {
+      unknown("pool", name, pools_, field);
+      return kNone;
+    }
+    if (found->second < asked_.size()) asked_[found->second] = true;
+    return found->second;
+  }
+
+  std::uint32_t pool_of(const PoolTarget& target) {
+    if (!target.pool.empty()) return pool_of(target.pool, &target.pool);
+    auto [found, is_new] = tag_pools_.emplace(target.tag, plan_.pools.size());
+    if (is_new) {
+      auto& plan = plan_.pools.emplace_back();
+      plan.name = fmt::format("tag:{}", target.tag);
+      plan.health = policy_of(model_.tag_health);
+      add_tagged(plan, target.tag, &target.tag);
+    }
+    return found->second;
+  }
+
+  void read_tables() {
+    for (std::uint32_t i = 0; i < model_.routing_tables.size(); ++i) {
+      const auto& table = model_.routing_tables[i];
+      auto [first, is_new] = tables_.emplace(table.name, i);
+      if (!is_new) {
+        twice("routing_tables", table.name, model_.routing_tables[first->second].name);
+      }
+      read_table(table);
+    }
+  }
+
+  void read_table(const RoutingTable& table) {
+    static const std::vector<std::string> kTiers = {"tier1", "tier2", "tier3"};
+    TablePlan plan{.name = table.name, .header = table.header, .keys = {}, .is_tier = {}};
+    std::vector<route::KeySpec> keys;
+    keys.reserve(table.keys.size());
+    for (const auto& [key, pool] : table.keys) {
+      auto index = pool_of(pool, &pool);
+      if (index != kNone) keys.push_back({key, index});
+    }
+    auto fallback = pool_of(table.fallback, &table.fallback);
+    auto compiled = route::KeyTable::compile(keys, fallback);
+    if (compiled) {
+      plan.keys = std::move(*compiled);
+    } else {
+      refuse_key(table, compiled.error());
+    }
+    const auto& tiers = table.tiers.empty() ? kTiers : table.tiers;
+    for (const auto& pool : model_.pools) {
+      plan.is_tier.push_back(std::ranges::find(tiers, pool.name) != tiers.end());
+    }
+    for (const auto& tier : table.tiers) {
+      if (!pools_.contains(tier)) unknown("pool", tier, pools_, &tier);
+    }
+    plan_.tables.push_back(std::move(plan));
+  }
+
+  void refuse_key(const RoutingTable& table, const route::KeyTable::Refusal& refusal) {
+    using Kind = route::KeyTable::Refusal::Kind;
+    if (refusal.at >= table.keys.size() || refusal.kind == Kind::Twice) return;  // by the reader
+    add(Code::BadText, &table.keys[refusal.at].key,
+        refusal.kind == Kind::Empty ? "a key cannot be empty" : "the key is too long")
+        .expected = "1 to 65535 bytes";
+  }
+
+  void read_hosts() {
+    host_routes_.resize(model_.virtual_hosts.size());
+    Index names;
+    for (std::uint32_t i = 0; i < model_.virtual_hosts.size(); ++i) {
+      const auto& host = model_.virtual_hosts[i];
+      plan_.hosts.push_back(host.name);
+      auto [first, is_new] = names.emplace(host.name, i);
+      bool is_twin = !is_new;
+      if (is_twin) twice("virtual_hosts", host.name, model_.virtual_hosts[first->second].name);
+      is_twin_.push_back(is_twin);
+      for (const auto& name : host.listeners) {
+        if (!listeners_.contains(name)) unknown("listener", name, listeners_, &name);
+      }
+      Index routes;
+      for (const auto& route : host.routes) {
+        auto number = static_cast<std::uint32_t>(&route - host.routes.data());
+        if (!route.name.empty()) {
+          auto [first_route, is_new_route] = routes.emplace(route.name, number);
+          if (!is_new_route) twice("routes", route.name, host.routes[first_route->second].name);
+        }
+        read_route(i, host, route);
+      }
+    }
+    warn_of_unused_pools();
+  }
+
+  void read_route(std::uint32_t host_number, const VirtualHost& host, const Route& route) {
+    route::RouteSpec spec;
+    spec.path = path_of(route);
+    spec.methods = route.methods;
+    spec.sources = route.sources;
+    spec.headers = fields_of(route.headers);
+    spec.query = fields_of(route.query);
+    spec.cookies = fields_of(route.cookies);
+    spec.target = static_cast<std::uint32_t>(plan_.routes.size());
+    host_routes_[host_number].push_back(std::move(spec));
+    auto label = route.name.empty() ? std::string() : fmt::format("{}/{}", host.name, route.name);
+    plan_.routes.push_back({std::move(label), target_of(route)});
+  }
+
+  route::PathSpec path_of(const Route& route) {
+    using route::PathKind;
+    route::PathSpec spec;
+    const void* first = nullptr;
+    auto take = [&](const std::string& text, PathKind kind) {
+      if (text.empty()) return;
+      if (first) {
+        add(Code::TwoPaths, &text, "a route has one path at most, and this is its second");
+        return;
+      }
+      first = &text;
+      spec = {kind, text};
+    };
+    take(route.path, PathKind::Exact);
+    take(route.path_prefix, PathKind::Prefix);
+    take(route.path_pattern, PathKind::Pattern);
+    take(route.path_regex, PathKind::Regex);
+    return spec;
+  }
+
+  std::vector<route::FieldSpec> fields_of(const std::vector<FieldTest>& tests) {
+    std::vector<route::FieldSpec> specs;
+    for (const auto& test : tests) {
+      using route::Test;
+      auto& spec = specs.emplace_back(route::FieldSpec{
+          .name = test.name, .test = test.present ? Test::Present : Test::Absent, .text = {}});
+      const std::string* first = nullptr;
+      auto take = [&](const std::string& text, Test kind) {
+        if (text.empty()) return;
+        if (first || !test.present) {
+          add(Code::TwoTests, &text,
+              test.present ? "a field has one test at most, and this is its second"
+                           : "what is to be absent has no value");
+          return;
+        }
+        first = &text;
+        spec.test = kind;
+        spec.text = text;
+      };
+      take(test.value, Test::Exact);
+      take(test.prefix, Test::Prefix);
+      take(test.regex, Test::Regex);
+    }
+    return specs;
+  }
+
+  Target target_of(const Route& route) {
+    int targets = !route.target.pool.empty();
+    targets += !route.target.tag.empty();
+    targets += !route.split.empty();
+    targets += !route.routing_table.empty();
+    targets += route.redirect.is_set();
+    targets += route.respond.is_set();
+    constexpr std::string_view kTargets =
+        "one of pool, tag, split, routing_table, redirect, respond";
+    if (targets != 1) {
+      // What is wrong in itself is reported already, and counts as given.
+      if (targets == 0 && report_.has_errors()) return {};
+      add_record(Code::OneTarget, &route,
+                 targets == 0 ? "the route leads nowhere" : "the route leads to several places")
+          .expected = kTargets;
+      return {};
+    }
+    using enum Target::Kind;
+    if (route.target.is_set()) return {Pool, pool_of(route.target)};
+    if (!route.split.empty()) return {Split, split_of(route)};
+    if (!route.routing_table.empty()) return {Table, table_of(route)};
+    if (route.redirect.is_set()) return {Redirect, redirect_of(route)};
+    plan_.responds.push_back(route.respond);
+    return {Respond, static_cast<std::uint32_t>(plan_.responds.size() - 1)};
+  }
+
+  std::uint32_t split_of(const Route& route) {
+    SplitPlan plan;
+    std::vector<std::uint32_t> weights;
+    for (const auto& share : route.split) {
+      bool is_none = !share.target.is_set();
+      bool is_both = !share.target.pool.empty() && !share.target.tag.empty();
+      if (is_both || (is_none && !report_.has_errors())) {
+        add_record(Code::OneTarget, &share, "a share goes to one pool or tag").expected =
+            "pool or tag";
+      }
+      if (is_both || is_none) continue;
+      plan.pools.push_back(pool_of(share.target));
+      weights.push_back(share.weight);
+    }
+    auto split = route::Split::of(weights);
+    if (split) {
+      plan.split = std::move(*split);
+    } else if (!weights.empty()) {
+      add_record(Code::OutOfRange, &route.split.front(), "all weights of the split are 0")
+          .expected = "a weight above 0";
+    }
+    plan_.splits.push_back(std::move(plan));
+    return static_cast<std::uint32_t>(plan_.splits.size() - 1);
+  }
+
+  std::uint32_t table_of(const Route& route) {
+    auto found = tables_.find(route.routing_table);
+    if (found != tables_.end()) return found->second;
+    unknown("routing table", route.routing_table, tables_, &route.routing_table);
+    return kNone;
+  }
+
+  std::uint32_t redirect_of(const Route& route) {
+    const auto& redirect = route.redirect;
+    static const std::set<unsigned> kStatuses = {301, 302, 303, 307, 308};
+    if (!kStatuses.contains(redirect.status)) {
+      add(Code::OutOfRange, &redirect.status, fmt::format("{} is no redirect", redirect.status))
+          .expected = "301, 302, 303, 307 or 308";
+    }
+    if (!redirect.path.empty() && !redirect.path.starts_with('/')) {
+      add(Code::BadRoute, &redirect.path, fmt::format("'{}' is not a path", redirect.path))
+          .expected = "a path that begins with a slash";
+    }
+    plan_.redirects.push_back(redirect);
+    return static_cast<std::uint32_t>(plan_.redirects.size() - 1);
+  }
+
+  // By listener. Where two have the same name, which is an error, the second counts no further.
+  std::vector<std::vector<std::uint32_t>> hosts_by_listener() const {
+    std::vector<std::vector<std::uint32_t>> all(model_.listeners.size());
+    for (std::uint32_t i = 0; i < model_.virtual_hosts.size(); ++i) {
+      if (is_twin_[i]) continue;
+      const auto& on = model_.virtual_hosts[i].listeners;
+      for (const auto& name : on) {
+        auto found = listeners_.find(name);
+        if (found != listeners_.end()) all[found->second].push_back(i);
+      }
+      for (std::size_t k = 0; on.empty() && k < all.size(); ++k) all[k].push_back(i);
+    }
+    return all;
+  }
+
+  // Listeners with the same hosts share a router.
+  void read_lanes() {
+    std::map<std::vector<std::uint32_t>, std::shared_ptr<const route::Router>> routers;
+    auto hosts = hosts_by_listener();
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+      const auto& listener = model_.listeners[i];
+      if (hosts[i].empty() && places_.at_record(&listener) && !report_.has_errors()) {
+        add_record(Code::UnusedListener, &listener,
+                   fmt::format("no virtual host is served on '{}': every request gets 404",
+                               listener.name));
+      }
+      auto [router, is_new] = routers.try_emplace(hosts[i]);
+      if (is_new) router->second = router_of(hosts[i]);
+      LanePlan lane{.name = listener.name,
+                    .address = listener.address,
+                    .router = router->second,
+                    .hosts = std::move(hosts[i])};
+      lane.only_pool = only_pool(lane);
+      plan_.lanes.push_back(std::move(lane));
+    }
+  }
+
+  std::shared_ptr<const route::Router> router_of(const std::vector<std::uint32_t>& hosts) {
+    std::vector<route::VirtualHostSpec> specs;
+    for (auto host : hosts) specs.push_back({model_.virtual_hosts[host].hosts, host_routes_[host]});
+    auto compiled = route::Router::compile(specs);
+    for (const auto& finding : compiled.findings) tell(finding, hosts);
+    return std::move(compiled.router);
+  }
+
+  std::uint32_t only_pool(const LanePlan& lane) const {
+    if (lane.hosts.size() != 1) return kNone;
+    const auto& host = model_.virtual_hosts[lane.hosts.front()];
+    bool takes_all = host.hosts == std::vector<std::string>{"*"} && host.routes.size() == 1;
+    if (!takes_all) return kNone;
+    const auto& spec = host_routes_[lane.hosts.front()].front();
+    bool asks = spec.path.kind != route::PathKind::Any || !spec.methods.empty() ||
+                !spec.sources.empty() || !spec.headers.empty() || !spec.query.empty() ||
+                !spec.cookies.empty();
+    const auto& route = plan_.routes[spec.target];
+    bool is_plain = !asks && route.target.kind == Target::Kind::Pool && route.label.empty();
+    return is_plain ? route.target.index : kNone;
+  }
+
+  void tell(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {
+    using Kind = route::Finding::Kind;
+    auto code = finding.kind == Kind::Invalid         ? Code::BadRoute
+                : finding.kind == Kind::DuplicateHost ? Code::DuplicateHost
+                                                      : Code::DeadRoute;
+    auto [field, spot] = place_of(finding.at, hosts);
+    std::string message = fmt::format("{} {}", subject_of(finding, hosts), finding.what);
+    if (const auto* other = place_of(finding.other, hosts).second;
+        other && finding.other.host != kNone && other != spot) {
+      message += fmt::format(" (line {})", other->line);
+    }
+    auto path = places_.at(field) ? places_.path(field) : places_.path_of_record(field);
+    report_.add(code, spot ? *spot : Spot{}, std::move(path), std::move(message));
+  }
+
+  // What a finding is about, quoted.
+  std::string subject_of(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {
+    const auto* text = text_at(finding.at, hosts);
+    if (text) return fmt::format("'{}'", *text);
+    if (finding.at.route == kNone) return "the host";
+    const auto& route = model_.virtual_hosts[hosts[finding.at.host]].routes[finding.at.route];
+    return route.name.empty() ? std::string("the route")
+                              : fmt::format("the route '{}'", route.name);
+  }
+
+  const std::string* text_at(const route::Place& at, const std::vector<std::uint32_t>& hosts) {
+    const auto& host = model_.virtual_hosts[hosts[at.host]];
+    if (at.part == route::Part::Name)
+      return at.item < host.hosts.size() ? &host.hosts[at.item] : nullptr;
+    if (at.route == kNone) return nullptr;
+    const auto& route = host.routes[at.route];
+    auto of_field = [&](const std::vector<FieldTest>& tests) -> const std::string* {
+      if (at.item >= tests.size()) return nullptr;
+      const auto& test = tests[at.item];
+      if (!test.regex.empty()) return &test.regex;
+      if (!test.prefix.empty()) return &test.prefix;
+      return !test.value.empty() ? &test.value : &test.name;
+    };
+    switch (at.part) {
+      case route::Part::Path:
+        if (!route.path.empty()) return &route.path;
+        if (!route.path_prefix.empty()) return &route.path_prefix;
+        return !route.path_pattern.empty() ? &route.path_pattern : &route.path_regex;
+      case route::Part::Method:
+        return at.item < route.methods.size() ? &route.methods[at.item] : nullptr;
+      case route::Part::Source:
+        return at.item < route.sources.size() ? &route.sources[at.item] : nullptr;
+      case route::Part::Header:
+        return of_field(route.headers);
+      case route::Part::Query:
+        return of_field(route.query);
+      case route::Part::Cookie:
+        return of_field(route.cookies);
+      default:
+        return nullptr;
+    }
+  }
+
+  // The value that is meant, or its record, and where that stands.
+  std::pair<const void*, const Spot*> place_of(const route::Place& at,
+                                               const std::vector<std::uint32_t>& hosts) {
+    if (at.host == kNone) return {nullptr, nullptr};
+    if (const auto* text = text_at(at, hosts)) {
+      if (const auto* spot = places_.at(text)) return {text, spot};
+    }
+    const auto& host = model_.virtual_hosts[hosts[at.host]];
+    const void* record =
+        at.route == kNone ? static_cast<const void*>(&host) : &host.routes[at.route];
+    return {record, places_.at_record(record)};
+  }
+
+  void warn_of_unused_pools() {
+    for (std::size_t i = 0; i < asked_.size(); ++i) {
+      const auto& pool = model_.pools[i];
+      if (asked_[i] || !places_.at(&pool.name) || report_.has_errors()) continue;
+      add(Code::UnusedPool, &pool.name, fmt::format("no route leads to the pool '{}'", pool.name));
+    }
+  }
+
+  Finding& add(Code code, const void* field, std::string message) {
+    const auto* spot = places_.at(field);
+    return report_.add(code, spot ? *spot : Spot{}, places_.path(field), std::move(message));
+  }
+
+  Finding& add_record(Code code, const void* record, std::string message) {
+    const auto* spot = places_.at_record(record);
+    return report_.add(code, spot ? *spot : Spot{}, places_.path_of_record(record),
+                       std::move(message));
+  }
+
+  const Model& model_;
+  const Places& places_;
+  Report& report_;
+  Blueprint plan_;
+  Index backends_, tags_, listeners_, pools_, tables_;
+  std::map<std::string, std::uint32_t> tag_pools_;
+  std::vector<bool> asked_;  // by pool of the model: a route leads there
+  std::vector<std::vector<route::RouteSpec>> host_routes_;
+  std::vector<bool> is_twin_;  // by host: another has its name
+};
+
+}  // namespace
+
+std::shared_ptr<const Blueprint> compile(const Model& model, const Places& places, Report& report) {
+  return Compiler(model, places, report).run();
+}
+
+}  // namespace cirque::config

@@ -1,0 +1,59 @@
+#include "config/lower.h"
+
+namespace cirque::config {
+namespace {
+
+void lower_listener(Model& model, const Service& service, Places& places) {
+  auto& listener = model.listeners.emplace_back(service.name, service.bind);
+  places.same_record(&listener, &service);
+  places.same(&listener.name, &service.name);
+  places.same(&listener.address, &service.bind);
+}
+
+void lower_pool(Model& model, const Service& service, Places& places) {
+  auto& pool = model.pools.emplace_back();
+  pool.name = service.name;
+  pool.backends = service.upstreams;
+  pool.health_check = service.health_check;
+  places.same_record(&pool, &service);
+  places.same(&pool.name, &service.name);
+  places.same(&pool.backends, &service.upstreams);
+  for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+    places.same(&pool.backends[i], &service.upstreams[i]);
+  }
+  places.same(&pool.health_check.timeout, &service.health_check.timeout);
+  places.same(&pool.health_check.interval, &service.health_check.interval);
+}
+
+void lower_host(Model& model, const Service& service, Places& places) {
+  auto& host = model.virtual_hosts.emplace_back();
+  host.name = service.name;
+  host.hosts = {"*"};
+  host.listeners = {service.name};
+  host.routes.emplace_back().target.pool = service.name;
+  places.same_record(&host, &service);
+  places.same_record(&host.routes.front(), &service);
+}
+
+}  // namespace
+
+void lower(Model& model, Places& places) {
+  if (!model.services.empty()) {
+    // A service is on its own: virtual hosts for "all listeners" mean the others.
+    std::vector<std::string> all;
+    for (const auto& listener : model.listeners) all.push_back(listener.name);
+    for (auto& host : model.virtual_hosts) {
+      if (host.listeners.empty()) host.listeners = all;
+    }
+  }
+  for (const auto& service : model.services) {
+    lower_listener(model, service, places);
+    lower_pool(model, service, places);
+    lower_host(model, service, places);
+  }
+  for (auto& host : model.virtual_hosts) {
+    if (host.name.empty() && !host.hosts.empty()) host.name = host.hosts.front();
+  }
+}
+
+}  // namespace cirque::config

@@ -1,0 +1,130 @@
+#include "control/gateway.h"
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "config/explain.h"
+
+namespace cirque::control {
+namespace {
+
+using config::Decision;
+
+// What is known of a request between its stations.
+struct Errand {
+  upstream::Pool* pool = nullptr;
+  upstream::Tried tried;
+};
+
+Error nobody(upstream::Pool& pool) noexcept {
+  bool unresolved = pool.is_empty();
+  return {.fault = Fault::NoPeer,
+          .side = Side::Upstream,
+          .status = 503,
+          .reason = unresolved ? "upstream_dns_failed" : "no_healthy_backend"};
+}
+
+// Chance needs no quality here, only independence of the cores.
+std::uint64_t chance() noexcept {
+  thread_local base::Random random;
+  return random.next();
+}
+
+void tell_routing(Exchange& exchange, const Lane& lane, const Decision& decision) {
+  auto& stamps = exchange.stamps();
+  stamps.set("X-Routed-To", lane.blueprint->pools[decision.index].name);
+  stamps.set("X-Route-Reason", decision.route_reason(decision.index));
+  stamps.set(Name::XRequestId, exchange.id);
+  auto& log = exchange.log_fields();
+  log.set("routing_key", decision.key);
+  log.set("placement_key", lane.blueprint->pools[decision.index].name);
+  log.set("route_reason", decision.route_reason(decision.index));
+}
+
+Response& redirect(Exchange& exchange, const config::Redirect& to) {
+  const auto& request = exchange.request;
+  auto scheme = exchange.link.tls ? "https" : "http";
+  auto location =
+      config::location_of(to, scheme, request.authority, request.path(), request.query());
+  auto& answer = exchange.answer(static_cast<int>(to.status));
+  answer.headers.add(Name::Location, location);
+  return answer;
+}
+
+Response& refuse_without_key(Exchange& exchange, const Decision& decision) {
+  exchange.reason = "routing_key_missing";
+  auto text = std::string("Bad Request: ") + decision.table->header + " header is required\n";
+  auto& answer = exchange.answer(400, text);
+  answer.headers.add("X-Content-Type-Options", "nosniff");
+  exchange.stamps().set(Name::XRequestId, exchange.id);
+  return answer;
+}
+
+const Routing& routing_of(const Exchange& exchange) noexcept {
+  return *static_cast<const Routing*>(exchange.snapshot);
+}
+
+// Asked for with a field of the request, which ends here, by somebody whom we trust.
+void explain(Exchange& exchange, const Lane& lane) {
+  exchange.request.headers.drop(Name::XCirqueExplain);
+  if (!routing_of(exchange).trusts(exchange.link.client)) return;
+  auto facts = route::Facts::of(exchange.request, exchange.link.client);
+  exchange.stamps().set(Name::XCirqueExplain,
+                        config::explain_line(*lane.blueprint, *lane.plan, facts));
+}
+
+}  // namespace
+
+bool Routing::trusts(const Address& client) const noexcept {
+  if (client.is_loopback() || client.family() == Address::Family::Unix) return true;
+  return std::ranges::any_of(trusted, [&](const Network& n) { return n.contains(client); });
+}
+
+const Lane& Gateway::lane_of(const Exchange& exchange) const noexcept {
+  return *routing_of(exchange).lanes[lane_];
+}
+
+Step Gateway::on_request(Exchange& exchange) {
+  const Lane& lane = lane_of(exchange);
+  if (exchange.request.headers.has(Name::XCirqueExplain)) explain(exchange, lane);
+  auto& errand = exchange.slot<Errand>();
+  if (lane.plan->only_pool != config::kNone) {
+    errand.pool = lane.pools[lane.plan->only_pool].get();
+    return go_on;
+  }
+  const auto& blueprint = *lane.blueprint;
+  auto facts = route::Facts::of(exchange.request, exchange.link.client);
+  auto decision = blueprint.decide(*lane.plan, facts, chance());
+  if (decision.route) exchange.route = decision.route->label;
+  switch (decision.kind) {
+    case Decision::Kind::Forward:
+      errand.pool = lane.pools[decision.index].get();
+      if (decision.table) tell_routing(exchange, lane, decision);
+      return go_on;
+    case Decision::Kind::Redirect:
+      return redirect(exchange, blueprint.redirects[decision.index]);
+    case Decision::Kind::Respond: {
+      const auto& respond = blueprint.responds[decision.index];
+      return exchange.answer(static_cast<int>(respond.status), respond.body, respond.content_type);
+    }
+    case Decision::Kind::NoKey:
+      return refuse_without_key(exchange, decision);
+    case Decision::Kind::NoHost:
+    case Decision::Kind::NoRoute:
+      break;
+  }
+  auto [status, reason] = blueprint.refusal(decision);
+  return fail({.fault = Fault::NoPeer,
+               .side = Side::Us,
+               .status = static_cast<std::uint16_t>(status),
+               .reason = reason});
+}
+
+Task<Peer> Gateway::choose(Exchange& exchange) {
+  auto& errand = exchange.slot<Errand>();
+  auto* backend = errand.pool->choose(errand.tried);
+  if (!backend) return fail(nobody(*errand.pool));
+  return Peer{.address = {}, .name = {}, .backend = backend};
+}
+
+}  // namespace cirque::control

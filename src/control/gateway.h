@@ -1,0 +1,42 @@
+#pragma once
+// A listener of the configuration as an App: the blueprint says where a request goes, and the pool
+// whose turn it is.
+#include <memory>
+#include <vector>
+
+#include "cirque/app.h"
+#include "config/blueprint.h"
+#include "upstream/pool.h"
+
+namespace cirque::control {
+
+// A listener as its requests see it. `pools` by their index in the blueprint.
+struct Lane {
+  std::shared_ptr<const config::Blueprint> blueprint;
+  const config::LanePlan* plan;
+  std::vector<std::shared_ptr<upstream::Pool>> pools;
+};
+
+// The lanes of all listeners, by the number that each Gateway has.
+struct Routing final : Snapshot {
+  std::vector<std::shared_ptr<const Lane>> lanes;
+  std::vector<Network> trusted;  // who may ask for explanations, besides this machine
+
+  bool trusts(const Address& client) const noexcept;
+};
+
+class Gateway final : public App {
+ public:
+  // `lane`: its place in every Routing that is published while it serves.
+  explicit Gateway(std::size_t lane) noexcept : lane_(lane) {}
+
+  Step on_request(Exchange& exchange) override;
+  Task<Peer> choose(Exchange& exchange) override;
+
+ private:
+  const Lane& lane_of(const Exchange& exchange) const noexcept;
+
+  const std::size_t lane_;
+};
+
+}  // namespace cirque::control
