@@ -1,11 +1,10 @@
 #include "app/file_watch.h"
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace cirque::app {
 namespace {
@@ -27,9 +26,9 @@ FileWatch::FileWatch(loop::Loop& loop, std::string path, std::function<void()> o
       fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
       watch_(loop, fd_.get()),
       look_(*this),
-      before_(contents()) {
+      before_(config::survey(path_)) {
   if (!fd_) return;
-  watch_links();
+  watch_all();
   watch_.reader = this;
   watch_.attach();
 }
@@ -38,24 +37,31 @@ FileWatch::~FileWatch() {
   watch_.forget();
 }
 
-std::optional<std::string> FileWatch::contents() const {
-  std::ifstream file(path_, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+// Watching a folder twice is watching it once.
+void FileWatch::watch_all() {
+  watch_links(path_);
+  for (const auto& path : before_.wanted.paths) watch_links(path);
+  for (const auto& folder : before_.wanted.folders) {
+    watch_folder(folder);
+    watch_links(folder.substr(0, folder.size() - 1));
+  }
+}
+
+void FileWatch::watch_folder(const std::string& path) {
+  const char* folder = path.empty() ? "." : path.c_str();
+  watching_ |= inotify_add_watch(fd_.get(), folder, kEvents) >= 0;
 }
 
 // The folders that the file's name leads through: a name is what changes, not the file behind it.
-// Watching one twice is watching it once.
-void FileWatch::watch_links() {
+void FileWatch::watch_links(const std::string& path) {
   std::error_code error;
-  fs::path at = path_;
+  fs::path at = path;
   for (int links = 0; links < kLinksMax; ++links) {
-    watching_ |= inotify_add_watch(fd_.get(), at.parent_path().c_str(), kEvents) >= 0;
+    watch_folder(at.parent_path());
     // A link may also be on the way: /etc/cirque/..data/cirque.yaml with ..data swapped.
     for (auto folder = at.parent_path(); folder != folder.parent_path();
          folder = folder.parent_path()) {
-      if (!fs::is_symlink(folder, error)) continue;
-      inotify_add_watch(fd_.get(), folder.parent_path().c_str(), kEvents);
+      if (fs::is_symlink(folder, error)) watch_folder(folder.parent_path());
     }
     if (!fs::is_symlink(at, error)) return;
     auto to = fs::read_symlink(at, error);
@@ -64,7 +70,7 @@ void FileWatch::watch_links() {
   }
 }
 
-// What happened does not matter: the file will tell.
+// What happened does not matter: the files will tell.
 void FileWatch::drain() noexcept {
   alignas(inotify_event) char events[4096];
   while (read(fd_.get(), events, sizeof events) > 0) {
@@ -73,12 +79,39 @@ void FileWatch::drain() noexcept {
   look_.arm(loop_.timers(), loop_.now() + kQuiet);
 }
 
+std::vector<FileWatch::Mark> FileWatch::marks() const {
+  std::vector<Mark> all;
+  auto add = [&](const std::string& path) {
+    struct stat status{};
+    if (::stat(path.empty() ? "." : path.c_str(), &status) != 0) {
+      all.emplace_back();
+      return;
+    }
+    // A folder's times change with the names in it.
+    all.push_back({.device = status.st_dev,
+                   .inode = status.st_ino,
+                   .size = static_cast<std::uint64_t>(status.st_size),
+                   .changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec});
+  };
+  add(path_);
+  for (const auto& path : before_.wanted.paths) add(path);
+  for (const auto& folder : before_.wanted.folders) add(folder);
+  return all;
+}
+
+// A folder may be a busy one: nothing is read before its files seem to be others.
 void FileWatch::look() {
-  watch_links();
-  auto now = contents();
-  if (!now || now == before_) return;  // between two names it may be gone for a moment
+  auto marks_now = marks();
+  if (marks_now == marks_) return;
+  auto now = config::survey(path_);
+  if (now.sources.empty()) return;  // between two names it may be gone for a moment
+  bool is_same = now.sources == before_.sources;
   before_ = std::move(now);
-  on_change_();
+  marks_ = std::move(marks_now);
+  watch_all();
+  // Other files count now, or one has changed since it was read.
+  if (marks() != marks_) look_.arm(loop_.timers(), loop_.now() + kQuiet);
+  if (!is_same) on_change_();
 }
 
 }  // namespace cirque::app

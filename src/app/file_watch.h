@@ -1,10 +1,12 @@
 #pragma once
-// Tells when what a file says has changed, however that came about: written in place, replaced by
-// rename as editors do, or reached through a link that was swapped as Kubernetes does.
+// Tells when what a configuration says has changed, in its file or in one that it includes, however
+// that came about: written in place, replaced by rename as editors do, reached through a link that
+// was swapped as Kubernetes does, or because there is one file more where all of them count.
 #include <functional>
-#include <optional>
 #include <string>
+#include <vector>
 
+#include "config/survey.h"
 #include "loop/loop.h"
 #include "net/socket.h"
 
@@ -13,8 +15,8 @@ namespace cirque::app {
 // Lives on the steward's loop.
 class FileWatch : private loop::Wake {
  public:
-  // `on_change` is called once the file has been quiet for a moment, and only if its bytes differ
-  // from those that were there before.
+  // `on_change` is called once the files have been quiet for a moment, and only if their bytes
+  // differ from those that were there before.
   FileWatch(loop::Loop& loop, std::string path, std::function<void()> on_change);
   FileWatch(const FileWatch&) = delete;
   FileWatch& operator=(const FileWatch&) = delete;
@@ -27,10 +29,22 @@ class FileWatch : private loop::Wake {
   // Long enough for an editor to have written all of it.
   static constexpr Duration kQuiet = 100ms;
 
+  // What the system knows of a file without opening it, or of a folder; zeros for none.
+  struct Mark {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t size = 0;
+    std::int64_t changed_ns = 0;
+
+    bool operator==(const Mark&) const = default;
+  };
+
   void drain() noexcept;
   void look();
-  void watch_links();
-  std::optional<std::string> contents() const;  // nothing while there is no file
+  void watch_all();
+  void watch_links(const std::string& path);
+  void watch_folder(const std::string& path);
+  std::vector<Mark> marks() const;
 
   struct Look : loop::Timer {
     explicit Look(FileWatch& w) noexcept
@@ -46,7 +60,8 @@ class FileWatch : private loop::Wake {
   loop::Watch watch_;
   Look look_;
   bool watching_ = false;
-  std::optional<std::string> before_;
+  config::Survey before_;
+  std::vector<Mark> marks_;
 };
 
 }  // namespace cirque::app

@@ -81,7 +81,8 @@ class Check {
       auto [first, is_new] = seen.emplace(listening_key(at), *spot);
       if (is_new) return;
       add(Code::DuplicateBind, at,
-          fmt::format("{} is taken already; the first is on line {}", at.text, first->second.line))
+          fmt::format("{} is taken already; the first is {}", at.text,
+                      report_.where(first->second, *spot)))
           .expected = "an address of its own for every listener";
     };
     for (const auto& listener : model_.listeners) visit(listener.address);

@@ -70,7 +70,7 @@ class Compiler {
     const auto* spot = places_.at(&first);
     add(both ? Code::DuplicateService : Code::DuplicateName, &name,
         fmt::format("two {} are called '{}'{}", both ? "services" : what, name,
-                    spot ? fmt::format("; the first is on line {}", spot->line) : ""))
+                    spot ? "; the first is " + report_.where(*spot, *places_.at(&name)) : ""))
         .expected = "a name of its own for every one of them";
   }
 

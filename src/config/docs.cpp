@@ -53,6 +53,8 @@ std::string_view type_name(const Option& option) {
       return "list of networks";
     case Type::NameServers:
       return "list of IP addresses";
+    case Type::Include:
+      return "path, or list of paths";
   }
   return "";
 }
@@ -75,12 +77,14 @@ std::string facts_of(const Option& option, std::string_view between) {
 template <class Visit>
 void for_each_group(Visit visit) {
   for (const auto& option : canonical().options()) {
-    if (is_group(option)) visit(option);
+    if (is_group(option) || option.parent().empty()) visit(option);
   }
 }
 
 constexpr std::string_view kSyntax =
-    "The file is YAML, or JSON when its name ends in .json. A duration is a whole number with a "
+    "The file is YAML, or JSON when its name ends in .json, or TOML when it ends in .toml: "
+    "the same keys in each. It may be a folder, whose files are read together. A duration is a "
+    "whole number with a "
     "unit (ms, s, "
     "m, h, d), a size a whole number of bytes or one with k, m or g (powers of 1024). ${NAME} is "
     "replaced by "
@@ -101,6 +105,10 @@ std::string cell(std::string_view text) {
 
 void append_markdown_group(std::string& out, const Option& group) {
   out += fmt::format("\n## `{}`\n\n{}\n\n", group.path, group.doc);
+  if (!is_group(group)) {
+    out += fmt::format("For example `{}: {}`.\n", group.path, group.example);
+    return;
+  }
   out += "| Key | Type | Bounds | Default | Example | |\n|---|---|---|---|---|---|\n";
   for (const auto* option : canonical().children_of(inside_of(group))) {
     auto bounds = option->type == Type::Choice
@@ -150,6 +158,7 @@ std::string overview_text() {
   auto out = wrapped(kSyntax, 0);
   for_each_group([&](const Option& group) {
     out += fmt::format("\n{}\n", group.path);
+    if (!is_group(group)) out += fmt::format("  {:<24} {}\n", "", facts_of(group, "; "));
     for (const auto* option : canonical().children_of(inside_of(group))) {
       if (!is_group(*option))
         out += fmt::format("  {:<24} {}\n", option->key(), facts_of(*option, "; "));

@@ -26,7 +26,7 @@ constexpr Explanation kExplanations[] = {
      "hide what "
      "a line really says.",
      "", ""},
-    {Code::Syntax, "not valid YAML (or JSON)",
+    {Code::Syntax, "not valid YAML (or JSON, or TOML)",
      "The text breaks the rules of the language, so what stands behind this place cannot be "
      "trusted and is not "
      "checked. Mend it and check again. Frequent reasons: a tab used as indentation, a quote or "
@@ -34,8 +34,8 @@ constexpr Explanation kExplanations[] = {
      "is not closed, ': ' within a value without quotes, ${NAME} without quotes within [] or {}.",
      "upstreams: [${BACKEND}]", "upstreams: ['${BACKEND}']"},
     {Code::DuplicateKey, "the same key twice",
-     "A key may stand once in a map. Which of the two is meant nobody can know, so neither is "
-     "guessed.",
+     "A key may stand once in a map, also when the map is spread over several files. Which of the "
+     "two is meant nobody can know, so neither is guessed.",
      "name: a\nname: b", "name: a"},
     {Code::Unsupported, "a part of YAML that is not supported",
      "One document a file, keys that are words, no tags such as !!str: this is all that a "
@@ -49,8 +49,22 @@ constexpr Explanation kExplanations[] = {
     {Code::TooBig, "more than a configuration may be",
      "A file has bounds, so that a broken or hostile one costs neither memory nor time: 64 MiB, 64 "
      "levels, "
-     "4 million values, and 64 MiB of what aliases repeat.",
+     "4 million values, and 64 MiB of what aliases repeat. With its includes: 10,000 files, 16 "
+     "includes "
+     "within each other.",
      "", ""},
+    {Code::NoInclude, "an included file cannot be read",
+     "include: names a file that does not exist, or that the user cirque runs as may not read. A "
+     "path without "
+     "a slash in front starts at the folder of the file that it stands in. A pattern such as "
+     "conf.d/*.yaml may "
+     "match nothing.",
+     "include: conf.d/site.yml", "include: conf.d/site.yaml"},
+    {Code::IncludeCycle, "a file that includes itself",
+     "The file is being read already, and waits for the one that asks for it. The message has the "
+     "whole chain. "
+     "A file that two others include is fine, and is read once.",
+     "include: '*.yaml'", "include: 'conf.d/*.yaml'"},
 
     {Code::UnsetVariable, "an environment variable is not set",
      "${NAME} is replaced by the environment variable NAME. When it is not set there is nothing to "

@@ -21,6 +21,8 @@ enum class Code : std::uint16_t {
   Unsupported = 1005,
   BadAlias = 1006,
   TooBig = 1007,
+  NoInclude = 1008,
+  IncludeCycle = 1009,
 
   UnsetVariable = 1101,
   BadExpansion = 1102,

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "config/check.h"
+#include "config/gather.h"
 #include "config/lower.h"
 #include "config/reader.h"
 #include "config/trial.h"
@@ -17,23 +17,54 @@
 namespace cirque::config {
 namespace {
 
-std::optional<std::string> read_all(std::FILE* file) {
-  std::string text;
-  char chunk[16 * 1024];
-  while (auto got = std::fread(chunk, 1, sizeof chunk, file)) {
-    text.append(chunk, got);
-    if (text.size() > kFileBytesMax) break;  // the reader says so
-  }
-  if (std::ferror(file)) return std::nullopt;
-  return text;
-}
-
 Loaded unreadable(const std::string& path, int error) {
   Report report(path, {});
   report.add(Code::Unreadable, {}, {}, fmt::format("cannot be read: {}", strerrordesc_np(error)));
   Loaded loaded;
   loaded.model.file = path;
   loaded.findings = report.take();
+  return loaded;
+}
+
+// From the tree on, whatever the files were.
+Loaded judged(Gathering& gathering, Report& report) {
+  Loaded loaded;
+  auto tree = gathering.tree();
+  // A file with broken syntax has no trustworthy shape: what is missing may stand behind the
+  // mistake.
+  if (gathering.is_whole()) {
+    Places places;
+    fill(&loaded.model, canonical(), tree, places, report);
+    lower(loaded.model, places);
+    check(loaded.model, places, report);
+    loaded.blueprint = compile(loaded.model, places, report);
+    if (!report.has_errors()) run_tests(loaded.model, *loaded.blueprint, places, report);
+  }
+  loaded.model.file = report.name_of(0);
+  loaded.findings = report.take();
+  return loaded;
+}
+
+void keep_sources(std::deque<Source>& included, Loaded& loaded) {
+  std::ranges::move(included, std::back_inserter(loaded.sources));
+}
+
+Loaded load_main(Source main, const Environment& environment, const Files& files) {
+  Report report(main.path, main.text);
+  Gathering gathering(report, environment, files);
+  gathering.main_file(main.path, main.text);
+  auto loaded = judged(gathering, report);
+  loaded.sources.push_back(std::move(main));
+  keep_sources(gathering.included(), loaded);
+  return loaded;
+}
+
+Loaded load_folder(const std::string& path, const Environment& environment, const Files& files) {
+  Report report(path, {});
+  Gathering gathering(report, environment, files);
+  gathering.folder(path);
+  auto loaded = judged(gathering, report);
+  keep_sources(gathering.included(), loaded);
   return loaded;
 }
 
@@ -51,38 +82,17 @@ std::optional<std::string> process_environment(std::string_view name) {
   return value;
 }
 
-Loaded load_file(const std::string& path, const Environment& environment) {
-  if (path == "-") {
-    auto text = read_all(stdin);
-    return text ? load_text(*text, "<stdin>", environment) : unreadable(path, errno);
-  }
-  std::FILE* file = std::fopen(path.c_str(), "re");
-  if (!file) return unreadable(path, errno);
-  auto text = read_all(file);
-  int error = errno;
-  std::fclose(file);
-  return text ? load_text(*text, path, environment) : unreadable(path, error);
+Loaded load_file(const std::string& path, const Environment& environment, const Files& files) {
+  if (files.is_directory(path)) return load_folder(path, environment, files);
+  auto text = files.read(path);
+  if (!text) return unreadable(path, text.error());
+  auto name = path == "-" ? "<stdin>" : path;
+  return load_main({.path = name, .text = std::move(*text)}, environment, files);
 }
 
-Loaded load_text(std::string_view text, std::string file_name, const Environment& environment) {
-  Loaded loaded;
-  Report report(file_name, text);
-  bool strict_json = file_name.ends_with(".json");
-  auto root = read_tree(text, strict_json, environment, report);
-  // A file with broken syntax has no trustworthy shape: what is missing may stand behind the
-  // mistake.
-  bool is_whole = root.kind != Node::Kind::Null || !report.has_errors();
-  if (is_whole) {
-    Places places;
-    fill(&loaded.model, canonical(), root, places, report);
-    lower(loaded.model, places);
-    check(loaded.model, places, report);
-    loaded.blueprint = compile(loaded.model, places, report);
-    if (!report.has_errors()) run_tests(loaded.model, *loaded.blueprint, places, report);
-  }
-  loaded.findings = report.take();
-  loaded.model.file = std::move(file_name);
-  return loaded;
+Loaded load_text(std::string_view text, std::string file_name, const Environment& environment,
+                 const Files& files) {
+  return load_main({.path = std::move(file_name), .text = std::string(text)}, environment, files);
 }
 
 }  // namespace cirque::config

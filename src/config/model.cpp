@@ -145,6 +145,16 @@ const Option kOptions[] = {
      .example = "2",
      .also = "rise passes successes"},
 
+    {.path = "include",
+     .type = Type::Include,
+     .slot = {},
+     .doc = "Files that are read as if they stood here, from the folder of this file: a path, a "
+            "pattern such as conf.d/*.yaml, or a folder for all its .yaml, .yml, .json and .toml "
+            "files. Lists are appended, maps are joined; a value that stands in two files is an "
+            "error. Included files may include others.",
+     .example = "[conf.d/*.yaml]",
+     .also = "includes import imports conf_d"},
+
     {.path = "listeners",
      .type = Type::List,
      .slot = RECORDS(Model, listeners),

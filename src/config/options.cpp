@@ -231,7 +231,7 @@ std::string expected_of(const Option& option) {
     case Type::Map:
       return "a map of keys and values";
     case Type::List:
-      return "a list of maps, each item starting with '-'";
+      return "a list of maps: in YAML each item starts with '-', in TOML with [[...]]";
     case Type::Keyed:
       return "a map of names, each with a map of keys and values";
     case Type::Flag:
@@ -275,6 +275,8 @@ std::string expected_of(const Option& option) {
       return "a list of addresses with ports and of names of backends, such as ['127.0.0.1:3000']";
     case Type::Table:
       return such_as("a map of texts to names");
+    case Type::Include:
+      return "a path, or a list of paths";
     case Type::NameServers:
       return "a list of IP addresses, with a port unless it is 53, such as ['10.0.0.53']";
   }

@@ -38,6 +38,7 @@ enum class Type : std::uint8_t {
   Members,      // a list of addresses to connect to, and of names of backends
   Table,        // a map of texts to names
   NameServers,  // a list of IP addresses; port 53 unless given
+  Include,      // a path or a list of them; gone before anything is filled: see gather.h
 };
 
 enum class Need : std::uint8_t { Optional, Required };

@@ -1,7 +1,7 @@
 #pragma once
-// The text of a configuration file as a tree in which everything knows its place. YAML and JSON are
-// read by libfyaml; aliases and merge keys (`<<`) are resolved, `${NAME}` is expanded, and what
-// cannot be read is reported. Nothing here knows what a key means.
+// The text of a configuration file as a tree in which everything knows its place, whichever of
+// YAML, JSON and TOML it is written in. `${NAME}` is expanded, and what cannot be read is reported.
+// Nothing here knows what a key means.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,13 +31,29 @@ struct Entry {
 
 // Deep and large enough for any configuration that people or programs write, small enough that a
 // hostile file costs neither stack nor memory.
-inline constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
+inline constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;  // of all files together
 inline constexpr std::size_t kDepthMax = 64;
-inline constexpr std::size_t kNodesMax = 4'000'000;
+inline constexpr std::size_t kNodesMax = 4'000'000;                    // of all files together
 inline constexpr std::size_t kCopiedBytesMax = std::size_t{64} << 20;  // by anchors and aliases
 
-// A Null node when there are errors; they are in the report then. `text` may start with a BOM.
-Node read_tree(std::string_view text, bool strict_json, const Environment& environment,
-               Report& report);
+// What the files of one configuration share while they are read.
+struct Intake {
+  const Environment& environment;
+  Report& report;
+  std::size_t bytes = 0;  // so far, of all files
+  std::size_t nodes = 0;
+
+  // False: too many, and told.
+  bool count(Spot spot);
+};
+
+enum class Language : std::uint8_t { Yaml, Json, Toml };
+
+// By the name's end; what is neither .json nor .toml is YAML.
+Language language_of(std::string_view path) noexcept;
+
+// A Null node when there are errors; they are in the report then, whose file number `file` this is.
+// `text` may start with a BOM.
+Node read_tree(std::string_view text, Language language, unsigned file, Intake& intake);
 
 }  // namespace cirque::config

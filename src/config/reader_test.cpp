@@ -14,8 +14,11 @@ std::optional<std::string> small_world(std::string_view name) {
 }
 
 struct Reading {
-  explicit Reading(std::string_view text, bool strict_json = false) : report("t.yaml", text) {
-    root = read_tree(text, strict_json, small_world, report);
+  explicit Reading(std::string_view text, Language language = Language::Yaml)
+      : report("t.yaml", text) {
+    const Environment environment = small_world;
+    Intake intake{.environment = environment, .report = report};
+    root = read_tree(text, language, 0, intake);
     findings = report.take();
   }
 
@@ -58,12 +61,12 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("JSON is read by the same reader") {
-    Reading r("{\n\t\"a\": [true, null, 1],\n\t\"b\": \"\\u0041\\/\"\n}\n", true);
+    Reading r("{\n\t\"a\": [true, null, 1],\n\t\"b\": \"\\u0041\\/\"\n}\n", Language::Json);
     REQUIRE(r.told().empty());
     CHECK(value_of(r.root, "b").text == "A/");
     CHECK(value_of(r.root, "a").items[1].kind == Node::Kind::Null);
-    CHECK(Reading("{'a': 1}", true).told() == "CQ1003@1:2");
-    CHECK(Reading("{\"a\": 1,}", true).told() == "CQ1003@1:8");
+    CHECK(Reading("{'a': 1}", Language::Json).told() == "CQ1003@1:2");
+    CHECK(Reading("{\"a\": 1,}", Language::Json).told() == "CQ1003@1:8");
   }
 
   TEST_CASE("a mark of the byte order at the start is taken off") {
@@ -97,7 +100,7 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("a control character cannot hide in an escape or in the environment") {
-    CHECK(Reading("{\"a\": \"x\\u0000y\"}", true).told() == "CQ1002@1:7");
+    CHECK(Reading("{\"a\": \"x\\u0000y\"}", Language::Json).told() == "CQ1002@1:7");
     CHECK(Reading("a: \"\\e[31m\"").told() == "CQ1002@1:4");
     CHECK(Reading("a: ${BELL}").told() == "CQ1002@1:4");
   }

@@ -8,18 +8,27 @@
 namespace cirque::config {
 namespace {
 
-auto place_of(const Finding& f) {
-  return std::tie(f.line, f.column, f.code, f.message);
+std::vector<std::size_t> line_starts_of(std::string_view text) {
+  std::vector<std::size_t> starts{0};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    bool lone_return = text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n');
+    if (text[i] == '\n' || lone_return) starts.push_back(i + 1);
+  }
+  return starts;
 }
 
 }  // namespace
 
-Report::Report(std::string file, std::string_view text)
-    : file_(std::move(file)), text_(text), line_starts_{0} {
-  for (std::size_t i = 0; i < text_.size(); ++i) {
-    bool lone_return = text_[i] == '\r' && (i + 1 == text_.size() || text_[i + 1] != '\n');
-    if (text_[i] == '\n' || lone_return) line_starts_.push_back(i + 1);
-  }
+Report::Report(std::string file, std::string_view text) {
+  add_file(std::move(file), text);
+}
+
+unsigned Report::add_file(std::string name, std::string_view text, Spot included_from) {
+  files_.push_back({.name = std::move(name),
+                    .text = text,
+                    .included_from = included_from,
+                    .line_starts = line_starts_of(text)});
+  return static_cast<unsigned>(files_.size() - 1);
 }
 
 Finding& Report::add(Code code, Spot spot, std::string path, std::string message) {
@@ -27,44 +36,80 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
     ++left_out_;
     return beyond_;
   }
-  auto source = line(spot.line);
-  return findings_.emplace_back(Finding{.severity = severity_of(code),
-                                        .code = code,
-                                        .file = file_,
-                                        .line = spot.line,
-                                        .column = spot.column,
-                                        .width = std::max(1U, spot.width),
-                                        .path = std::move(path),
-                                        .message = std::move(message),
-                                        .expected = {},
-                                        .hint = {},
-                                        .source = std::string(source)});
+  const auto& file = files_.at(spot.file);
+  Finding finding{.severity = severity_of(code),
+                  .code = code,
+                  .file = file.name,
+                  .line = spot.line,
+                  .column = spot.column,
+                  .width = std::max(1U, spot.width),
+                  .path = std::move(path),
+                  .message = std::move(message),
+                  .expected = {},
+                  .hint = {},
+                  .source = std::string(file.line(spot.line))};
+  return findings_.emplace_back(Placed{.finding = std::move(finding), .file = spot.file}).finding;
 }
 
 bool Report::has_errors() const noexcept {
-  return std::ranges::any_of(findings_, [](auto& f) { return f.severity == Severity::Error; });
+  return std::ranges::any_of(findings_,
+                             [](auto& p) { return p.finding.severity == Severity::Error; });
+}
+
+bool Report::has_errors_in(unsigned file) const noexcept {
+  return std::ranges::any_of(
+      findings_, [&](auto& p) { return p.file == file && p.finding.severity == Severity::Error; });
+}
+
+std::string Report::where(Spot spot, Spot from) const {
+  if (spot.file == from.file) return fmt::format("on line {}", spot.line);
+  return fmt::format("in {}:{}", name_of(spot.file), spot.line);
 }
 
 std::vector<Finding> Report::take() {
-  std::ranges::sort(findings_, [](auto& a, auto& b) { return place_of(a) < place_of(b); });
-  auto same = [](const Finding& a, const Finding& b) { return place_of(a) == place_of(b); };
+  auto place_of = [](const Placed& p) {
+    const auto& f = p.finding;
+    return std::tie(p.file, f.line, f.column, f.code, f.message);
+  };
+  std::ranges::sort(findings_, [&](auto& a, auto& b) { return place_of(a) < place_of(b); });
+  auto same = [&](const Placed& a, const Placed& b) { return place_of(a) == place_of(b); };
   auto repeated = std::ranges::unique(findings_, same);
   findings_.erase(repeated.begin(), repeated.end());
+
+  std::vector<Finding> taken;
+  taken.reserve(findings_.size() + 1);
+  for (auto& [finding, file] : findings_) {
+    if (auto chain = chain_of(file); !chain.empty()) {
+      finding.hint += (finding.hint.empty() ? "" : "; ") + chain;
+    }
+    taken.push_back(std::move(finding));
+  }
+  findings_.clear();
   if (left_out_ > 0) {
     Finding more;
     more.code = Code::TooBig;
-    more.file = file_;
+    more.file = files_.front().name;
     more.message = fmt::format("{} more findings are not listed", left_out_);
-    findings_.push_back(std::move(more));
+    taken.push_back(std::move(more));
   }
-  return std::move(findings_);
+  return taken;
 }
 
-std::string_view Report::line(unsigned number) const {
-  if (number == 0 || number > line_starts_.size()) return {};
-  auto from = line_starts_[number - 1];
-  auto to = number == line_starts_.size() ? text_.size() : line_starts_[number];
-  auto line = text_.substr(from, to - from);
+// "included from b.yaml:2, a.yaml:3"; empty for a file that nobody has included.
+std::string Report::chain_of(unsigned file) const {
+  std::string chain;
+  for (auto at = files_[file].included_from; at.line > 0; at = files_[at.file].included_from) {
+    chain +=
+        fmt::format("{}{}:{}", chain.empty() ? "included from " : ", ", name_of(at.file), at.line);
+  }
+  return chain;
+}
+
+std::string_view Report::File::line(unsigned number) const {
+  if (number == 0 || number > line_starts.size()) return {};
+  auto from = line_starts[number - 1];
+  auto to = number == line_starts.size() ? text.size() : line_starts[number];
+  auto line = text.substr(from, to - from);
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
   return line;
 }

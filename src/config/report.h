@@ -1,5 +1,5 @@
 #pragma once
-// Collects the findings of one file while it is read and checked.
+// Collects the findings of a configuration, of one file or of many, while it is read and checked.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,11 +8,12 @@
 
 namespace cirque::config {
 
-// A place in the file; lines and columns count from 1, columns in characters.
+// A place in a file; lines and columns count from 1, columns in characters.
 struct Spot {
   unsigned line = 0;
   unsigned column = 0;
   unsigned width = 1;
+  unsigned file = 0;  // as Report::add_file has numbered it; 0 is the main file
 };
 
 class Report {
@@ -20,23 +21,46 @@ class Report {
   // Far more than anybody reads; what is beyond is counted in a last line.
   static constexpr std::size_t kFindingsMax = 10'000;
 
-  // Keeps a view of `text`: it must outlive the report.
+  // Of the main file. Keeps a view of `text`: it must outlive the report.
   Report(std::string file, std::string_view text);
+
+  // Its number, for spots. `included_from` is where it is asked for, a Spot without a line when it
+  // was not; findings about it tell that place, and the places that led there. Keeps a view of
+  // `text`.
+  unsigned add_file(std::string name, std::string_view text, Spot included_from = {});
 
   // The finding may be completed through the reference until the next add().
   Finding& add(Code code, Spot spot, std::string path, std::string message);
   bool has_errors() const noexcept;
+  bool has_errors_in(unsigned file) const noexcept;
 
-  // Sorted by place, without the repetitions that an alias used twice brings.
+  const std::string& name_of(unsigned file) const { return files_.at(file).name; }
+
+  // For a message about `from`: "on line 3", or "in conf.d/a.yaml:3" when that is another file.
+  std::string where(Spot spot, Spot from) const;
+
+  // Sorted by file and place, without the repetitions that an alias used twice brings.
   std::vector<Finding> take();
 
  private:
-  std::string_view line(unsigned number) const;
+  struct File {
+    std::string name;
+    std::string_view text;
+    Spot included_from;
+    std::vector<std::size_t> line_starts;
 
-  std::string file_;
-  std::string_view text_;
-  std::vector<std::size_t> line_starts_;
-  std::vector<Finding> findings_;
+    std::string_view line(unsigned number) const;
+  };
+
+  struct Placed {
+    Finding finding;
+    unsigned file;
+  };
+
+  std::string chain_of(unsigned file) const;
+
+  std::vector<File> files_;
+  std::vector<Placed> findings_;
   Finding beyond_;
   std::size_t left_out_ = 0;
 };

@@ -455,7 +455,11 @@ class Walk {
     auto& finding = report_.add(Code::UnknownKey, key.spot, Trail{&trail, key.text}.text(),
                                 fmt::format("unknown key '{}' {}", key.text, where));
     auto nearest = schema_.nearest_key(table, key.text);
-    if (!nearest.empty()) finding.hint = fmt::format("did you mean '{}'?", nearest);
+    if (nearest == key.text) {
+      finding.hint = fmt::format("'{}' stands at the top level", nearest);
+    } else if (!nearest.empty()) {
+      finding.hint = fmt::format("did you mean '{}'?", nearest);
+    }
     std::vector<std::string_view> keys;
     for (const auto* option : schema_.children_of(table)) keys.push_back(option->key());
     finding.expected = fmt::format("one of {}", fmt::join(keys, ", "));

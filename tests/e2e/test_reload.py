@@ -1,5 +1,6 @@
 """SIGHUP: the new configuration as a whole or the old one as it was, and nobody who is served notices."""
 import copy
+import json
 import signal
 import socket
 import subprocess
@@ -353,6 +354,41 @@ def test_a_link_on_the_way_to_the_file_that_is_swapped(origin, proxy, client, tm
         eventually(lambda: client(again.port()).ask(request()).status == 200 and new.requests)
     finally:
         again.check_and_stop()
+
+
+def toml_of(services):
+    return "".join("[[services]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in s.items() if not isinstance(v, dict))
+                   for s in services)
+
+
+def test_included_files_are_watched(origin, proxy, client):
+    """Also one that was not there before, and one that only a pattern names."""
+    old, new = origin(), origin()
+    front = proxy(old, server={"watch_config": True})
+    folder = front.config_path.parent / "conf.d"
+    folder.mkdir()
+    config = copy.deepcopy(front.config)
+    services = config.pop("services")
+
+    def reloads(taken, failed):
+        eventually(lambda: front.metric("config_reloads_total", result="success") == taken
+                   and front.metric("config_reloads_total", result="failure") == failed)
+
+    (folder / "services.toml").write_text(toml_of(services))
+    in_place(front, yaml.safe_dump(config | {"include": ["conf.d/*.toml"]}))
+    reloads(1, 0)
+
+    services[0]["upstreams"] = [new.address]
+    (folder / "services.toml").write_text(toml_of(services))
+    reloads(2, 0)
+    assert client(front.port()).ask(request()).status == 200 and len(new.requests) == 1
+
+    (folder / "limits.toml").write_text("[limits]\ntarget_bytes = '20k'\n")
+    reloads(3, 0)
+    (folder / "limits.toml").write_text("[limits]\ntarget_byte = '20k'\n")
+    reloads(3, 1)
+    (folder / "limits.toml").unlink()
+    reloads(4, 1)
 
 
 def test_a_file_that_is_touched_is_not_reloaded(origin, proxy):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -12,9 +13,9 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("CIRQUE_BIN", ROOT / "build/release/cirque")).resolve()
 CONFIGS = ROOT / "tests/configs"
-BROKEN = sorted(p for p in CONFIGS.iterdir() if p.suffix in (".yaml", ".json"))
+BROKEN = sorted(p for p in CONFIGS.iterdir() if p.suffix in (".yaml", ".json", ".toml") and ".test." not in p.name)
 SHIPPED = sorted(
-    p for folder in ("config", "examples") for p in (ROOT / folder).iterdir() if p.suffix in (".yaml", ".json")
+    p for folder in ("config", "examples") for p in (ROOT / folder).iterdir() if p.suffix in (".yaml", ".json", ".toml")
 )
 
 OURS = ("CONFIG_PATH", "WORKER_THREADS", "CIRQUE_LOG", "RUST_LOG", "CIRQUE_TEST_UNSET")
@@ -55,7 +56,8 @@ def test_every_code_has_a_configuration_that_shows_it():
 def test_what_we_ship_is_valid(config):
     done = cirque("validate", config)
     assert done.returncode == 0, done.stderr
-    written = yaml.safe_load(config.read_text())  # JSON is YAML, too
+    text = config.read_text()
+    written = tomllib.loads(text) if config.suffix == ".toml" else yaml.safe_load(text)  # JSON is YAML, too
     what = "service" if "services" in written else "listener"
     assert f"configuration is valid ({len(written[what + 's'])} {what}" in done.stdout
     assert "error" not in done.stderr
@@ -166,13 +168,14 @@ def test_the_documentation_is_what_the_binary_prints():
 def test_every_format_tells_the_same_findings(config):
     told = re.findall(r"^(\S+?)(?::(\d+):(\d+))?: (error|warning) (CQ\d{4}): ", cirque("validate", config.name).stderr, re.M)
     wanted = [(code, severity, int(line or 0), int(column or 0)) for _, line, column, severity, code in told]
+    files = [file for file, *_ in told]
     status = cirque("validate", config.name).returncode
 
     done = cirque("validate", "--format", "json", config.name)
     assert (done.returncode, done.stderr) == (status, "")
     findings = json.loads(done.stdout)["findings"]
     assert [(f["code"], f["severity"], f["line"], f["column"]) for f in findings] == wanted
-    assert all(f["file"] == config.name and f["message"] for f in findings)
+    assert [f["file"] for f in findings] == files and all(f["message"] for f in findings)
 
     run = json.loads(cirque("validate", "--format", "sarif", config.name).stdout)
     assert run["version"] == "2.1.0" and len(run["runs"]) == 1
@@ -180,9 +183,9 @@ def test_every_format_tells_the_same_findings(config):
     rules = {rule["id"] for rule in run["runs"][0]["tool"]["driver"]["rules"]}
     assert [(r["ruleId"], r["level"]) for r in results] == [(code, severity) for code, severity, _, _ in wanted]
     assert {r["ruleId"] for r in results} == rules
-    for result, (_, _, line, column) in zip(results, wanted):
+    for result, file, (_, _, line, column) in zip(results, files, wanted):
         [place] = result["locations"]
-        assert place["physicalLocation"]["artifactLocation"]["uri"] == config.name
+        assert place["physicalLocation"]["artifactLocation"]["uri"] == file
         region = place["physicalLocation"].get("region")
         assert region is None if line == 0 else (region["startLine"], region["startColumn"]) == (line, column)
         assert region is None or region["endColumn"] > region["startColumn"] >= 1

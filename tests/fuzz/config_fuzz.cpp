@@ -13,12 +13,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (name == "A") return "127.0.0.1:80";
     return std::nullopt;
   };
-  for (const char* name : {"f.yaml", "f.json"}) {
+  for (const char* name : {"f.yaml", "f.json", "f.toml"}) {
     auto loaded = config::load_text(text, name, world);
     if (!config::render(loaded.findings).empty() == loaded.findings.empty()) std::abort();
     // What is accepted can be served: the engine relies on it.
     if (!loaded.ok()) continue;
-    if (loaded.model.services.empty()) std::abort();
+    if (!loaded.blueprint || loaded.blueprint->lanes.empty()) std::abort();
+    for (const auto& pool : loaded.blueprint->pools) {
+      if (pool.origins.empty()) std::abort();
+    }
     for (const auto& service : loaded.model.services) {
       bool is_complete =
           !service.name.empty() && !service.bind.text.empty() && !service.upstreams.empty();

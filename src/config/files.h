@@ -1,0 +1,28 @@
+#pragma once
+// Where configurations are read from. Comes in as an argument so that a test, or a history of
+// configurations, can be the world.
+#include <expected>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "config/source.h"
+
+namespace cirque::config {
+
+struct Files {
+  // All of the file, or the errno that tells why not. Stops soon after kFileBytesMax.
+  std::function<std::expected<std::string, int>(const std::string& path)> read;
+  // The paths that match, sorted by their bytes. A star matches neither a slash nor the dot that
+  // hides a file.
+  std::function<std::vector<std::string>(const std::string& pattern)> glob;
+  std::function<bool(const std::string& path)> is_directory;
+};
+
+// The real ones; "-" is standard input.
+Files system_files();
+
+// Exactly these, and no others.
+Files files_of(std::vector<Source> sources);
+
+}  // namespace cirque::config

@@ -1,0 +1,225 @@
+#include "config/gather.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "config/merge.h"
+
+namespace cirque::config {
+namespace {
+
+constexpr std::string_view kInclude = "include";
+constexpr const char* kExpected = "a path or a list of paths, such as [conf.d/*.yaml]";
+
+std::string folder_of(const std::string& path) {
+  auto slash = path.rfind('/');
+  return slash == path.npos ? "" : path.substr(0, slash + 1);
+}
+
+// Two ways to write a path are one file, as far as can be seen without asking the system.
+std::string plain_form(const std::string& path) {
+  return std::filesystem::path(path).lexically_normal().string();
+}
+
+constexpr std::string_view kWildcards = "*?[";
+
+// So that a folder with a bracket in its name is no pattern.
+std::string as_pattern(std::string_view path) {
+  std::string pattern;
+  for (char c : path) {
+    if (kWildcards.contains(c) || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
+// Where the names begin to matter that a pattern leaves open.
+std::string folder_of_pattern(const std::string& path) {
+  return folder_of(path.substr(0, path.find_first_of(kWildcards)));
+}
+
+constexpr std::string_view kSuffixes[] = {".yaml", ".yml", ".json", ".toml"};
+
+// "site" of "site.yaml"; empty when it is no such name.
+std::string stem_of(const std::string& path) {
+  for (auto suffix : kSuffixes) {
+    if (path.ends_with(suffix)) return path.substr(0, path.size() - suffix.size());
+  }
+  return {};
+}
+
+bool is_test_file(const std::string& path) {
+  return stem_of(path).ends_with(".test");
+}
+
+std::optional<Entry> take_include(Node& root) {
+  auto found = std::ranges::find(root.entries, kInclude, [](auto& e) { return e.key.text; });
+  if (root.kind != Node::Kind::Map || found == root.entries.end()) return std::nullopt;
+  auto include = std::move(*found);
+  root.entries.erase(found);
+  return include;
+}
+
+}  // namespace
+
+Gathering::Gathering(Report& report, const Environment& environment, const Files& files)
+    : report_(report), intake_{.environment = environment, .report = report}, files_(files) {}
+
+void Gathering::main_file(const std::string& path, std::string_view text) {
+  seen_.insert(plain_form(path));
+  wanted_.paths.push_back(path);
+  read(path, text, 0);
+}
+
+void Gathering::folder(const std::string& path) {
+  all_of(path, {});
+  if (!included_.empty() || report_.has_errors()) return;
+  report_.add(Code::Unreadable, {}, {}, "is a folder without configurations").expected =
+      "files that end in .yaml, .yml, .json or .toml";
+  is_whole_ = false;
+}
+
+Node Gathering::tree() {
+  if (trees_.empty()) return {};
+  return merged(std::move(trees_), report_).value;
+}
+
+void Gathering::read(const std::string& path, std::string_view text, unsigned file) {
+  auto root = read_tree(text, language_of(path), file, intake_);
+  // The reader gives nothing when it has found a mistake of syntax.
+  bool is_broken = root.kind == Node::Kind::Null && report_.has_errors_in(file);
+  if (is_broken) is_whole_ = false;
+  auto include = take_include(root);
+  bool is_main = file == 0;
+  if (!is_main && root.kind != Node::Kind::Map && root.kind != Node::Kind::Null) {
+    complain(Code::WrongType, root.spot, "an included file must be a map of keys and values");
+  } else {
+    trees_.push_back({.key = {}, .value = std::move(root)});
+  }
+  read_tests_beside(path);
+  if (!include) return;
+  if (include->value.kind == Node::Kind::Null) {
+    complain(Code::NoValue, include->key.spot, "'include' has no value").expected = kExpected;
+    return;
+  }
+  open_.push_back({.path = plain_form(path), .file = file});
+  follow(include->value, folder_of(path));
+  open_.pop_back();
+}
+
+// They are there or they are not; nothing asks for them.
+void Gathering::read_tests_beside(const std::string& path) {
+  auto stem = stem_of(path);
+  if (stem.empty()) return;
+  for (auto suffix : kSuffixes) {
+    auto beside = fmt::format("{}.test{}", stem, suffix);
+    wanted_.paths.push_back(beside);
+    auto text = files_.read(beside);
+    if (!text || !seen_.insert(plain_form(beside)).second) continue;
+    const auto& source = included_.emplace_back(beside, std::move(*text));
+    read_tests(source, report_.add_file(beside, source.text));
+  }
+}
+
+void Gathering::read_tests(const Source& source, unsigned file) {
+  auto root = read_tree(source.text, language_of(source.path), file, intake_);
+  if (root.kind == Node::Kind::Null) {
+    is_whole_ &= !report_.has_errors_in(file);
+    return;
+  }
+  auto is_other = [](const Entry& entry) { return entry.key.text != "tests"; };
+  auto other = std::ranges::find_if(root.entries, is_other);
+  if (root.kind == Node::Kind::Map && other == root.entries.end()) {
+    trees_.push_back({.key = {}, .value = std::move(root)});
+    return;
+  }
+  is_whole_ = false;
+  auto spot = other == root.entries.end() ? root.spot : other->key.spot;
+  report_.add(Code::WrongType, spot, {}, "a file of tests has nothing but tests").expected =
+      "tests: and a list of them";
+}
+
+void Gathering::follow(const Node& include, const std::string& folder) {
+  if (include.kind == Node::Kind::List) {
+    for (const auto& item : include.items) follow_path(item, folder);
+  } else {
+    follow_path(include, folder);
+  }
+}
+
+void Gathering::follow_path(const Node& include, const std::string& folder) {
+  if (include.broken) return;
+  if (include.kind != Node::Kind::Scalar || include.text.empty()) {
+    complain(Code::WrongType, include.spot, "'include' takes a path, or a list of paths").expected =
+        kExpected;
+    return;
+  }
+  auto base = include.text.starts_with('/') ? std::string() : folder;
+  auto path = base + include.text;
+  if (files_.is_directory(path)) return all_of(path, include.spot);
+  if (include.text.find_first_of(kWildcards) == path.npos) return this->include(path, include.spot);
+  wanted_.folders.push_back(folder_of_pattern(path));
+  for (const auto& match : files_.glob(as_pattern(base) + include.text)) {
+    if (!is_test_file(match)) this->include(match, include.spot);
+  }
+}
+
+void Gathering::all_of(const std::string& folder, Spot from) {
+  wanted_.folders.push_back(folder.ends_with('/') ? folder : folder + '/');
+  std::vector<std::string> paths;
+  auto pattern = as_pattern(folder) + (folder.ends_with('/') ? "*" : "/*");
+  for (auto suffix : kSuffixes) {
+    std::ranges::move(files_.glob(fmt::format("{}{}", pattern, suffix)), std::back_inserter(paths));
+  }
+  std::erase_if(paths, is_test_file);
+  std::ranges::sort(paths);
+  for (const auto& path : paths) include(path, from);
+}
+
+void Gathering::include(const std::string& path, Spot from) {
+  if (is_full_ || is_cycle(path, from)) return;
+  if (!seen_.insert(plain_form(path)).second) return;  // once is enough, whoever asks for it
+  is_full_ = included_.size() + 1 >= kFilesMax;
+  if (is_full_) {
+    complain(Code::TooBig, from, fmt::format("more than {} files", kFilesMax));
+    return;
+  }
+  if (open_.size() > kIncludesDeepMax) {
+    complain(Code::TooBig, from, fmt::format("included more than {} deep", kIncludesDeepMax));
+    return;
+  }
+  wanted_.paths.push_back(path);
+  auto text = files_.read(path);
+  if (!text) {
+    is_whole_ = false;
+    complain(Code::NoInclude, from,
+             fmt::format("'{}' cannot be read: {}", path, strerrordesc_np(text.error())))
+        .expected = "a path that starts at the folder of this file, or with a slash";
+    return;
+  }
+  const auto& source = included_.emplace_back(path, std::move(*text));
+  read(path, source.text, report_.add_file(path, source.text, from));
+}
+
+bool Gathering::is_cycle(const std::string& path, Spot from) {
+  auto first = std::ranges::find(open_, plain_form(path), &Open::path);
+  if (first == open_.end()) return false;
+  std::string chain;
+  for (auto at = first; at != open_.end(); ++at) chain += report_.name_of(at->file) + " -> ";
+  complain(Code::IncludeCycle, from,
+           fmt::format("'{}' is in the middle of being read: {}{}", path, chain,
+                       report_.name_of(first->file)))
+      .expected = "includes that go one way";
+  return true;
+}
+
+Finding& Gathering::complain(Code code, Spot spot, std::string message) {
+  return report_.add(code, spot, std::string(kInclude), std::move(message));
+}
+
+}  // namespace cirque::config

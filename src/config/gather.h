@@ -1,0 +1,68 @@
+#pragma once
+// Makes one tree of a configuration's files: follows `include:` from the main file on, reads the
+// tests that stand beside each file (site.test.yaml beside site.yaml), and merges what the files
+// have in common. Lists are appended, maps are merged key by key, and two scalars for one key are a
+// mistake.
+#include <deque>
+#include <set>
+
+#include "config/files.h"
+#include "config/reader.h"
+#include "config/survey.h"
+
+namespace cirque::config {
+
+// An include within an include, and so on; nobody means to go deeper.
+inline constexpr std::size_t kIncludesDeepMax = 16;
+inline constexpr std::size_t kFilesMax = 10'000;
+
+class Gathering {
+ public:
+  // The report has the main file already.
+  Gathering(Report& report, const Environment& environment, const Files& files);
+
+  // Either of them once: the main file, with the text that the report has a view of; or a folder,
+  // whose files are merged as if something had included them all.
+  void main_file(const std::string& path, std::string_view text);
+  void folder(const std::string& path);
+
+  Node tree();
+
+  // False: a file could not be read, so what seems to be missing may stand there.
+  bool is_whole() const noexcept { return is_whole_; }
+
+  // What was included, in the order of reading; the main file is not in here. The report has views
+  // of the texts, so they stay where they are.
+  std::deque<Source>& included() noexcept { return included_; }
+
+  const Wanted& wanted() const noexcept { return wanted_; }
+
+ private:
+  struct Open {
+    std::string path;
+    unsigned file;
+  };
+
+  void read(const std::string& path, std::string_view text, unsigned file);
+  void follow(const Node& include, const std::string& folder);
+  void follow_path(const Node& include, const std::string& folder);
+  void all_of(const std::string& folder, Spot from);
+  void include(const std::string& path, Spot from);
+  void read_tests_beside(const std::string& path);
+  void read_tests(const Source& source, unsigned file);
+  bool is_cycle(const std::string& path, Spot from);
+  Finding& complain(Code code, Spot spot, std::string message);
+
+  Report& report_;
+  Intake intake_;
+  const Files& files_;
+  std::vector<Entry> trees_;  // as values without a key, in the order of reading
+  std::deque<Source> included_;
+  std::set<std::string> seen_;
+  std::vector<Open> open_;
+  bool is_whole_ = true;
+  bool is_full_ = false;
+  Wanted wanted_;
+};
+
+}  // namespace cirque::config
