@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/config_words.h"
 #include "base/text.h"
 #include "config/options.h"
 #include "config/values.h"
@@ -59,6 +60,15 @@ constexpr VerbRow kVerbs[] = {
      "use, and 1 when the "
      "old one stays. The signal HUP does the same without waiting.",
      "cirque reload --config config/production.yaml"},
+    {Verb::Config, "config", "ACTION", "look at the configurations that were put to use",
+     "Every configuration that is put to use gets a number. `history` lists them, the newest "
+     "first; "
+     "`show N` prints the files of one; `diff A B` prints how two of them differ. They are read "
+     "from --state-dir, whether cirque is running or not.",
+     "cirque config history\n"
+     "cirque config history --format json\n"
+     "cirque config show 12\n"
+     "cirque config diff 11 12"},
     {Verb::Demo, "demo", "[FILE]", "run the proxy with small backends to try it on",
      "Starts backends on 127.0.0.1:3001 and 127.0.0.1:3002 and the proxy in front of them, and "
      "prints what "
@@ -143,9 +153,9 @@ const FlagRow kFlags[] = {
        c.strict = true;
        return std::nullopt;
      }},
-    {"--format", "FORMAT", "", "validate test",
+    {"--format", "FORMAT", "", "validate test config",
      "How findings are printed: text, or to standard output as json, sarif (2.1.0) or github (its "
-     "workflow commands).",
+     "workflow commands). `config history` and `config show` know text and json.",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {
        auto format = config::format_called(value);
        if (!format) return bad_value("--format", value, "text, json, sarif or github");
@@ -173,6 +183,13 @@ const FlagRow kFlags[] = {
     {"--live", "", "", "explain", "Ask the running process, which knows the backends' health.",
      [](Command& c, std::string_view) -> std::optional<Misuse> {
        c.live = true;
+       return std::nullopt;
+     }},
+    {"--state-dir", "DIR", "CIRQUE_STATE_DIR", "config",
+     "Where cirque keeps what must outlive it; without it /var/lib/cirque.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       if (value.empty()) return Misuse{"--state-dir has no folder", {}};
+       c.state_dir = value;
        return std::nullopt;
      }},
     {"--markdown", "", "", "help", "Print `help config` as Markdown.",
@@ -232,7 +249,9 @@ class Arguments {
       }
       if (misuse) return misuse;
     }
-    return check_flags(command);
+    if (auto misuse = check_flags(command)) return misuse;
+    if (command.verb == Verb::Config) return read_config_words(command, config_words_);
+    return std::nullopt;
   }
 
  private:
@@ -269,7 +288,7 @@ class Arguments {
             meant.empty() ? "" : fmt::format("did you mean '{}'?", meant)};
   }
 
-  // The first is the verb, if it is one; then a file, or the topic of help.
+  // The first is the verb, if it is one; then a file, the topic of help, or what config shall do.
   std::optional<Misuse> operand(Command& command, std::string_view word) {
     if (!has_verb_) {
       has_verb_ = true;
@@ -291,6 +310,10 @@ class Arguments {
     }
     if (command.verb == Verb::Explain && command.words.size() < 2) {
       command.words.emplace_back(word);
+      return std::nullopt;
+    }
+    if (command.verb == Verb::Config) {
+      config_words_.emplace_back(word);
       return std::nullopt;
     }
     bool takes_file = command.verb != Verb::Version && command.config.empty();
@@ -324,6 +347,7 @@ class Arguments {
 
   std::span<const std::string_view> rest_;
   std::vector<const FlagRow*> used_;
+  std::vector<std::string> config_words_;
   bool has_verb_ = false;
 };
 
@@ -344,6 +368,8 @@ std::optional<log::Level> level_in_rust_log(std::string_view text) {
 std::optional<Misuse> read_environment(Command& command, const config::Environment& environment) {
   auto value = [&](const char* name) { return environment(name).value_or(std::string()); };
   if (command.config.empty()) command.config = value("CONFIG_PATH");
+  if (command.state_dir.empty()) command.state_dir = value("CIRQUE_STATE_DIR");
+  if (command.state_dir.empty()) command.state_dir = kDefaultStateDir;
   if (command.verb != Verb::Run) return std::nullopt;
   auto workers = value("WORKER_THREADS");
   if (!command.workers && !workers.empty() && workers != "auto") {

@@ -18,7 +18,18 @@ namespace cirque::app {
 
 std::string_view version() noexcept;
 
-enum class Verb : std::uint8_t { Run, Validate, Test, Explain, Reload, Demo, Help, Version };
+enum class Verb : std::uint8_t {
+  Run,
+  Validate,
+  Test,
+  Explain,
+  Reload,
+  Config,
+  Demo,
+  Help,
+  Version,
+};
+enum class ConfigAction : std::uint8_t { History, Show, Diff };
 enum class Page : std::uint8_t { Text, Markdown, Man };
 
 // What the arguments and the environment ask for, the arguments first.
@@ -37,6 +48,9 @@ struct Command {
   std::string listener;
   bool live = false;
   Page page = Page::Text;
+  ConfigAction config_action = ConfigAction::History;
+  std::vector<std::uint64_t> versions;  // of config: as many as its action takes
+  std::string state_dir;
 };
 
 // Why the command line cannot be understood; exit status 2.
@@ -52,6 +66,7 @@ std::expected<Command, Misuse> parse(std::span<const std::string_view> arguments
 inline constexpr const char* kDefaultConfigs[] = {"config/default.yaml", "/etc/cirque/cirque.yaml"};
 // The first of them that exists.
 std::optional<std::string> default_config();
+inline constexpr const char* kDefaultStateDir = "/var/lib/cirque";
 
 // The tables, for help and man page.
 struct VerbRow {

@@ -127,6 +127,39 @@ TEST_SUITE("app") {
     CHECK(bad({"--log-level", "loud"}).message.contains("expected one of trace"));
   }
 
+  TEST_CASE("config is asked for the history, a version, or two") {
+    auto history = good({"config", "history"});
+    CHECK(history.verb == Verb::Config);
+    CHECK(history.config_action == ConfigAction::History);
+    CHECK(history.state_dir == "/var/lib/cirque");
+    CHECK(good({"config", "show", "12"}).config_action == ConfigAction::Show);
+    auto diff = good({"--state-dir", "/s", "config", "diff", "11", "12"});
+    CHECK(diff.config_action == ConfigAction::Diff);
+    CHECK(diff.versions == std::vector<std::uint64_t>{11, 12});
+    CHECK(diff.state_dir == "/s");
+    World world = {{"CIRQUE_STATE_DIR", "/e"}};
+    CHECK(good({"config", "history"}, world).state_dir == "/e");
+    CHECK(good({"config", "history", "--state-dir=/s"}, world).state_dir == "/s");
+    CHECK(good({"config", "show", "1", "--format", "json"}).format == config::Format::Json);
+  }
+
+  TEST_CASE("config says what it did not understand") {
+    CHECK(bad({"config"}).hint.contains("cirque config show N"));
+    CHECK(bad({"config", "histroy"}).hint == "did you mean 'cirque config history'?");
+    CHECK(bad({"config", "site.yaml"}).message == "config does not know 'site.yaml'");
+    CHECK(bad({"config", "show"}).message == "config show takes 1 argument");
+    CHECK(bad({"config", "diff", "1"}).message == "config diff takes 2 arguments");
+    CHECK(bad({"config", "history", "1"}).message == "config history takes no arguments");
+    for (auto word : {"0", "x", "1x", "99999999999999999999"})
+      CHECK(bad({"config", "show", word}).message.contains("is not the number of a version"));
+    CHECK(
+        bad({"config", "history", "--format", "sarif"}).message.contains("expected text or json"));
+    CHECK(bad({"config", "diff", "1", "2", "--format", "json"}).message.ends_with("expected text"));
+    CHECK(bad({"validate", "--state-dir", "/s"}).message ==
+          "--state-dir does not go with validate");
+    CHECK(bad({"config", "history", "--state-dir", ""}).message.contains("no folder"));
+  }
+
   TEST_CASE("help and version are reached by every road") {
     for (auto word : {"--help", "-h", "help"}) CHECK(good({word}).verb == Verb::Help);
     for (auto word : {"--version", "-v", "-V", "version"})

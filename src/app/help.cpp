@@ -63,6 +63,7 @@ constexpr Variable kVariables[] = {
     {"CONFIG_PATH", "The configuration, when --config is not given."},
     {"WORKER_THREADS", "Threads that serve requests, when --workers is not given."},
     {"CIRQUE_LOG", "The level of the log, when --log-level is not given."},
+    {"CIRQUE_STATE_DIR", "Where versions of the configuration are, when --state-dir is not given."},
     {"RUST_LOG",
      "Understood in its place, also as in pingora=debug,info: the level without a name counts, "
      "else the last."},
@@ -89,7 +90,7 @@ struct Status {
 
 constexpr Status kStatuses[] = {
     {0, "All is well."},
-    {1, "The configuration is wrong, or the proxy cannot start."},
+    {1, "The configuration is wrong, the proxy cannot start, or there is no such version."},
     {2, "The command line is wrong, or a stop had to be forced."},
 };
 
@@ -178,8 +179,9 @@ std::expected<std::string, Misuse> on_topic(std::string_view topic) {
   auto row = std::ranges::find_if(verbs(), [&](auto& r) {
     return std::ranges::any_of(words_of(r.names), [&](auto n) { return n == topic; });
   });
+  // A verb, and what the verb is about.
+  if (topic == "config") return config::overview_text() + "\n" + verb_text(row_of(Verb::Config));
   if (row != verbs().end()) return verb_text(*row);
-  if (topic == "config") return config::overview_text();
   if (topic == "codes") return config::codes_text();
   if (const auto* code = config::explanation_of(topic)) return config::explanation_text(*code);
   if (const auto* option = config::topic_of(topic)) return config::option_text(*option);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "app/cli.h"
+#include "app/config_command.h"
 #include "app/daemon.h"
 #include "app/demo.h"
 #include "app/explain.h"
@@ -122,6 +123,7 @@ int start(Command command) {
     print(stdout, fmt::format("cirque {}\n", version()));
     return 0;
   }
+  if (command.verb == Verb::Config) return config_command(command);
   if (command.config.empty()) {
     auto found = default_config();
     if (!found) {

@@ -7,7 +7,7 @@
 namespace cirque::config::sqlite {
 namespace {
 
-// A commit is two fsyncs, which take a second on a disk that is busy.
+// A commit waits for the disk, and a disk that is busy takes a second or two.
 constexpr int kBusyTimeoutMs = 5000;
 
 }  // namespace

@@ -18,7 +18,7 @@ SHIPPED = sorted(
     p for folder in ("config", "examples") for p in (ROOT / folder).iterdir() if p.suffix in (".yaml", ".json", ".toml")
 )
 
-OURS = ("CONFIG_PATH", "WORKER_THREADS", "CIRQUE_LOG", "RUST_LOG", "CIRQUE_TEST_UNSET")
+OURS = ("CONFIG_PATH", "WORKER_THREADS", "CIRQUE_LOG", "CIRQUE_STATE_DIR", "RUST_LOG", "CIRQUE_TEST_UNSET")
 
 
 def cirque(*arguments, cwd=CONFIGS, text=None, **environment):
