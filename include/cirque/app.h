@@ -133,6 +133,7 @@ struct Stations {
   // The type of &A::f names the class that last defined f.
   template <class A>
   static consteval Stations of() {
+    static_assert(!std::is_same_v<A, App>, "pass the app by its own type: it tells its stations");
     return {
         .connect = !std::is_same_v<decltype(&A::on_connect), decltype(&App::on_connect)>,
         .request = !std::is_same_v<decltype(&A::on_request), decltype(&App::on_request)>,

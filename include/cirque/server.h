@@ -28,7 +28,7 @@ struct ServerOptions {
   Timeouts timeouts;
   Limits limits;
 
-  enum class LogFormat : std::uint8_t { Json, Text, Combined };
+  enum class LogFormat : std::uint8_t { Json, Text, Combined, Cells };
   bool access_log = false;
   LogFormat log_format = LogFormat::Json;
   std::string log_output = "stdout";  // or "stderr", "file"

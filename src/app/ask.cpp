@@ -47,11 +47,13 @@ std::string converse(const Address& where, std::string_view request) {
 std::expected<Reply, std::string> ask(const config::Model& model, std::string_view method,
                                       std::string_view path,
                                       const std::vector<config::TableEntry>& fields) {
-  const auto& metrics = model.metrics;
-  auto address = address_of(metrics.listen);
-  if (!metrics.enabled || !address) {
+  bool is_apart = model.admin.is_apart();
+  const auto& where = is_apart ? model.admin.listen : model.metrics.listen;
+  auto address = address_of(where);
+  if (!address || (!is_apart && !model.metrics.enabled)) {
     return std::unexpected(
-        "the running process is asked at metrics.listen, which is off in this configuration");
+        "the running process is asked at admin.listen or, without it, at metrics.listen, which is "
+        "off in this configuration");
   }
   auto request =
       fmt::format("{} {} HTTP/1.0\r\nHost: localhost\r\nX-Cirque-Control: yes\r\n", method, path);
@@ -59,8 +61,8 @@ std::expected<Reply, std::string> ask(const config::Model& model, std::string_vi
   auto answer = converse(*address, request + "\r\n");
   if (answer.empty()) {
     return std::unexpected(
-        fmt::format("no answer from {}: {}; is cirque running with this configuration?",
-                    metrics.listen.text, strerrordesc_np(errno)));
+        fmt::format("no answer from {}: {}; is cirque running with this configuration?", where.text,
+                    strerrordesc_np(errno)));
   }
   auto body = answer.find("\r\n\r\n");
   auto status = base::parse_number(std::string_view(answer).substr(0, 12).substr(9), 999);

@@ -12,6 +12,7 @@
 #include "app/estate.h"
 #include "app/explain.h"
 #include "app/file_watch.h"
+#include "app/in_use.h"
 #include "app/notify.h"
 #include "base/log.h"
 #include "cirque/server.h"
@@ -21,6 +22,21 @@
 
 namespace cirque::app {
 namespace {
+
+ServerOptions::LogFormat log_format_of(config::AccessLog::Format format) {
+  using Format = ServerOptions::LogFormat;
+  switch (format) {
+    case config::AccessLog::Json:
+      return Format::Json;
+    case config::AccessLog::Text:
+      return Format::Text;
+    case config::AccessLog::Combined:
+      return Format::Combined;
+    case config::AccessLog::Cells:
+      break;
+  }
+  return Format::Cells;
+}
 
 ServerOptions options_of(const config::Model& model) {
   ServerOptions options;
@@ -33,10 +49,7 @@ ServerOptions options_of(const config::Model& model) {
   options.limits = model.limits;
   const auto& access = model.logging.access;
   options.access_log = access.enabled;
-  using Format = ServerOptions::LogFormat;
-  options.log_format = access.format == config::AccessLog::Json   ? Format::Json
-                       : access.format == config::AccessLog::Text ? Format::Text
-                                                                  : Format::Combined;
+  options.log_format = log_format_of(access.format);
   options.log_output = access.output;
   options.log_path = access.path;
   return options;
@@ -82,6 +95,7 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
   compare("server.backlog", old.server.backlog, now.server.backlog);
   compare("server.congestion_control", old.server.congestion_control,
           now.server.congestion_control);
+  compare("admin.listen", old.admin.listen, now.admin.listen);
   compare("metrics.enabled", old.metrics.enabled, now.metrics.enabled);
   compare("metrics.listen", old.metrics.listen, now.metrics.listen);
   compare("logging.access", old.logging.access, now.logging.access);
@@ -97,7 +111,8 @@ class Daemon {
         reload_(options.reload),
         server_(options_of(model_)),
         resolver_(server_.engine().steward_loop(), dns_servers_of(model_)),
-        admin_(server_.engine()),
+        admin_(server_.engine(), control::Admin::Offer::All),
+        metrics_(server_.engine(), control::Admin::Offer::Metrics),
         estate_(server_.engine(), resolver_) {}
 
   // False: something cannot be bound, and the log says what.
@@ -107,8 +122,8 @@ class Daemon {
       log::error("app", "cannot open the access log", {{"path", model_.logging.access.path}});
       return false;
     }
-    bool open = !model_.metrics.enabled || open_admin();
-    return estate_.apply(loaded_) && open;
+    bool open = open_asides();
+    return apply(loaded_) && open;
   }
 
   int run(std::optional<Background> background) {
@@ -128,6 +143,7 @@ class Daemon {
     server_.on_reopen = [] { log::reopen(); };
     server_.on_hangup = [this] { reload(); };
     admin_.on_reload = [this] { return reload(); };
+    admin_.on_report = [this] { return in_use_.json(); };
     admin_.on_explain = [this](const Headers& fields) { return explain(fields); };
     std::optional<FileWatch> watch;
     if (model_.server.watch_config && reload_) {
@@ -140,21 +156,36 @@ class Daemon {
   }
 
  private:
-  bool open_admin() {
-    const auto& where = model_.metrics.listen;
+  bool open_asides() {
+    const auto& metrics = model_.metrics;
+    if (!model_.admin.is_apart()) {
+      return !metrics.enabled || open_aside(metrics.listen, admin_, "admin");
+    }
+    return open_aside(model_.admin.listen, admin_, "admin") &&
+           (!metrics.enabled || open_aside(metrics.listen, metrics_, "metrics"));
+  }
+
+  bool open_aside(const config::HostPort& where, control::Admin& app, const char* name) {
     auto address = address_of(where);
-    auto bound = address ? server_.listen_aside(address->text(), admin_, "admin")
+    auto bound = address ? server_.listen_aside(address->text(), app, name)
                          : Result<Address>(fail({.sys = EADDRNOTAVAIL}));
     if (!bound) {
       log::error("app", "cannot listen",
-                 {{"service", "admin"},
+                 {{"service", name},
                   {"address", where.text},
                   {"error", std::string_view(strerror(bound.error().sys))}});
       return false;
     }
     auto text = bound->text();
-    log::info("app", "listening", {{"service", "admin"}, {"address", text}});
+    log::info("app", "listening", {{"service", name}, {"address", text}});
     return true;
+  }
+
+  std::optional<Estate::Change> apply(const config::Loaded& loaded) {
+    auto in_use = InUse::now(loaded);
+    auto change = estate_.apply(loaded, in_use.json());
+    if (change) in_use_ = std::move(in_use);
+    return change;
   }
 
   // The new configuration as a whole, or the old one as it was.
@@ -165,7 +196,7 @@ class Daemon {
     auto loaded = reload_();
     for (const auto& finding : loaded.findings) tell(finding);
     auto found = config::render(loaded.findings);
-    auto change = loaded.ok() ? estate_.apply(loaded) : std::nullopt;
+    auto change = loaded.ok() ? apply(loaded) : std::nullopt;
     notify("READY=1\nSTATUS=serving");
     if (!change) return refuse(found);
     ++server_.engine().registry().reloads_taken;
@@ -232,7 +263,9 @@ class Daemon {
   Server server_;
   net::Resolver resolver_;
   control::Admin admin_;
+  control::Admin metrics_;
   Estate estate_;
+  InUse in_use_;
 };
 
 }  // namespace

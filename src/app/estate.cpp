@@ -7,7 +7,7 @@ Estate::Estate(proxy::Engine& engine, net::Resolver& resolver)
   listeners_.on_gone = [this] { publish(); };
 }
 
-std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded) {
+std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded, std::string in_use) {
   const auto& blueprint = loaded.blueprint;
   auto move = listeners_.prepare(*blueprint);
   if (!move) return std::nullopt;
@@ -22,6 +22,7 @@ std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded) {
   timeouts_ = loaded.model.timeouts;
   limits_ = loaded.model.limits;
   trusted_proxies_ = loaded.model.server.trusted_proxies;
+  in_use_ = std::move(in_use);
   publish();
   change.listeners = listeners_.commit(std::move(*move));
   return change;
@@ -36,6 +37,7 @@ void Estate::publish() {
   for (const auto& text : trusted_proxies_) {
     if (auto network = Network::parse(text)) routing->trusted.push_back(*network);
   }
+  routing->in_use = in_use_;
   engine_.publish(timeouts_, limits_, trusted_proxies_, std::move(routing));
 }
 

@@ -24,7 +24,8 @@ class Estate {
   // stays as it is. What is the same before and after is not touched; of what changes, the backends
   // that stay keep their connections and their health; what goes ends its connections when they
   // have nothing to do. Requests in progress end under what they began with.
-  std::optional<Change> apply(const config::Loaded& loaded);
+  // `in_use`: what routes report of the configuration from then on.
+  std::optional<Change> apply(const config::Loaded& loaded, std::string in_use);
 
   // Of the backends of a pool, by its index in the blueprint.
   std::vector<config::BackendState> states(std::uint32_t pool) const;
@@ -39,6 +40,7 @@ class Estate {
   Timeouts timeouts_;
   Limits limits_;
   std::vector<std::string> trusted_proxies_;
+  std::string in_use_;
 };
 
 }  // namespace cirque::app

@@ -181,6 +181,10 @@ std::expected<std::string, Misuse> on_topic(std::string_view topic) {
   });
   // A verb, and what the verb is about.
   if (topic == "config") return config::overview_text() + "\n" + verb_text(row_of(Verb::Config));
+  if (topic == "version") {
+    return config::option_text(*config::canonical().at("version")) + "\n" +
+           verb_text(row_of(Verb::Version));
+  }
   if (row != verbs().end()) return verb_text(*row);
   if (topic == "codes") return config::codes_text();
   if (const auto* code = config::explanation_of(topic)) return config::explanation_text(*code);

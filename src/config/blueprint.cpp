@@ -54,6 +54,9 @@ Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
     case Target::Kind::Respond:
       decision.kind = Decision::Kind::Respond;
       break;
+    case Target::Kind::Report:
+      decision.kind = Decision::Kind::Report;
+      break;
   }
   return decision;
 }
@@ -70,6 +73,8 @@ Refusal Blueprint::refusal(const Decision& decision) const noexcept {
       return {static_cast<int>(redirects[decision.index].status), {}};
     case Decision::Kind::Respond:
       return {static_cast<int>(responds[decision.index].status), {}};
+    case Decision::Kind::Report:
+      return {200, {}};
     case Decision::Kind::Forward:
       break;
   }

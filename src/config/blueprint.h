@@ -20,13 +20,14 @@ using route::kNone;
 
 struct PoolPlan {
   std::string name;
+  std::string host;  // that is asked for; empty: the client's
   std::vector<upstream::Origin> origins;
   upstream::HealthPolicy health;
 };
 
 // Where a route leads: `index` in the list of that kind.
 struct Target {
-  enum class Kind : std::uint8_t { Pool, Split, Table, Redirect, Respond };
+  enum class Kind : std::uint8_t { Pool, Split, Table, Redirect, Respond, Report };
   Kind kind = Kind::Pool;
   std::uint32_t index = kNone;
 };
@@ -59,7 +60,7 @@ struct LanePlan {
 
 // What is to be done with a request.
 struct Decision {
-  enum class Kind : std::uint8_t { Forward, Redirect, Respond, NoHost, NoRoute, NoKey };
+  enum class Kind : std::uint8_t { Forward, Redirect, Respond, Report, NoHost, NoRoute, NoKey };
   Kind kind = Kind::NoHost;
   std::uint32_t index = kNone;  // the pool; or in redirects, responds
   const RoutePlan* route = nullptr;

@@ -86,6 +86,7 @@ class Check {
           .expected = "an address of its own for every listener";
     };
     for (const auto& listener : model_.listeners) visit(listener.address);
+    visit(model_.admin.listen);
     if (!model_.metrics.enabled) return;
     visit(model_.metrics.listen);
     if (!place(model_.metrics.listen)) {

@@ -80,8 +80,10 @@ class Compiler {
       auto [first, is_new] = pools_.emplace(pool.name, i);
       bool is_service = places_.path(&pool.name).starts_with("services[");
       if (!is_new && !is_service) twice("pools", pool.name, model_.pools[first->second].name);
-      auto& plan = plan_.pools.emplace_back(
-          PoolPlan{.name = pool.name, .origins = {}, .health = policy_of(pool.health_check)});
+      auto& plan = plan_.pools.emplace_back(PoolPlan{.name = pool.name,
+                                                     .host = pool.host,
+                                                     .origins = {},
+                                                     .health = policy_of(pool.health_check)});
       for (const auto& member : pool.backends) add_member(plan, member);
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
     }
@@ -300,8 +302,9 @@ class Compiler {
     targets += !route.routing_table.empty();
     targets += route.redirect.is_set();
     targets += route.respond.is_set();
+    targets += !route.report.empty();
     constexpr std::string_view kTargets =
-        "one of pool, tag, split, routing_table, redirect, respond";
+        "one of pool, tag, split, routing_table, redirect, respond, report";
     if (targets != 1) {
       // What is wrong in itself is reported already, and counts as given.
       if (targets == 0 && report_.has_errors()) return {};
@@ -315,6 +318,7 @@ class Compiler {
     if (!route.split.empty()) return {Split, split_of(route)};
     if (!route.routing_table.empty()) return {Table, table_of(route)};
     if (route.redirect.is_set()) return {Redirect, redirect_of(route)};
+    if (!route.report.empty()) return {Report, 0};
     plan_.responds.push_back(route.respond);
     return {Respond, static_cast<std::uint32_t>(plan_.responds.size() - 1)};
   }
@@ -422,7 +426,8 @@ class Compiler {
                 !spec.cookies.empty();
     const auto& route = plan_.routes[spec.target];
     bool is_plain = !asks && route.target.kind == Target::Kind::Pool && route.label.empty();
-    return is_plain ? route.target.index : kNone;
+    if (!is_plain || route.target.index == kNone) return kNone;
+    return plan_.pools[route.target.index].host.empty() ? route.target.index : kNone;
   }
 
   void tell(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {
@@ -434,7 +439,7 @@ class Compiler {
     std::string message = fmt::format("{} {}", subject_of(finding, hosts), finding.what);
     if (const auto* other = place_of(finding.other, hosts).second;
         other && finding.other.host != kNone && other != spot) {
-      message += fmt::format(" (line {})", other->line);
+      message += fmt::format(" ({})", report_.where(*other, spot ? *spot : Spot{}));
     }
     auto path = places_.at(field) ? places_.path(field) : places_.path_of_record(field);
     report_.add(code, spot ? *spot : Spot{}, std::move(path), std::move(message));

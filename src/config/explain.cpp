@@ -122,6 +122,8 @@ class Explainer {
       }
       case Decision::Kind::Respond:
         return line("outcome", fmt::format("answered here with {}", status));
+      case Decision::Kind::Report:
+        return line("outcome", "answered here with 200: a report on the configuration");
       case Decision::Kind::Forward:
         return tell_pool(decision);
       default:

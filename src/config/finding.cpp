@@ -193,6 +193,10 @@ constexpr Explanation kExplanations[] = {
      "what it asks for contradicts itself. The message names the other one.",
      "- path: /a\n- path: /a\n  methods: [GET, HEAD]\n- path: /a\n  methods: [GET]",
      "- path_prefix: /api"},
+    {Code::NotYet, "something that cirque cannot do yet",
+     "The file asks for a feature that this version does not have, and without which the "
+     "configuration would mean something else: TLS, above all. The message names it.",
+     "", ""},
     {Code::TestFailed, "a test of the configuration fails",
      "One of `tests` expects another outcome than this configuration gives. `cirque explain` tells "
      "why a request goes where it goes.",
@@ -232,6 +236,10 @@ constexpr Explanation kExplanations[] = {
      "", ""},
     {Code::UnusedListener, "a listener without virtual hosts (warning)",
      "Whoever connects there gets 404 whatever he asks.", "", ""},
+    {Code::NoEffectYet, "a setting without effect (warning)",
+     "The file, in the language of another proxy, has a setting that this version of cirque reads "
+     "but does not act upon. Requests are served without it.",
+     "", ""},
 };
 
 // The environment can bring control characters into a message; a terminal must not obey them.

@@ -56,6 +56,7 @@ enum class Code : std::uint16_t {
   BadRoute = 1414,
   DuplicateHost = 1415,
   DeadRoute = 1416,
+  NotYet = 1417,
   TestFailed = 1418,
 
   OpenMetrics = 1501,
@@ -66,6 +67,7 @@ enum class Code : std::uint16_t {
   TimeoutsContradict = 1506,
   UnusedPool = 1507,
   UnusedListener = 1508,
+  NoEffectYet = 1509,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

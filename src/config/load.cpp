@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "config/check.h"
+#include "config/dialect.h"
 #include "config/gather.h"
 #include "config/lower.h"
 #include "config/reader.h"
@@ -27,14 +28,20 @@ Loaded unreadable(const std::string& path, int error) {
 }
 
 // From the tree on, whatever the files were.
-Loaded judged(Gathering& gathering, Report& report) {
+Loaded judged(Gathering& gathering, Report& report, const Environment& environment) {
   Loaded loaded;
   auto tree = gathering.tree();
   // A file with broken syntax has no trustworthy shape: what is missing may stand behind the
   // mistake.
   if (gathering.is_whole()) {
     Places places;
-    fill(&loaded.model, canonical(), tree, places, report);
+    std::shared_ptr<void> written;  // that places tell of
+    if (const auto* dialect = dialect_of(tree)) {
+      written =
+          read_dialect(*dialect, std::move(tree), {loaded.model, places, report, environment});
+    } else {
+      fill(&loaded.model, canonical(), tree, places, report);
+    }
     lower(loaded.model, places);
     check(loaded.model, places, report);
     loaded.blueprint = compile(loaded.model, places, report);
@@ -53,7 +60,7 @@ Loaded load_main(Source main, const Environment& environment, const Files& files
   Report report(main.path, main.text);
   Gathering gathering(report, environment, files);
   gathering.main_file(main.path, main.text);
-  auto loaded = judged(gathering, report);
+  auto loaded = judged(gathering, report, environment);
   loaded.sources.push_back(std::move(main));
   keep_sources(gathering.included(), loaded);
   return loaded;
@@ -63,7 +70,7 @@ Loaded load_folder(const std::string& path, const Environment& environment, cons
   Report report(path, {});
   Gathering gathering(report, environment, files);
   gathering.folder(path);
-  auto loaded = judged(gathering, report);
+  auto loaded = judged(gathering, report, environment);
   keep_sources(gathering.included(), loaded);
   return loaded;
 }

@@ -1,6 +1,7 @@
 #include "config/model.h"
 
 #include "config/options.h"
+#include "config/slots.h"
 
 // The one table of the canonical options.
 namespace cirque::config {
@@ -14,14 +15,6 @@ constexpr std::uint64_t kMega = 1024 * kKilo;
 
 // 10 ms is less than any network needs, and enough for a test that must not wait.
 constexpr std::uint64_t kShort = 10;
-
-// NOLINTNEXTLINE(bugprone-macro-parentheses): a lambda's parameters cannot have any
-#define IN(Record, member) +[](void* r) -> auto& { return static_cast<Record*>(r)->member; }
-#define RECORDS(Record, member)                                                              \
-  Records {                                                                                  \
-    +[](void* r, std::size_t size) { static_cast<Record*>(r)->member.resize(size); },        \
-        +[](void* r, std::size_t i) -> void* { return &static_cast<Record*>(r)->member[i]; } \
-  }
 
 // What a field of a request is compared with: the same for headers, parameters and cookies.
 #define FIELD_OPTIONS(list, what)                                                             \
@@ -154,6 +147,14 @@ const Option kOptions[] = {
             "error. Included files may include others.",
      .example = "[conf.d/*.yaml]",
      .also = "includes import imports conf_d"},
+
+    {.path = "version",
+     .type = Type::Text,
+     .slot = IN(Model, version),
+     .min = 1,
+     .max = 256,
+     .doc = "What this configuration is called; shown by GET /debug/config.",
+     .example = "1.4.0"},
 
     {.path = "listeners",
      .type = Type::List,
@@ -419,6 +420,13 @@ const Option kOptions[] = {
      .doc = "Its Content-Type.",
      .example = "application/json",
      .also = "mime type"},
+    {.path = "virtual_hosts[].routes[].report",
+     .type = Type::Choice,
+     .slot = IN(Route, report),
+     .doc = "Answer with what is in use, as JSON: its version, where it came from (file), and when "
+            "that was.",
+     .example = "configuration",
+     .choices = "configuration"},
 
     {.path = "pools",
      .type = Type::List,
@@ -450,6 +458,15 @@ const Option kOptions[] = {
      .doc = "All `backends` that carry this tag, besides those that are listed.",
      .example = "a",
      .also = "tags"},
+    {.path = "pools[].host",
+     .type = Type::Name,
+     .slot = IN(Pool, host),
+     .min = 1,
+     .max = 255,
+     .doc = "The Host that the backends are asked for; X-Forwarded-Host has the client's. Without "
+            "it they are asked for the client's.",
+     .example = "app.internal",
+     .also = "host_header authority"},
     {.path = "pools[].health_check",
      .type = Type::Map,
      .slot = {},
@@ -483,6 +500,43 @@ const Option kOptions[] = {
     {.path = "pools[].health_check.healthy_threshold",
      .type = Type::Number,
      .slot = IN(Pool, health_check.healthy_threshold),
+     .min = 1,
+     .max = 100,
+     .doc = "So many checks in a row must succeed before it is back.",
+     .example = "2",
+     .also = "rise passes successes"},
+
+    {.path = "health_check",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "Of the pools that have no section of their own, because a route's tag makes them.",
+     .also = "health healthcheck"},
+    {.path = "health_check.timeout",
+     .type = Type::Duration,
+     .slot = IN(Model, tag_health.timeout),
+     .min = kShort,
+     .max = 10 * 60 * kSecond,
+     .doc = "How long a check may take.",
+     .example = "500ms"},
+    {.path = "health_check.interval",
+     .type = Type::Duration,
+     .slot = IN(Model, tag_health.interval),
+     .min = kShort,
+     .max = kHour,
+     .doc = "The time from one check to the next.",
+     .example = "5s",
+     .also = "frequency every"},
+    {.path = "health_check.unhealthy_threshold",
+     .type = Type::Number,
+     .slot = IN(Model, tag_health.unhealthy_threshold),
+     .min = 1,
+     .max = 100,
+     .doc = "So many checks in a row must fail before a backend is taken out.",
+     .example = "3",
+     .also = "fall failures"},
+    {.path = "health_check.healthy_threshold",
+     .type = Type::Number,
+     .slot = IN(Model, tag_health.healthy_threshold),
      .min = 1,
      .max = 100,
      .doc = "So many checks in a row must succeed before it is back.",
@@ -992,9 +1046,10 @@ const Option kOptions[] = {
     {.path = "logging.access.format",
      .type = Type::Choice,
      .slot = IN(Model, logging.access.format),
-     .doc = "JSON, a line for people, or the combined format of Apache and nginx.",
+     .doc = "JSON, a line for people, the combined format of Apache and nginx, or JSON with the "
+            "keys of cell routing.",
      .example = "combined",
-     .choices = "json text combined"},
+     .choices = "json text combined cells"},
     {.path = "logging.access.output",
      .type = Type::Choice,
      .slot = IN(Model, logging.access.output),
@@ -1009,6 +1064,18 @@ const Option kOptions[] = {
      .doc = "The file, with output: file. SIGUSR1 opens it anew, for log rotation.",
      .example = "/var/log/cirque/access.log",
      .also = "file filename"},
+
+    {.path = "admin",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "What operators ask the process: to reload, to explain, what is in use.",
+     .also = "management control api"},
+    {.path = "admin.listen",
+     .type = Type::Listen,
+     .slot = IN(Model, admin.listen),
+     .doc = "Where, if not beside the metrics. Metrics and health are answered here too.",
+     .example = "127.0.0.1:9091",
+     .also = "bind_address address bind port management_api_addr"},
 
     {.path = "metrics",
      .type = Type::Map,
@@ -1031,8 +1098,6 @@ const Option kOptions[] = {
 };
 
 #undef FIELD_OPTIONS
-#undef RECORDS
-#undef IN
 
 }  // namespace
 

@@ -66,6 +66,7 @@ struct Backend {
 
 struct Pool {
   std::string name;
+  std::string host;  // that backends are asked for; empty: the client's
   // Of an entry without port and address, `text` is the id of a Backend.
   std::vector<HostPort> backends;
   std::string tag;
@@ -144,6 +145,7 @@ struct Route {
   std::string routing_table;
   Redirect redirect;
   Respond respond;
+  std::string report;  // "configuration", or empty
 
   bool operator==(const Route&) const = default;
 };
@@ -198,7 +200,7 @@ struct TestCase {
 };
 
 struct AccessLog {
-  enum Format : std::uint8_t { Json, Text, Combined };
+  enum Format : std::uint8_t { Json, Text, Combined, Cells };
 
   bool enabled = true;
   Format format = Json;
@@ -224,6 +226,13 @@ struct Metrics {
                   .address = Address::parse_ip("127.0.0.1", 9090).value()};
 };
 
+// What operators ask the process. Without an address of its own it is where the metrics are.
+struct Admin {
+  HostPort listen;
+
+  bool is_apart() const noexcept { return !listen.text.empty(); }
+};
+
 struct Server {
   unsigned workers = 0;  // 0: one a CPU
   bool pin_workers = true;
@@ -243,6 +252,8 @@ struct Model {
   Limits limits;
   Logging logging;
   Metrics metrics;
+  Admin admin;
+  std::string version;            // what the file calls itself; empty: it does not
   std::vector<Service> services;  // as written: what they stand for is in the lists below
   // Lists that may grow while places (config/places.h) remember where their items are.
   std::deque<Listener> listeners;

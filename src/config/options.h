@@ -84,6 +84,8 @@ class Schema {
 
   std::span<const Option> options() const noexcept { return table_; }
 
+  std::shared_ptr<void> make_root() const { return root_(); }
+
   const Option* at(std::string_view path) const;
   // What may stand in the map or list item at that path: "" for the top level, "services[]".
   std::span<const Option* const> children_of(std::string_view parent) const;

@@ -4,8 +4,9 @@ namespace cirque::control {
 
 Step Admin::on_request(Exchange& exchange) {
   const auto& request = exchange.request;
-  if (request.path() == "/reload") return reload(exchange);
-  if (request.path() == "/explain") return explain(exchange);
+  bool takes_orders = offer_ == Offer::All;
+  if (takes_orders && request.path() == "/reload") return reload(exchange);
+  if (takes_orders && request.path() == "/explain") return explain(exchange);
   if (request.method != Method::Get && request.method != Method::Head) {
     auto& refusal = exchange.answer(405, "only GET and HEAD\n");
     refusal.headers.add(Name::Allow, "GET, HEAD");
@@ -15,6 +16,8 @@ Step Admin::on_request(Exchange& exchange) {
   if (path == "/metrics") return metrics(exchange);
   if (path == "/healthz") return exchange.answer(200, "ok\n");
   if (path == "/readyz") return readiness(exchange);
+  if (takes_orders && path == "/debug/config")
+    return exchange.answer(200, on_report(), "application/json");
   return exchange.answer(404, "here are /metrics, /healthz and /readyz\n");
 }
 

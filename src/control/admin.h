@@ -1,6 +1,6 @@
 #pragma once
-// What operators ask the process: /metrics, /healthz, /readyz, and POST /reload from this machine.
-// An App like any other, on the steward.
+// What operators ask the process: /metrics, /healthz, /readyz, /debug/config, and from this machine
+// GET /explain and POST /reload. An App like any other, on the steward.
 #include <functional>
 #include <string>
 
@@ -11,7 +11,10 @@ namespace cirque::control {
 
 class Admin final : public App {
  public:
-  explicit Admin(proxy::Engine& engine) noexcept : engine_(engine) {}
+  // Metrics: nothing but what watchers ask, for an address of their own.
+  enum class Offer : std::uint8_t { All, Metrics };
+
+  Admin(proxy::Engine& engine, Offer offer) noexcept : engine_(engine), offer_(offer) {}
 
   Step on_request(Exchange& exchange) override;
 
@@ -28,6 +31,9 @@ class Admin final : public App {
 
   std::function<Told(const Headers& fields)> on_explain = [](const Headers&) { return Told{}; };
 
+  // Called for GET /debug/config: what is in use, as JSON.
+  std::function<std::string()> on_report = [] { return std::string("{}\n"); };
+
   // Called for POST /reload, which waits for it.
   std::function<Verdict()> on_reload = [] { return Verdict{}; };
 
@@ -39,6 +45,7 @@ class Admin final : public App {
   Response& readiness(Exchange& exchange);
 
   proxy::Engine& engine_;
+  const Offer offer_;
 };
 
 }  // namespace cirque::control

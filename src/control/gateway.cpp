@@ -99,6 +99,9 @@ Step Gateway::on_request(Exchange& exchange) {
   switch (decision.kind) {
     case Decision::Kind::Forward:
       errand.pool = lane.pools[decision.index].get();
+      if (const auto& host = blueprint.pools[decision.index].host; !host.empty()) {
+        exchange.request.headers.set(Name::Host, host);
+      }
       if (decision.table) tell_routing(exchange, lane, decision);
       return go_on;
     case Decision::Kind::Redirect:
@@ -107,6 +110,8 @@ Step Gateway::on_request(Exchange& exchange) {
       const auto& respond = blueprint.responds[decision.index];
       return exchange.answer(static_cast<int>(respond.status), respond.body, respond.content_type);
     }
+    case Decision::Kind::Report:
+      return exchange.answer(200, routing_of(exchange).in_use, "application/json");
     case Decision::Kind::NoKey:
       return refuse_without_key(exchange, decision);
     case Decision::Kind::NoHost:

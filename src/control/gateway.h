@@ -21,6 +21,7 @@ struct Lane {
 struct Routing final : Snapshot {
   std::vector<std::shared_ptr<const Lane>> lanes;
   std::vector<Network> trusted;  // who may ask for explanations, besides this machine
+  std::string in_use;            // the report on the configuration, as JSON
 
   bool trusts(const Address& client) const noexcept;
 };

@@ -27,6 +27,7 @@ class AccessFormatter {
   char* json(char* to, const AccessEntry& entry) noexcept;
   char* text(char* to, const AccessEntry& entry) noexcept;
   char* combined(char* to, const AccessEntry& entry) noexcept;
+  char* cells(char* to, const AccessEntry& entry) noexcept;
   void remember(std::int64_t second) noexcept;
 
   std::int64_t second_ = -1;

@@ -15,7 +15,7 @@
 
 namespace cirque::observe {
 
-enum class AccessFormat : std::uint8_t { Json, Text, Combined };
+enum class AccessFormat : std::uint8_t { Json, Text, Combined, Cells };
 
 struct AccessLogOptions {
   AccessFormat format = AccessFormat::Json;

@@ -9,12 +9,24 @@
 namespace cirque {
 namespace {
 
+observe::AccessFormat format_of(ServerOptions::LogFormat format) {
+  using Format = ServerOptions::LogFormat;
+  switch (format) {
+    case Format::Json:
+      return observe::AccessFormat::Json;
+    case Format::Text:
+      return observe::AccessFormat::Text;
+    case Format::Combined:
+      return observe::AccessFormat::Combined;
+    case Format::Cells:
+      break;
+  }
+  return observe::AccessFormat::Cells;
+}
+
 observe::AccessLogOptions log_options(const ServerOptions& options) {
   observe::AccessLogOptions log;
-  using Format = ServerOptions::LogFormat;
-  log.format = options.log_format == Format::Json   ? observe::AccessFormat::Json
-               : options.log_format == Format::Text ? observe::AccessFormat::Text
-                                                    : observe::AccessFormat::Combined;
+  log.format = format_of(options.log_format);
   log.output = options.log_output;
   log.path = options.log_path;
   return log;

@@ -30,7 +30,7 @@ def origin():
 def proxy(tmp_path, origin):
     """proxy([origin, 'host:port', ...] or {name: [...]}, timeouts={...}, ...) starts cirque.
 
-    Everything that is not an option of Proxy is a section of the configuration.
+    Everything that is not an option of Proxy is a section of the configuration; or `config` is all of it.
     """
     started = []
     numbers = itertools.count()
@@ -38,14 +38,14 @@ def proxy(tmp_path, origin):
     def plain(upstreams):
         return [getattr(u, "address", u) for u in upstreams]
 
-    def start(services, *arguments, env=None, preexec=None, wait=True, **sections):
+    def start(services=(), *arguments, env=None, preexec=None, wait=True, config=None, **sections):
         if not isinstance(services, dict):
             services = {"web": services if isinstance(services, (list, tuple)) else [services]}
         services = {name: {**s, "upstreams": plain(s["upstreams"])} if isinstance(s, dict) else plain(s)
                     for name, s in services.items()}
         directory = tmp_path / f"proxy{next(numbers)}"
         directory.mkdir()
-        config = make_config(directory, services, **sections)
+        config = config or make_config(directory, services, **sections)
         # Listed before it is waited for: one that does not get ready is ended as well.
         one = Proxy(config, directory, *arguments, env=env, preexec=preexec, wait=False)
         started.append(one)

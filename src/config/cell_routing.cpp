@@ -1,0 +1,538 @@
+// The files of a router for cells: a table from routing keys to placements, and from placements to
+// endpoints. Four shapes: endpoints alone (`cellEndpoints`), placements with settings of their own
+// (`placements`), both of them, and an older draft with other names.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "config/dialect.h"
+#include "config/slots.h"
+#include "config/values.h"
+
+namespace cirque::config {
+namespace {
+
+struct Probe {
+  std::string path = "/health";
+  Duration interval = 10s;
+  Duration timeout = 2s;
+};
+
+struct Breaker {
+  unsigned failures = 5;
+  Duration timeout = 30s;
+};
+
+struct Placement {
+  std::string name;
+  std::string url;
+  std::string fallback;
+  Probe probe;
+  Breaker breaker;
+  unsigned concurrency = 0;
+  std::size_t body_bytes = 0;
+};
+
+struct Rate {
+  std::string placement;
+  std::string key;
+  unsigned rps = 0;
+};
+
+struct File {
+  std::string version;
+  std::vector<TableEntry> table;
+  std::vector<TableEntry> endpoints;
+  std::deque<Placement> placements;
+  std::string otherwise;
+  std::deque<Rate> rates;
+};
+
+std::string& name_of(void* placement) {
+  return static_cast<Placement*>(placement)->name;
+}
+
+Records placements_of() {
+  auto records = RECORDS(File, placements);
+  records.name = &name_of;
+  return records;
+}
+
+constexpr std::uint64_t kHour = 3'600'000;
+
+// What a placement says, in all shapes that have it. `list`: how the shape calls them.
+#define PLACEMENT_OPTIONS(list)                             \
+  {.path = list,                                            \
+   .type = Type::Keyed,                                     \
+   .slot = placements_of(),                                 \
+   .doc = "Placements by their names.",                     \
+   .also = "cells"},                                        \
+      {.path = list "{}.url",                               \
+       .type = Type::Name,                                  \
+       .slot = IN(Placement, url),                          \
+       .min = 1,                                            \
+       .max = 2048,                                         \
+       .doc = "Its endpoint.",                              \
+       .example = "http://cell-tier1:9001",                 \
+       .also = "endpoint address"},                         \
+      {.path = list "{}.fallback",                          \
+       .type = Type::Name,                                  \
+       .slot = IN(Placement, fallback),                     \
+       .min = 1,                                            \
+       .max = 64,                                           \
+       .doc = "The placement that stands in for it.",       \
+       .example = "tier3"},                                 \
+      {.path = list "{}.health_check",                      \
+       .type = Type::Map,                                   \
+       .slot = {},                                          \
+       .doc = "How it is checked.",                         \
+       .also = "health"},                                   \
+      {.path = list "{}.health_check.path",                 \
+       .type = Type::Name,                                  \
+       .slot = IN(Placement, probe.path),                   \
+       .min = 1,                                            \
+       .max = 2048,                                         \
+       .doc = "What is asked for.",                         \
+       .example = "/health"},                               \
+      {.path = list "{}.health_check.interval",             \
+       .type = Type::Duration,                              \
+       .slot = IN(Placement, probe.interval),               \
+       .min = 10,                                           \
+       .max = kHour,                                        \
+       .doc = "The time between checks.",                   \
+       .example = "10s",                                    \
+       .need = Need::Required},                             \
+      {.path = list "{}.health_check.timeout",              \
+       .type = Type::Duration,                              \
+       .slot = IN(Placement, probe.timeout),                \
+       .min = 10,                                           \
+       .max = kHour,                                        \
+       .doc = "How long a check may take.",                 \
+       .example = "2s",                                     \
+       .need = Need::Required},                             \
+      {.path = list "{}.circuit_breaker",                   \
+       .type = Type::Map,                                   \
+       .slot = {},                                          \
+       .doc = "When it is given a rest.",                   \
+       .also = "breaker"},                                  \
+      {.path = list "{}.circuit_breaker.failure_threshold", \
+       .type = Type::Number,                                \
+       .slot = IN(Placement, breaker.failures),             \
+       .min = 1,                                            \
+       .max = 1'000'000,                                    \
+       .doc = "So many failures in a row.",                 \
+       .example = "5"},                                     \
+      {.path = list "{}.circuit_breaker.timeout",           \
+       .type = Type::Duration,                              \
+       .slot = IN(Placement, breaker.timeout),              \
+       .min = 10,                                           \
+       .max = kHour,                                        \
+       .doc = "For so long.",                               \
+       .example = "30s",                                    \
+       .need = Need::Required},                             \
+      {.path = list "{}.concurrency_limit",                 \
+       .type = Type::Number,                                \
+       .slot = IN(Placement, concurrency),                  \
+       .min = 0,                                            \
+       .max = 10'000'000,                                   \
+       .doc = "Requests at a time; 0: any number.",         \
+       .example = "100"},                                   \
+      {.path = list "{}.max_request_body_bytes",            \
+       .type = Type::Number,                                \
+       .slot = IN(Placement, body_bytes),                   \
+       .min = 0,                                            \
+       .max = std::uint64_t{1} << 40,                       \
+       .doc = "The largest body of a request; 0: any.",     \
+       .example = "10485760"}
+
+const Option kOptions[] = {
+    {.path = "version",
+     .type = Type::Name,
+     .slot = IN(File, version),
+     .min = 0,
+     .max = 256,
+     .doc = "What this configuration is called.",
+     .example = "1.0.0",
+     .need = Need::Required},
+    {.path = "routingTable",
+     .type = Type::Table,
+     .slot = IN(File, table),
+     .min = 1,
+     .max = 64,
+     .doc = "From routing keys to placements.",
+     .example = "{acme: tier1}",
+     .need = Need::Required,
+     .also = "routing_table routes"},
+    {.path = "cellEndpoints",
+     .type = Type::Table,
+     .slot = IN(File, endpoints),
+     .min = 1,
+     .max = 2048,
+     .doc = "From placements to the URLs of their endpoints.",
+     .example = "{tier1: 'http://cell-tier1:9001'}",
+     .also = "cell_endpoints endpoints"},
+    PLACEMENT_OPTIONS("placements"),
+    {.path = "defaultPlacement",
+     .type = Type::Name,
+     .slot = IN(File, otherwise),
+     .min = 1,
+     .max = 64,
+     .doc = "The placement of all other keys.",
+     .example = "tier3",
+     .need = Need::Required,
+     .also = "default_placement default"},
+};
+
+const Option kDraftOptions[] = {
+    {.path = "version",
+     .type = Type::Name,
+     .slot = IN(File, version),
+     .min = 0,
+     .max = 256,
+     .doc = "What this configuration is called.",
+     .example = "1.0.0"},
+    {.path = "customer_to_placement",
+     .type = Type::Table,
+     .slot = IN(File, table),
+     .min = 1,
+     .max = 64,
+     .doc = "From routing keys to placements.",
+     .example = "{acme: tier1}",
+     .need = Need::Required},
+    PLACEMENT_OPTIONS("placement_to_endpoint"),
+    {.path = "default_placement",
+     .type = Type::Name,
+     .slot = IN(File, otherwise),
+     .min = 1,
+     .max = 64,
+     .doc = "The placement of all other keys.",
+     .example = "tier3",
+     .need = Need::Required},
+    {.path = "rate_limits",
+     .type = Type::List,
+     .slot = RECORDS(File, rates),
+     .doc = "Requests a second."},
+    {.path = "rate_limits[].placement",
+     .type = Type::Name,
+     .slot = IN(Rate, placement),
+     .min = 1,
+     .max = 64,
+     .doc = "Of a placement.",
+     .example = "tier1"},
+    {.path = "rate_limits[].routing_key",
+     .type = Type::Text,
+     .slot = IN(Rate, key),
+     .min = 1,
+     .max = 1024,
+     .doc = "Of a routing key.",
+     .example = "acme"},
+    {.path = "rate_limits[].rps",
+     .type = Type::Number,
+     .slot = IN(Rate, rps),
+     .min = 1,
+     .max = 10'000'000,
+     .doc = "How many.",
+     .example = "100",
+     .need = Need::Required},
+};
+
+#undef PLACEMENT_OPTIONS
+
+constexpr const char* kListener = "router";
+constexpr const char* kTable = "cells";
+
+class Lowering {
+ public:
+  // `table` is how the file calls it, for messages.
+  Lowering(File& file, std::string_view table, std::string_view otherwise, const Reading& reading)
+      : file_(file),
+        table_name_(table),
+        otherwise_name_(otherwise),
+        model_(reading.model),
+        places_(reading.places),
+        report_(reading.report),
+        environment_(reading.environment) {}
+
+  void run() {
+    version();
+    listener();
+    for (const auto& endpoint : file_.endpoints) {
+      add_pool(endpoint.key, &endpoint.key, endpoint.value);
+    }
+    for (auto& placement : file_.placements) add_placement(placement);
+    for (const auto& placement : file_.placements) settings(placement);
+    rates();
+    table();
+    host();
+  }
+
+ private:
+  void version() {
+    model_.version = file_.version;
+    if (file_.version.empty() && places_.at(&file_.version)) {
+      report_
+          .add(Code::BadText, *places_.at(&file_.version), "version", "version must be non-empty")
+          .expected = "a text such as 1.0.0";
+    }
+  }
+
+  void listener() {
+    auto port = environment_("PORT");
+    auto text = fmt::format("0.0.0.0:{}", port && !port->empty() ? *port : "8080");
+    auto address = parse_host_port(text, Use::Listen);
+    if (!address) {
+      report_
+          .add(Code::BadAddress, {}, {},
+               fmt::format("the environment variable PORT is '{}', which is no port", *port))
+          .expected = "1 to 65535";
+      return;
+    }
+    model_.listeners.push_back({kListener, std::move(*address)});
+  }
+
+  void add_placement(const Placement& placement) {
+    if (pools_.contains(placement.name)) return;  // cellEndpoints have its URL
+    if (!placement.url.empty()) return add_pool(placement.name, &placement.name, placement.url);
+    pools_.emplace(placement.name, nullptr);
+    if (report_.has_errors() || !places_.at_record(&placement)) return;
+    report_
+        .add(Code::MissingKey, *places_.at_record(&placement), places_.path_of_record(&placement),
+             fmt::format("invalid URL for placement '{}': it has none", placement.name))
+        .expected = "url: http://cell:9001";
+  }
+
+  void add_pool(const std::string& name, const void* name_field, const std::string& url) {
+    pools_.emplace(name, nullptr);
+    auto refuse = [&](Code code, std::string_view why) -> Finding& {
+      const auto* spot = places_.at(&url);
+      return report_.add(code, spot ? *spot : Spot{}, places_.path(&url),
+                         fmt::format("invalid URL for placement '{}': '{}' {}", name, url, why));
+    };
+    constexpr std::string_view kExpected = "http:// and a host, such as http://cell-tier1:9001";
+    if (url.starts_with("https://")) {
+      refuse(Code::NotYet, "needs TLS towards the endpoint, which is not supported yet");
+      return;
+    }
+    constexpr std::string_view kScheme = "http://";
+    if (!url.starts_with(kScheme)) {
+      refuse(Code::BadAddress, "has no http:// in front").expected = kExpected;
+      return;
+    }
+    auto authority = std::string_view(url).substr(kScheme.size());
+    authority = authority.substr(0, authority.find_first_of("/?#"));
+    bool has_port = authority.find(':', authority.ends_with(']')  ? authority.size()
+                                        : authority.contains(']') ? authority.find(']')
+                                                                  : 0) != authority.npos;
+    auto address =
+        parse_host_port(fmt::format("{}{}", authority, has_port ? "" : ":80"), Use::Connect);
+    if (!address) {
+      auto& finding = refuse(Code::BadAddress, "names no host: " + address.error().message);
+      finding.expected = kExpected;
+      return;
+    }
+    auto& pool = model_.pools.emplace_back();
+    pool.name = name;
+    pool.host = authority;
+    pool.backends = {std::move(*address)};
+    pool.health_check = {
+        .timeout = 2s, .interval = 10s, .unhealthy_threshold = 1, .healthy_threshold = 1};
+    pools_[name] = &pool;
+    places_.same(&pool.name, name_field);
+    places_.same(pool.backends.data(), &url);
+  }
+
+  void settings(const Placement& placement) {
+    if (auto* pool = pools_[placement.name]) {
+      pool->health_check.interval = placement.probe.interval;
+      pool->health_check.timeout = placement.probe.timeout;
+    }
+    bool is_unknown = !placement.fallback.empty() && !pools_.contains(placement.fallback);
+    if (is_unknown && places_.at(&placement.fallback)) {
+      unknown(&placement.fallback, fmt::format("placement '{}' references unknown fallback '{}'",
+                                               placement.name, placement.fallback));
+    } else {
+      not_in_effect(&placement.fallback, "fallback placements");
+    }
+    if (const auto* spot = places_.at(&placement.probe.path)) {
+      report_.add(Code::NoEffectYet, *spot, places_.path(&placement.probe.path),
+                  "HTTP checks are not supported yet: connecting is enough to be healthy");
+    }
+    not_in_effect(&placement.breaker.timeout, "circuit breakers");
+    if (placement.concurrency > 0) not_in_effect(&placement.concurrency, "concurrency limits");
+    if (placement.body_bytes > 0) not_in_effect(&placement.body_bytes, "limits of bodies");
+  }
+
+  void rates() {
+    for (const auto& rate : file_.rates) {
+      bool is_known = rate.placement.empty() || pools_.contains(rate.placement);
+      if (!is_known && places_.at(&rate.placement)) {
+        unknown(&rate.placement,
+                fmt::format("rate_limits references unknown placement '{}'", rate.placement));
+      }
+      not_in_effect(&rate.rps, "rate limits");
+    }
+  }
+
+  void not_in_effect(const void* field, std::string_view what) {
+    const auto* spot = places_.at(field);
+    if (!spot) return;
+    report_.add(Code::NoEffectYet, *spot, places_.path(field),
+                fmt::format("{} are not supported yet: this changes nothing", what));
+  }
+
+  Finding& unknown(const void* field, std::string message) {
+    auto& finding =
+        report_.add(Code::UnknownName, *places_.at(field), places_.path(field), std::move(message));
+    std::vector<std::string_view> names;
+    for (const auto& [name, pool] : pools_) names.push_back(name);
+    constexpr std::size_t kListedMax = 12;
+    bool more = names.size() > kListedMax;
+    if (more) names.resize(kListedMax);
+    if (!names.empty()) {
+      finding.expected = fmt::format("one of {}{}", fmt::join(names, ", "), more ? ", ..." : "");
+    }
+    return finding;
+  }
+
+  // Names that nobody knows are told here, in the words of these files, and have no places then.
+  // What is wrong with a URL is told already.
+  void table() {
+    auto& table = model_.routing_tables.emplace_back();
+    table.name = kTable;
+    table.keys = file_.table;
+    table.fallback = file_.otherwise;
+    for (std::size_t i = 0; i < file_.table.size(); ++i) {
+      const auto& [key, placement] = file_.table[i];
+      places_.same(&table.keys[i].key, &key);
+      if (leads_to(placement)) {
+        places_.same(&table.keys[i].value, &placement);
+      } else if (!pools_.contains(placement) && places_.at(&placement)) {
+        unknown(&placement, fmt::format("{}[{}] references unknown placement '{}'", table_name_,
+                                        key, placement));
+      }
+    }
+    if (leads_to(file_.otherwise)) {
+      places_.same(&table.fallback, &file_.otherwise);
+    } else if (!pools_.contains(file_.otherwise) && places_.at(&file_.otherwise)) {
+      unknown(&file_.otherwise,
+              fmt::format("{} '{}' not found in endpoints", otherwise_name_, file_.otherwise));
+    }
+  }
+
+  void host() {
+    auto& host = model_.virtual_hosts.emplace_back();
+    host.name = kTable;
+    host.hosts = {"*"};
+    host.listeners = {kListener};
+    host.routes.resize(2);
+    host.routes[0].name = "debug";
+    host.routes[0].path = "/debug/config";
+    host.routes[0].report = "configuration";
+    host.routes[1].routing_table = kTable;
+  }
+
+  bool leads_to(const std::string& placement) const {
+    auto found = pools_.find(placement);
+    return found != pools_.end() && found->second;
+  }
+
+  File& file_;
+  std::string_view table_name_, otherwise_name_;
+  Model& model_;
+  Places& places_;
+  Report& report_;
+  const Environment& environment_;
+  std::map<std::string, Pool*, std::less<>> pools_;  // null: a placement without a good URL
+};
+
+// The times that such a router keeps.
+void preset(Model& model) {
+  auto& t = model.timeouts;
+  t.client_header = 15s;
+  t.client_body = 15s;
+  t.client_write = 30s;
+  t.client_idle = 60s;
+  t.upstream_connect = 5s;
+  t.upstream_header = 10s;
+  t.upstream_idle = 30s;
+  t.upstream_keepalive = 90s;
+  t.request_total = 30s;
+  t.drain = 10s;
+  model.logging.access.format = AccessLog::Cells;
+}
+
+// A placement that is nothing but its URL.
+void tidy(Node& tree, std::string_view list) {
+  for (auto& [key, value] : tree.entries) {
+    if (key.text != list || value.kind != Node::Kind::Map) continue;
+    for (auto& [name, placement] : value.entries) {
+      if (placement.kind != Node::Kind::Scalar || placement.broken) continue;
+      Node map;
+      map.kind = Node::Kind::Map;
+      map.spot = placement.spot;
+      Node url = name;
+      url.text = "url";
+      url.spot = placement.spot;
+      map.entries.push_back({std::move(url), std::move(placement)});
+      placement = std::move(map);
+    }
+  }
+}
+
+bool has_any(const Node& tree, std::initializer_list<std::string_view> keys) {
+  return std::ranges::any_of(
+      tree.entries, [&](auto& e) { return std::ranges::find(keys, e.key.text) != keys.end(); });
+}
+
+std::shared_ptr<void> make_file() {
+  return std::make_shared<File>();
+}
+
+}  // namespace
+
+const Dialect& cell_routing() {
+  static const Schema schema(kOptions, make_file);
+  static const Dialect dialect{
+      .name = "cell routing",
+      .schema = schema,
+      .is_spoken =
+          [](const Node& tree) {
+            return has_any(tree,
+                           {"routingTable", "cellEndpoints", "placements", "defaultPlacement"});
+          },
+      .preset = preset,
+      .tidy = [](Node& tree) { tidy(tree, "placements"); },
+      .lower =
+          [](void* record, const Reading& reading) {
+            Lowering(*static_cast<File*>(record), "routingTable", "defaultPlacement", reading)
+                .run();
+          },
+  };
+  return dialect;
+}
+
+const Dialect& cell_routing_draft() {
+  static const Schema schema(kDraftOptions, make_file);
+  static const Dialect dialect{
+      .name = "cell routing (draft)",
+      .schema = schema,
+      .is_spoken =
+          [](const Node& tree) {
+            return has_any(tree,
+                           {"customer_to_placement", "placement_to_endpoint", "default_placement"});
+          },
+      .preset = preset,
+      .tidy = [](Node& tree) { tidy(tree, "placement_to_endpoint"); },
+      .lower =
+          [](void* record, const Reading& reading) {
+            Lowering(*static_cast<File*>(record), "customer_to_placement", "default_placement",
+                     reading)
+                .run();
+          },
+  };
+  return dialect;
+}
+
+}  // namespace cirque::config

@@ -1,0 +1,188 @@
+#include "config/dialect.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "config/load.h"
+
+namespace cirque::config {
+namespace {
+
+std::optional<std::string> empty_world(std::string_view) {
+  return std::nullopt;
+}
+
+std::optional<std::string> world_with_port(std::string_view name) {
+  if (name == "PORT") return "9999";
+  return std::nullopt;
+}
+
+Loaded load(std::string_view text, const char* name, const Environment& world = empty_world) {
+  return load_text(text, name, world);
+}
+
+constexpr std::string_view kLegacy = R"({"version": "1.0.0",
+ "routingTable": {"acme": "tier1", "visa": "visa"},
+ "cellEndpoints": {"tier1": "http://cell-tier1:9001", "visa": "http://cell-visa/prefix?x"},
+ "defaultPlacement": "tier1"})";
+
+// What a request with the key comes to: pool and reason.
+std::string decided(const Loaded& loaded, std::string_view key, std::string_view path = "/x") {
+  Arena arena;
+  Headers headers(arena);
+  if (!key.empty()) headers.add("X-Routing-Key", key);
+  route::Facts facts;
+  facts.method = Method::Get;
+  facts.host = "anything";
+  facts.path = path;
+  facts.headers = &headers;
+  const auto& plan = *loaded.blueprint;
+  auto decision = plan.decide(plan.lanes.front(), facts, 0);
+  if (decision.kind == Decision::Kind::NoKey) return "no key";
+  if (decision.kind == Decision::Kind::Report) return "report";
+  return plan.pools[decision.index].name + " " + std::string(decision.route_reason(decision.index));
+}
+
+TEST_SUITE("config") {
+  TEST_CASE("a file of cells, with endpoints alone") {
+    auto loaded = load(kLegacy, "routing.json");
+    REQUIRE(loaded.findings.empty());
+    const auto& m = loaded.model;
+    CHECK(m.version == "1.0.0");
+    REQUIRE(m.listeners.size() == 1);
+    CHECK(m.listeners[0].address.text == "0.0.0.0:8080");
+    REQUIRE(m.pools.size() == 2);
+    CHECK(m.pools[0].backends[0].text == "cell-tier1:9001");
+    CHECK(m.pools[0].host == "cell-tier1:9001");
+    // Of a URL scheme and authority count.
+    CHECK(m.pools[1].backends[0].text == "cell-visa:80");
+    CHECK(m.pools[1].host == "cell-visa");
+    CHECK(m.timeouts.upstream_connect == 5s);
+    CHECK(m.timeouts.upstream_header == 10s);
+    CHECK(m.timeouts.request_total == 30s);
+    CHECK(m.timeouts.upstream_keepalive == 90s);
+    CHECK(m.timeouts.drain == 10s);
+    CHECK(m.logging.access.format == AccessLog::Cells);
+    CHECK(decided(loaded, "acme") == "tier1 tier");
+    CHECK(decided(loaded, "visa") == "visa dedicated");
+    CHECK(decided(loaded, "Visa") == "tier1 default");
+    CHECK(decided(loaded, "") == "no key");
+    CHECK(decided(loaded, "", "/debug/config") == "report");
+  }
+
+  TEST_CASE("PORT is where a file of cells listens") {
+    CHECK(load(kLegacy, "routing.json", world_with_port).model.listeners[0].address.text ==
+          "0.0.0.0:9999");
+    auto bad = load(kLegacy, "routing.json", [](std::string_view name) {
+      return name == "PORT" ? std::optional<std::string>("http") : std::nullopt;
+    });
+    REQUIRE(bad.findings.size() == 1);
+    CHECK(bad.findings[0].message == "the environment variable PORT is 'http', which is no port");
+  }
+
+  TEST_CASE("placements have settings of their own, and cellEndpoints win for URLs") {
+    auto loaded = load(R"({"version": "2", "routingTable": {"a": "x", "b": "y"},
+      "cellEndpoints": {"x": "http://10.0.0.1:1"},
+      "placements": {"x": {"url": "http://10.0.0.9:9", "health_check":
+        {"path": "/", "interval": "7s", "timeout": "1s500ms"}}, "y": "http://10.0.0.2:2"},
+      "defaultPlacement": "y"})",
+                       "hybrid.json");
+    REQUIRE(loaded.ok());
+    REQUIRE(loaded.model.pools.size() == 2);
+    CHECK(loaded.model.pools[0].backends[0].text == "10.0.0.1:1");
+    CHECK(loaded.model.pools[0].health_check.interval == 7s);
+    CHECK(loaded.model.pools[0].health_check.timeout == 1500ms);
+    CHECK(loaded.model.pools[1].backends[0].text == "10.0.0.2:2");
+    CHECK(decided(loaded, "a") == "x dedicated");
+  }
+
+  TEST_CASE("the draft has other names") {
+    auto loaded = load(R"(
+default_placement: tier2
+customer_to_placement: {acme: tier1}
+placement_to_endpoint:
+  tier1: http://10.0.0.1:1
+  tier2: {url: 'http://10.0.0.2:2'}
+server: {workers: 3}
+timeouts: {request_total: 9s}
+)",
+                       "routing.yaml");
+    REQUIRE(loaded.findings.empty());
+    CHECK(loaded.model.server.workers == 3);
+    CHECK(loaded.model.timeouts.request_total == 9s);
+    CHECK(decided(loaded, "acme") == "tier1 tier");
+    CHECK(decided(loaded, "other") == "tier2 default");
+  }
+
+  TEST_CASE("domains and the tags of their backends") {
+    auto loaded = load(R"(
+[proxy]
+listen_addr = "0.0.0.0:8443"
+listen_addr_http = "0.0.0.0:8080"
+management_api_addr = "127.0.0.1:8081"
+[[virtual_hosts]]
+domain = "a.example"
+enabled_backends_tag = "a"
+[[virtual_hosts]]
+domain = "b.example"
+enabled_backends_tag = "b"
+http_to_https = false
+[[backends]]
+id = "one"
+address = "localhost:3001"
+tags = ["a"]
+[[backends]]
+id = "two"
+address = "10.0.0.2:80"
+tags = ["a", "b"]
+)",
+                       "config.toml");
+    REQUIRE(loaded.findings.empty());
+    const auto& m = loaded.model;
+    CHECK(m.admin.listen.text == "127.0.0.1:8081");
+    CHECK_FALSE(m.metrics.enabled);
+    CHECK(m.logging.format == log::Format::Json);
+    CHECK(m.tag_health.interval == 10s);
+    CHECK(m.tag_health.timeout == 5s);
+    CHECK(m.tag_health.unhealthy_threshold == 3);
+    CHECK(m.tag_health.healthy_threshold == 2);
+
+    const auto& plan = *loaded.blueprint;
+    auto decide = [&](const char* listener, std::string_view host) {
+      route::Facts facts;
+      facts.method = Method::Get;
+      facts.host = host;
+      facts.path = "/x";
+      return plan.decide(*plan.lane(listener), facts, 0);
+    };
+    auto a = decide("proxy", "a.example");
+    REQUIRE(a.kind == Decision::Kind::Forward);
+    CHECK(plan.pools[a.index].origins.size() == 2);
+    CHECK(plan.pools[a.index].health.interval == 10s);
+    auto b = decide("proxy-http", "b.example");
+    REQUIRE(b.kind == Decision::Kind::Forward);
+    CHECK(plan.pools[b.index].origins.size() == 1);
+    auto led = decide("proxy-http", "a.example");
+    REQUIRE(led.kind == Decision::Kind::Redirect);
+    CHECK(location_of(plan.redirects[led.index], "http", "a.example:8080", "/x", "y=1") ==
+          "https://a.example:8443/x?y=1");
+    CHECK(plan.redirects[led.index].status == 301);
+    CHECK(decide("proxy", "c.example").kind == Decision::Kind::NoHost);
+  }
+
+  TEST_CASE("a file of one dialect does not speak another") {
+    CHECK_FALSE(dialect_of({}));
+    CHECK(load("services: [{name: a, bind_address: 'x:1', upstreams: ['y:1']}]\n", "t.yaml").ok());
+    auto mixed = load(
+        "proxy: {listen_addr: 'x:1', management_api_addr: 'x:2'}\nservices: []\n"
+        "virtual_hosts: []\n",
+        "t.yaml");
+    CHECK(std::ranges::any_of(mixed.findings, [](auto& f) {
+      return f.code == Code::UnknownKey && f.message.contains("'services'");
+    }));
+  }
+}
+
+}  // namespace
+}  // namespace cirque::config
