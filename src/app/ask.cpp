@@ -46,7 +46,8 @@ std::string converse(const Address& where, std::string_view request) {
 
 std::expected<Reply, std::string> ask(const config::Model& model, std::string_view method,
                                       std::string_view path,
-                                      const std::vector<config::TableEntry>& fields) {
+                                      const std::vector<config::TableEntry>& fields,
+                                      std::string_view body) {
   bool is_apart = model.admin.is_apart();
   const auto& where = is_apart ? model.admin.listen : model.metrics.listen;
   auto address = address_of(where);
@@ -58,16 +59,17 @@ std::expected<Reply, std::string> ask(const config::Model& model, std::string_vi
   auto request =
       fmt::format("{} {} HTTP/1.0\r\nHost: localhost\r\nX-Cirque-Control: yes\r\n", method, path);
   for (const auto& [name, value] : fields) request += fmt::format("{}: {}\r\n", name, value);
-  auto answer = converse(*address, request + "\r\n");
+  if (!body.empty()) request += fmt::format("Content-Length: {}\r\n", body.size());
+  auto answer = converse(*address, fmt::format("{}\r\n{}", request, body));
   if (answer.empty()) {
     return std::unexpected(
         fmt::format("no answer from {}: {}; is cirque running with this configuration?", where.text,
                     strerrordesc_np(errno)));
   }
-  auto body = answer.find("\r\n\r\n");
+  auto head = answer.find("\r\n\r\n");
   auto status = base::parse_number(std::string_view(answer).substr(0, 12).substr(9), 999);
   return Reply{static_cast<int>(status.value_or(0)),
-               body == answer.npos ? std::string() : answer.substr(body + 4)};
+               head == answer.npos ? std::string() : answer.substr(head + 4)};
 }
 
 }  // namespace cirque::app

@@ -15,9 +15,10 @@ struct Reply {
   std::string body;
 };
 
-// `fields` go with the request. Or why there is no answer, in words.
+// `fields` and a body go with the request. Or why there is no answer, in words.
 std::expected<Reply, std::string> ask(const config::Model& model, std::string_view method,
                                       std::string_view path,
-                                      const std::vector<config::TableEntry>& fields = {});
+                                      const std::vector<config::TableEntry>& fields = {},
+                                      std::string_view body = {});
 
 }  // namespace cirque::app

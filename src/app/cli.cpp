@@ -60,15 +60,28 @@ constexpr VerbRow kVerbs[] = {
      "use, and 1 when the "
      "old one stays. The signal HUP does the same without waiting.",
      "cirque reload --config config/production.yaml"},
+    {Verb::Apply, "apply", "FILE", "have a running cirque use another configuration",
+     "Sends the configuration, with all files that it includes, to the process that it would "
+     "reach by its admin.listen or metrics.listen, and waits for the verdict. With --confirm, what "
+     "was in use before comes back by itself unless `cirque confirm` is said in time: for changes "
+     "that could lock out whoever makes them. The file that the process was started with stays as "
+     "it is. The exit status is 0 when the configuration is in use, and 1 when the old one stays.",
+     "cirque apply site.yaml --confirm 60s --note 'new shop' && check && cirque confirm"},
+    {Verb::Confirm, "confirm", "[FILE]", "keep what was applied on trial",
+     "After `cirque apply --confirm`: the new configuration stays. FILE tells, as with reload, "
+     "where the process is asked.",
+     "cirque confirm"},
     {Verb::Config, "config", "ACTION", "look at the configurations that were put to use",
      "Every configuration that is put to use gets a number. `history` lists them, the newest "
-     "first; "
-     "`show N` prints the files of one; `diff A B` prints how two of them differ. They are read "
-     "from --state-dir, whether cirque is running or not.",
+     "first; `show N` prints the files of one; `diff A B` prints how two of them differ: they are "
+     "read from the folder that --state-dir or server.state_dir names, whether cirque is running "
+     "or not. `rollback N` has the running process use version N again; with --write its files are "
+     "written back, so that the next start finds them, too.",
      "cirque config history\n"
      "cirque config history --format json\n"
      "cirque config show 12\n"
-     "cirque config diff 11 12"},
+     "cirque config diff 11 12\n"
+     "cirque config rollback 11 --write"},
     {Verb::Demo, "demo", "[FILE]", "run the proxy with small backends to try it on",
      "Starts backends on 127.0.0.1:3001 and 127.0.0.1:3002 and the proxy in front of them, and "
      "prints what "
@@ -117,7 +130,8 @@ std::optional<Misuse> set_workers(Command& command, std::string_view what, std::
 }
 
 const FlagRow kFlags[] = {
-    {"--config -c -f", "FILE", "CONFIG_PATH", "run validate test explain reload demo",
+    {"--config -c -f", "FILE", "CONFIG_PATH",
+     "run validate test explain reload apply confirm config demo",
      "The configuration, YAML or (when its name ends in .json) JSON; - is standard input. Without "
      "it: "
      "config/default.yaml, else /etc/cirque/cirque.yaml.",
@@ -185,8 +199,38 @@ const FlagRow kFlags[] = {
        c.live = true;
        return std::nullopt;
      }},
-    {"--state-dir", "DIR", "CIRQUE_STATE_DIR", "config",
-     "Where cirque keeps what must outlive it; without it /var/lib/cirque.",
+    {"--confirm", "DURATION", "", "apply",
+     "Go back by itself unless `cirque confirm` is said within this time, such as 60s.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       auto wait = config::parse_duration(value);
+       if (!wait || *wait < 1s) return bad_value("--confirm", value, "a duration such as 60s");
+       c.confirm = value;
+       return std::nullopt;
+     }},
+    {"--note", "TEXT", "", "apply", "What the history says about it.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       constexpr std::size_t kNoteMax = 1000;
+       bool is_line = std::ranges::none_of(
+           value, [](char s) { return static_cast<unsigned char>(s) < 0x20 || s == 0x7f; });
+       if (!is_line || value.size() > kNoteMax)
+         return bad_value("--note", "...", "one line of 1000 bytes at most");
+       c.note = value;
+       return std::nullopt;
+     }},
+    {"--write", "", "", "config", "With rollback: write the files of the version back as well.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.write = true;
+       return std::nullopt;
+     }},
+    {"--last-known-good", "", "", "run",
+     "Where the configuration is missing or has errors, start with the newest version that was in "
+     "use.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.last_known_good = true;
+       return std::nullopt;
+     }},
+    {"--state-dir", "DIR", "CIRQUE_STATE_DIR", "run config",
+     "Where cirque keeps what must outlive it: see server.state_dir.",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {
        if (value.empty()) return Misuse{"--state-dir has no folder", {}};
        c.state_dir = value;
@@ -369,7 +413,6 @@ std::optional<Misuse> read_environment(Command& command, const config::Environme
   auto value = [&](const char* name) { return environment(name).value_or(std::string()); };
   if (command.config.empty()) command.config = value("CONFIG_PATH");
   if (command.state_dir.empty()) command.state_dir = value("CIRQUE_STATE_DIR");
-  if (command.state_dir.empty()) command.state_dir = kDefaultStateDir;
   if (command.verb != Verb::Run) return std::nullopt;
   auto workers = value("WORKER_THREADS");
   if (!command.workers && !workers.empty() && workers != "auto") {

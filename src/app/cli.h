@@ -24,12 +24,14 @@ enum class Verb : std::uint8_t {
   Test,
   Explain,
   Reload,
+  Apply,
+  Confirm,
   Config,
   Demo,
   Help,
   Version,
 };
-enum class ConfigAction : std::uint8_t { History, Show, Diff };
+enum class ConfigAction : std::uint8_t { History, Show, Diff, Rollback };
 enum class Page : std::uint8_t { Text, Markdown, Man };
 
 // What the arguments and the environment ask for, the arguments first.
@@ -50,7 +52,11 @@ struct Command {
   Page page = Page::Text;
   ConfigAction config_action = ConfigAction::History;
   std::vector<std::uint64_t> versions;  // of config: as many as its action takes
-  std::string state_dir;
+  std::string state_dir;                // empty: see state_dir_of()
+  std::string confirm;                  // of apply: a duration, or empty
+  std::string note;                     // of apply
+  bool write = false;                   // of config rollback
+  bool last_known_good = false;
 };
 
 // Why the command line cannot be understood; exit status 2.

@@ -7,6 +7,8 @@
 #include <ctime>
 #include <vector>
 
+#include "app/orders.h"
+#include "app/versions.h"
 #include "base/json.h"
 #include "cirque/result.h"
 #include "config/history.h"
@@ -137,10 +139,16 @@ std::string version_diff(const Version& a, const Version& b) {
   return out;
 }
 
+// Its mistakes are not what is asked for.
+config::Model model_of(const Command& command) {
+  return command.config.empty() ? config::Model() : config::load_file(command.config).model;
+}
+
 }  // namespace
 
 std::expected<std::string, std::string> answer_config(const Command& command) {
-  auto history = TRY(History::open_read_only(command.state_dir));
+  auto where = state_dir_of(command.state_dir, model_of(command)).path;
+  auto history = TRY(History::open_read_only(where.empty() ? kDefaultStateDir : where));
   bool wants_json = command.format == config::Format::Json;
   switch (command.config_action) {
     case ConfigAction::History: {
@@ -152,6 +160,7 @@ std::expected<std::string, std::string> answer_config(const Command& command) {
       return wants_json ? version_json(version) : files_text(version);
     }
     case ConfigAction::Diff:
+    case ConfigAction::Rollback:
       break;
   }
   auto before = TRY(history.get(command.versions[0]));
@@ -160,6 +169,7 @@ std::expected<std::string, std::string> answer_config(const Command& command) {
 }
 
 int config_command(const Command& command) {
+  if (command.config_action == ConfigAction::Rollback) return rollback(command);
   auto answer = answer_config(command);
   if (!answer) {
     std::fprintf(stderr, "cirque: %s\n", answer.error().c_str());

@@ -1,5 +1,6 @@
 #pragma once
-// cirque config: the history of configurations, read from the state folder and printed.
+// cirque config: the history of configurations, read from the state folder and printed; and back
+// to one of them.
 #include <expected>
 #include <string>
 

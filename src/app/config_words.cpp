@@ -22,6 +22,7 @@ constexpr Row kRows[] = {
     {ConfigAction::History, "history", "", 0, true},
     {ConfigAction::Show, "show", " N", 1, true},
     {ConfigAction::Diff, "diff", " A B", 2, false},
+    {ConfigAction::Rollback, "rollback", " N", 1, false},
 };
 
 std::string usage() {
@@ -67,6 +68,8 @@ std::optional<Misuse> read_config_words(Command& command, const std::vector<std:
   const auto* row = std::ranges::find(kRows, words[0], &Row::name);
   if (row == std::end(kRows)) return unknown(words[0]);
   command.config_action = row->action;
+  if (command.write && row->action != ConfigAction::Rollback)
+    return Misuse{"--write goes with rollback alone", {}};
   if (words.size() != row->count + 1)
     return Misuse{fmt::format("config {} takes {} argument{}", row->name,
                               row->count == 0 ? "no" : fmt::format("{}", row->count),

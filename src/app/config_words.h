@@ -1,5 +1,5 @@
 #pragma once
-// What is said behind `cirque config`: history, show N, diff A B.
+// What is said behind `cirque config`: history, show N, diff A B, rollback N.
 #include <optional>
 #include <string>
 #include <vector>

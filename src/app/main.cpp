@@ -10,7 +10,8 @@
 #include "app/demo.h"
 #include "app/explain.h"
 #include "app/help.h"
-#include "app/reload.h"
+#include "app/orders.h"
+#include "app/versions.h"
 #include "config/load.h"
 
 namespace cirque::app {
@@ -94,26 +95,50 @@ int test(const Command& command) {
   return loaded.ok() ? 0 : kFailed;
 }
 
-config::Loaded load(const Command& command, const std::string& path) {
-  auto loaded = config::load_file(path);
+config::Loaded load(const Command& command, const std::string& path, const config::Files& files) {
+  auto loaded = config::load_file(path, config::process_environment, files);
   if (command.workers) loaded.model.server.workers = *command.workers;
   if (command.level) loaded.model.logging.level = *command.level;
   return loaded;
 }
 
+// What was in use last, if it can be had. Says so.
+std::optional<config::Loaded> last_known_good(const Command& command, const std::string& path) {
+  auto where = state_dir_of(command.state_dir, {}).path;
+  auto history = config::History::open_read_only(where.empty() ? kDefaultStateDir : where);
+  auto versions = history ? history->list() : std::unexpected(history.error());
+  if (versions && versions->empty()) versions = std::unexpected("no version was ever in use");
+  auto version =
+      versions ? history->get(versions->front().number) : std::unexpected(versions.error());
+  if (!version) {
+    print(stderr,
+          fmt::format("cirque: there is no last known good configuration: {}\n", version.error()));
+    return std::nullopt;
+  }
+  auto loaded = load(command, main_of(*version, path), config::files_of(version->sources));
+  print(stderr, config::render(loaded.findings));
+  if (!loaded.ok()) return std::nullopt;
+  print(stderr, fmt::format("cirque: starting with version {}, the last that was in use\n",
+                            version->number));
+  return loaded;
+}
+
 int run(const Command& command) {
-  auto loaded = load(command, command.config);
+  RunOptions options{.daemon = command.daemon};
+  options.load = [command](const std::string& path, const config::Files& files) {
+    return load(command, path, files);
+  };
+  // A daemon leaves the folder that it was started in.
+  if (command.config != "-") options.path = std::filesystem::absolute(command.config).string();
+  auto loaded = load(command, command.config, config::system_files());
   print(stderr, config::render(loaded.findings));
   if (!loaded.ok()) {
     print(stderr, summary(loaded));
-    return kFailed;
+    auto last = command.last_known_good ? last_known_good(command, options.path) : std::nullopt;
+    if (!last) return kFailed;
+    loaded = std::move(*last);
   }
-  RunOptions options{.daemon = command.daemon};
-  if (command.config != "-") {  // a daemon leaves the folder that it was started in
-    auto path = std::filesystem::absolute(command.config).string();
-    options.reload = [command, path] { return load(command, path); };
-    options.path = path;
-  }
+  options.state_dir = state_dir_of(command.state_dir, loaded.model);
   return serve(std::move(loaded), options);
 }
 
@@ -123,9 +148,10 @@ int start(Command command) {
     print(stdout, fmt::format("cirque {}\n", version()));
     return 0;
   }
-  if (command.verb == Verb::Config) return config_command(command);
+  bool is_config = command.verb == Verb::Config;
   if (command.config.empty()) {
     auto found = default_config();
+    if (!found && is_config) return config_command(command);
     if (!found) {
       print(stderr, fmt::format("cirque: no configuration: neither {} nor {} exists\n"
                                 "   name one: cirque run --config FILE\n",
@@ -143,6 +169,12 @@ int start(Command command) {
       return explain(command);
     case Verb::Reload:
       return reload(command.config);
+    case Verb::Apply:
+      return apply(command);
+    case Verb::Confirm:
+      return confirm(command.config);
+    case Verb::Config:
+      return config_command(command);
     case Verb::Demo:
       return demo(command.config);
     default:

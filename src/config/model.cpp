@@ -757,6 +757,26 @@ const Option kOptions[] = {
             "replaced, or reached through a link that was swapped.",
      .example = "true",
      .also = "watch auto_reload reload_on_change"},
+    {.path = "server.state_dir",
+     .type = Type::Path,
+     .slot = IN(Model, server.state_dir),
+     .min = 1,
+     .max = 4095,
+     .doc =
+         "The folder for what must outlive the process: the versions of the configuration. It "
+         "is made where it is missing. Without it, the one that systemd gives ($STATE_DIRECTORY), "
+         "else /var/lib/cirque if there is such a folder, else nothing is kept. The environment "
+         "variable CIRQUE_STATE_DIR and --state-dir go before it.",
+     .example = "/var/lib/cirque",
+     .also = "data_dir state_directory"},
+    {.path = "server.versions_kept",
+     .type = Type::Number,
+     .slot = IN(Model, server.versions_kept),
+     .min = 1,
+     .max = 10'000,
+     .doc = "So many configurations are kept; the oldest are forgotten.",
+     .example = "50",
+     .also = "history keep_versions"},
     {.path = "server.trusted_proxies",
      .type = Type::Networks,
      .slot = IN(Model, server.trusted_proxies),

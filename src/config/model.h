@@ -240,6 +240,8 @@ struct Server {
   std::string congestion_control;            // empty: the kernel's default
   int backlog = 4096;
   bool watch_config = false;
+  std::string state_dir;
+  unsigned versions_kept = 50;
   std::vector<HostPort> dns_servers;  // IP addresses; empty: those of /etc/resolv.conf
 
   bool operator==(const Server&) const = default;

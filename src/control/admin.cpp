@@ -1,23 +1,38 @@
 #include "control/admin.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 namespace cirque::control {
+
+namespace {
+
+constexpr std::string_view kOrders[] = {"/reload", "/apply", "/rollback", "/confirm", "/plan"};
+
+bool is_order(std::string_view path) {
+  return std::ranges::find(kOrders, path) != std::end(kOrders);
+}
+
+}  // namespace
 
 Step Admin::on_request(Exchange& exchange) {
   const auto& request = exchange.request;
+  auto path = request.path();
   bool takes_orders = offer_ == Offer::All;
-  if (takes_orders && request.path() == "/reload") return reload(exchange);
-  if (takes_orders && request.path() == "/explain") return explain(exchange);
+  if (takes_orders && is_order(path)) return obey(exchange);
+  if (takes_orders && path == "/explain") return explain(exchange);
   if (request.method != Method::Get && request.method != Method::Head) {
     auto& refusal = exchange.answer(405, "only GET and HEAD\n");
     refusal.headers.add(Name::Allow, "GET, HEAD");
     return refusal;
   }
-  auto path = request.path();
   if (path == "/metrics") return metrics(exchange);
   if (path == "/healthz") return exchange.answer(200, "ok\n");
   if (path == "/readyz") return readiness(exchange);
-  if (takes_orders && path == "/debug/config")
+  if (takes_orders && path == "/debug/config") {
     return exchange.answer(200, on_report(), "application/json");
+  }
   return exchange.answer(404, "here are /metrics, /healthz and /readyz\n");
 }
 
@@ -40,10 +55,19 @@ Response* Admin::refuse_control(Exchange& exchange, Method method) {
   return nullptr;
 }
 
-Response& Admin::reload(Exchange& exchange) {
-  if (auto* refusal = refuse_control(exchange, Method::Post)) return *refusal;
-  auto verdict = on_reload();
-  return exchange.answer(verdict.taken ? 200 : 422, verdict.text);
+Step Admin::obey(Exchange& exchange) {
+  if (auto* refusal = refuse_control(exchange, Method::Post)) co_return *refusal;
+  const auto& request = exchange.request;
+  std::string body;
+  for (bool last = !request.body; !last;) {
+    auto piece = co_await request.body->next();
+    if (!piece) co_return fail(piece.error());
+    body += piece->data;
+    last = piece->last;
+    if (body.size() > kOrderBytesMax) co_return exchange.answer(413, "this is too large\n");
+  }
+  auto told = on_order({.name = request.path().substr(1), .fields = request.headers, .body = body});
+  co_return exchange.answer(told.status, told.text);
 }
 
 Response& Admin::explain(Exchange& exchange) {

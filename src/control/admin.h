@@ -1,6 +1,7 @@
 #pragma once
-// What operators ask the process: /metrics, /healthz, /readyz, /debug/config, and from this machine
-// GET /explain and POST /reload. An App like any other, on the steward.
+// What operators ask the process: /metrics, /healthz, /readyz, /debug/config; and from this machine
+// GET /explain, and orders (POST): reload, apply, rollback, confirm, plan. An App like any other,
+// on the steward.
 #include <functional>
 #include <string>
 
@@ -16,30 +17,35 @@ class Admin final : public App {
 
   Admin(proxy::Engine& engine, Offer offer) noexcept : engine_(engine), offer_(offer) {}
 
+  // As large as all files of a configuration together, and what a bundle adds.
+  static constexpr std::size_t kOrderBytesMax = std::size_t{66} << 20;
+
   Step on_request(Exchange& exchange) override;
 
-  struct Verdict {
-    bool taken = false;
-    std::string text;  // for people: what was found, and what has changed
+  struct Told {
+    int status = 404;
+    std::string text;  // for people
   };
 
   // Called for GET /explain: why a request goes where it goes. 404: it goes nowhere.
-  struct Told {
-    int status = 404;
-    std::string text;
-  };
-
   std::function<Told(const Headers& fields)> on_explain = [](const Headers&) { return Told{}; };
 
   // Called for GET /debug/config: what is in use, as JSON.
   std::function<std::string()> on_report = [] { return std::string("{}\n"); };
 
-  // Called for POST /reload, which waits for it.
-  std::function<Verdict()> on_reload = [] { return Verdict{}; };
+  struct Order {
+    std::string_view name;  // "reload"
+    const Headers& fields;
+    std::string_view body;
+  };
+
+  // Called for POST /NAME, which waits for it. 200: done; 422: refused; 404: there is no such
+  // order.
+  std::function<Told(const Order&)> on_order = [](const Order&) { return Told{}; };
 
  private:
   Response* refuse_control(Exchange& exchange, Method method);
-  Response& reload(Exchange& exchange);
+  Step obey(Exchange& exchange);
   Response& explain(Exchange& exchange);
   Response& metrics(Exchange& exchange);
   Response& readiness(Exchange& exchange);

@@ -1,0 +1,104 @@
+#include "app/orders.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "app/ask.h"
+#include "app/versions.h"
+#include "config/bundle.h"
+#include "config/load.h"
+
+namespace cirque::app {
+namespace {
+
+int complain(const std::string& what) {
+  std::fprintf(stderr, "cirque: %s\n", what.c_str());
+  return 1;
+}
+
+// Prints what the process says.
+int order(const config::Model& model, std::string_view path,
+          const std::vector<config::TableEntry>& fields = {}, std::string_view body = {}) {
+  auto reply = ask(model, "POST", path, fields, body);
+  if (!reply) return complain(reply.error());
+  bool done = reply->status == 200;
+  std::fputs(reply->body.c_str(), done ? stdout : stderr);
+  return done ? 0 : 1;
+}
+
+// The file, and those that it includes, or its mistakes on stderr.
+std::optional<config::Loaded> load(const std::string& path) {
+  auto loaded = config::load_file(path);
+  std::fputs(config::render(loaded.findings).c_str(), loaded.ok() ? stdout : stderr);
+  if (!loaded.ok()) return std::nullopt;
+  return loaded;
+}
+
+// All of it or nothing, as far as one file is concerned.
+bool write_file(const config::Source& source) {
+  auto fresh = source.path + ".rollback";
+  std::FILE* file = std::fopen(fresh.c_str(), "we");
+  if (!file) return false;
+  bool is_whole =
+      std::fwrite(source.text.data(), 1, source.text.size(), file) == source.text.size();
+  is_whole &= std::fclose(file) == 0;
+  return is_whole && std::rename(fresh.c_str(), source.path.c_str()) == 0;
+}
+
+int write_back(const Command& command, const config::Model& model, std::uint64_t number) {
+  auto where = state_dir_of(command.state_dir, model).path;
+  auto history = config::History::open_read_only(where.empty() ? kDefaultStateDir : where);
+  if (!history) return complain(history.error());
+  auto version = history->get(number);
+  if (!version) return complain(version.error());
+  for (const auto& source : version->sources) {
+    if (!write_file(source)) {
+      return complain(fmt::format("{}: {}", source.path, strerrordesc_np(errno)));
+    }
+    std::printf("written: %s\n", source.path.c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+int reload(const std::string& config_path) {
+  auto loaded = config::load_file(config_path);
+  if (!loaded.ok()) {  // the process would refuse it as well, and where it listens is in here
+    std::fputs(config::render(loaded.findings).c_str(), stderr);
+    return complain("not reloaded: the old configuration stays as it was");
+  }
+  return order(loaded.model, "/reload");
+}
+
+int apply(const Command& command) {
+  auto loaded = load(command.config);
+  if (!loaded) return complain("not applied: the old configuration stays as it was");
+  for (auto& source : loaded->sources)
+    source.path = std::filesystem::absolute(source.path).string();
+  std::vector<config::TableEntry> fields{
+      {"X-Cirque-Path", std::filesystem::absolute(command.config).string()}};
+  if (!command.confirm.empty()) fields.push_back({"X-Cirque-Confirm", command.confirm});
+  if (!command.note.empty()) fields.push_back({"X-Cirque-Note", command.note});
+  return order(loaded->model, "/apply", fields, config::pack(loaded->sources));
+}
+
+int confirm(const std::string& config_path) {
+  return order(config::load_file(config_path).model, "/confirm");
+}
+
+int rollback(const Command& command) {
+  auto model = config::load_file(command.config).model;
+  auto number = command.versions.front();
+  // First the files: the process may be told of them by its watch.
+  if (command.write) {
+    if (int status = write_back(command, model, number); status != 0) return status;
+  }
+  return order(model, "/rollback", {{"X-Cirque-Version", fmt::format("{}", number)}});
+}
+
+}  // namespace cirque::app

@@ -1,0 +1,15 @@
+#pragma once
+// cirque reload, apply, confirm, config rollback: orders to the running process, and its verdict.
+// All of them return the exit status: 0 when it was done.
+#include <string>
+
+#include "app/cli.h"
+
+namespace cirque::app {
+
+int reload(const std::string& config_path);
+int apply(const Command& command);
+int confirm(const std::string& config_path);
+int rollback(const Command& command);
+
+}  // namespace cirque::app

@@ -1,0 +1,229 @@
+#include "app/succession.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "app/configure_log.h"
+#include "app/notify.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "config/bundle.h"
+#include "config/survey.h"
+#include "config/values.h"
+
+namespace cirque::app {
+namespace {
+
+void tell(const config::Finding& finding) {
+  auto code = config::text_of(finding.code);
+  std::initializer_list<log::Field> where = {
+      {"code", code},         {"file", finding.file},
+      {"line", finding.line}, {"column", finding.column},
+      {"key", finding.path},  {"expected", finding.expected}};
+  if (finding.severity == config::Severity::Error) {
+    log::error("config", finding.message, where);
+  } else {
+    log::warn("config", finding.message, where);
+  }
+}
+
+// Keys that are read when the process starts, and never again.
+std::vector<std::string_view> settled_at_start(const config::Model& old, const config::Model& now) {
+  std::vector<std::string_view> keys;
+  auto compare = [&](std::string_view key, const auto& a, const auto& b) {
+    if (!(a == b)) keys.push_back(key);
+  };
+  compare("server.workers", old.server.workers, now.server.workers);
+  compare("server.pin_workers", old.server.pin_workers, now.server.pin_workers);
+  compare("server.dns_servers", old.server.dns_servers, now.server.dns_servers);
+  compare("server.watch_config", old.server.watch_config, now.server.watch_config);
+  compare("server.backlog", old.server.backlog, now.server.backlog);
+  compare("server.congestion_control", old.server.congestion_control,
+          now.server.congestion_control);
+  compare("admin.listen", old.admin.listen, now.admin.listen);
+  compare("metrics.enabled", old.metrics.enabled, now.metrics.enabled);
+  compare("metrics.listen", old.metrics.listen, now.metrics.listen);
+  compare("logging.access", old.logging.access, now.logging.access);
+  return keys;
+}
+
+void announce_reload() {
+  auto now = std::chrono::steady_clock::now().time_since_epoch();
+  auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  notify(("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us)).c_str());
+}
+
+std::string what_changed(const Estate::Change& change) {
+  const auto& [listeners, pools] = change;
+  log::info("app", "configuration reloaded",
+            {{"listeners_added", listeners.added},
+             {"listeners_moved", listeners.moved},
+             {"listeners_removed", listeners.removed},
+             {"pools_added", pools.added},
+             {"pools_changed", pools.changed},
+             {"pools_removed", pools.removed}});
+  return fmt::format(
+      "reloaded: listeners: {} added, {} moved, {} removed, {} as before; "
+      "pools: {} added, {} changed, {} removed, {} as before\n",
+      listeners.added, listeners.moved, listeners.removed, listeners.unchanged, pools.added,
+      pools.changed, pools.removed, pools.unchanged);
+}
+
+// In whole seconds, for people.
+std::string seconds(Duration duration) {
+  return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+}
+
+}  // namespace
+
+Succession::Succession(Means means) : means_(std::move(means)) {}
+
+bool Succession::start(config::Loaded first, const StateDir& state_dir) {
+  if (!versions_.open(state_dir, first.model.server.versions_kept)) return false;
+  if (!put_to_use(first)) return false;
+  loaded_ = std::move(first);
+  number({.source = "start " + means_.path, .note = {}});
+  return true;
+}
+
+Succession::Told Succession::reload(std::string_view how) {
+  if (means_.engine.is_stopping()) return {422, "cirque is stopping\n"};
+  if (means_.path.empty()) return refuse("there is no file to reload\n");
+  announce_reload();
+  auto told = follow(means_.load(means_.path, config::system_files()),
+                     {.source = fmt::format("reload ({})", how), .note = {}});
+  notify("READY=1\nSTATUS=serving");
+  return told;
+}
+
+Succession::Told Succession::obey(const control::Admin::Order& order) {
+  if (means_.engine.is_stopping()) return {422, "cirque is stopping\n"};
+  if (order.name == "reload") return reload("cirque reload");
+  if (order.name == "apply") return apply(order);
+  if (order.name == "rollback") return rollback(order);
+  if (order.name == "confirm") return confirm();
+  return {404, "there is no such order\n"};
+}
+
+Succession::Told Succession::apply(const control::Admin::Order& order) {
+  auto sources = config::unpack(order.body);
+  if (!sources) return {422, "this is no configuration\n"};
+  auto patience = order.fields.get("X-Cirque-Confirm");
+  auto wait = config::parse_duration(patience);
+  if (!patience.empty() && (!wait || *wait < 1s)) return {422, "confirm within 1s or more\n"};
+
+  auto path = order.fields.get("X-Cirque-Path");
+  auto main = path.empty() ? sources->front().path : std::string(path);
+  auto before = std::make_unique<config::Loaded>(loaded_);
+  auto told =
+      follow(means_.load(main, config::files_of(std::move(*sources))),
+             {.source = "apply " + main, .note = std::string(order.fields.get("X-Cirque-Note"))});
+  if (told.status != 200) return told;
+  if (patience.empty()) return {200, told.text + remind_of_file()};
+  auto& loop = means_.engine.steward_loop();
+  trial_.before = std::move(before);
+  trial_.arm(loop.timers(), loop.now() + *wait);
+  return {200,
+          told.text + fmt::format("on trial for {}: `cirque confirm` keeps it, or else what was "
+                                  "in use before comes back\n",
+                                  seconds(*wait))};
+}
+
+Succession::Told Succession::rollback(const control::Admin::Order& order) {
+  auto number = base::parse_number(order.fields.get("X-Cirque-Version"), INT64_MAX);
+  if (!number) return {422, "to which version?\n"};
+  auto version = versions_.get(*number);
+  if (!version) return {422, version.error() + "\n"};
+  auto files = config::files_of(version->sources);
+  auto next = means_.load(main_of(*version, means_.path), files);
+  auto told =
+      follow(std::move(next), {.source = fmt::format("rollback to {}", *number), .note = {}});
+  if (told.status == 200) told.text += remind_of_file();
+  return told;
+}
+
+Succession::Told Succession::confirm() {
+  if (!trial_.before) return {422, "nothing waits to be confirmed\n"};
+  trial_.disarm();
+  trial_.before.reset();
+  log::info("app", "configuration confirmed", {});
+  return {200, "confirmed\n" + remind_of_file()};
+}
+
+// Nobody has confirmed.
+void Succession::give_up() noexcept {
+  auto before = std::move(trial_.before);
+  if (!before || means_.engine.is_stopping()) return;
+  log::warn("app", "not confirmed: back to what was in use before", {});
+  follow(std::move(*before), {.source = "not confirmed", .note = {}});
+}
+
+// The new configuration as a whole, or the old one as it was.
+Succession::Told Succession::follow(config::Loaded next, const Origin& origin) {
+  for (const auto& finding : next.findings) tell(finding);
+  auto found = config::render(next.findings);
+  auto change = next.ok() ? put_to_use(next) : std::nullopt;
+  if (!change) return refuse(std::move(found));
+  ++means_.engine.registry().reloads_taken;
+  auto ended = end_trial();
+  auto later = adopt(std::move(next));
+  return {200, found + ended + later + what_changed(*change) + number(origin)};
+}
+
+std::optional<Estate::Change> Succession::put_to_use(const config::Loaded& next) {
+  auto in_use = InUse::now(next);
+  auto change = means_.estate.apply(next, in_use.json());
+  if (change) in_use_ = std::move(in_use);
+  return change;
+}
+
+Succession::Told Succession::refuse(std::string why) {
+  ++means_.engine.registry().reloads_refused;
+  log::error("app", "the new configuration is not used, the old one stays", {});
+  return {422, std::move(why) + "not reloaded: the old configuration stays as it was\n"};
+}
+
+// What of it has to wait for the next start, for people.
+std::string Succession::adopt(config::Loaded next) {
+  const auto& now = next.model;
+  std::string later;
+  for (auto key : settled_at_start(loaded_.model, now)) {
+    log::warn("app", "this change takes effect with the next start", {{"key", key}});
+    later += fmt::format("{}: the change takes effect with the next start\n", key);
+  }
+  configure_log(now.logging);
+  loaded_ = std::move(next);
+  return later;
+}
+
+// Gives what is in use its number, for people.
+std::string Succession::number(const Origin& origin) {
+  auto version = versions_.add(loaded_, origin.source, origin.note);
+  if (!version) return {};
+  log::info("app", "configuration in use", {{"version", *version}, {"source", origin.source}});
+  return fmt::format("this is version {}\n", *version);
+}
+
+// When another configuration is in use than the file has.
+std::string Succession::remind_of_file() const {
+  if (means_.path.empty()) return {};
+  auto on_disk = config::survey(means_.path).sources;
+  auto same_text = [](const config::Source& a, const config::Source& b) {
+    return a.text == b.text;
+  };
+  if (std::ranges::equal(on_disk, loaded_.sources, same_text)) return {};
+  return fmt::format(
+      "note: {} says something else, which counts again at the next reload or start\n",
+      means_.path);
+}
+
+std::string Succession::end_trial() {
+  if (!trial_.before) return {};
+  trial_.disarm();
+  trial_.before.reset();
+  return "the configuration that was on trial is not waited for any more\n";
+}
+
+}  // namespace cirque::app

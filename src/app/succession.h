@@ -1,0 +1,84 @@
+#pragma once
+// How one configuration follows another in a running process: by reload, by order, back to an
+// earlier version, and back again by itself when nobody confirms.
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/estate.h"
+#include "app/in_use.h"
+#include "app/versions.h"
+#include "control/admin.h"
+#include "loop/loop.h"
+
+namespace cirque::app {
+
+// Reads a configuration, with what the command line has to say about it.
+using Load = std::function<config::Loaded(const std::string& path, const config::Files& files)>;
+
+// Lives on the steward's thread.
+class Succession {
+ public:
+  using Told = control::Admin::Told;
+
+  struct Means {
+    proxy::Engine& engine;
+    Estate& estate;
+    Load load;
+    std::string path;  // of the configuration, absolute; empty: it came from standard input
+  };
+
+  explicit Succession(Means means);
+
+  // False: something cannot be bound or kept, and the log says what.
+  bool start(config::Loaded first, const StateDir& state_dir);
+
+  // `how` it came to this: "SIGHUP".
+  Told reload(std::string_view how);
+  // An order of the administration.
+  Told obey(const control::Admin::Order& order);
+
+  const config::Loaded& loaded() const noexcept { return loaded_; }
+
+  const InUse& in_use() const noexcept { return in_use_; }
+
+  const std::string& path() const noexcept { return means_.path; }
+
+ private:
+  struct Origin {
+    std::string source;  // for the history
+    std::string note;
+  };
+
+  // What is in use until somebody confirms what follows it, and then no more.
+  struct Trial : loop::Timer {
+    explicit Trial(Succession& s) noexcept
+        : Timer([](Timer& t) noexcept { static_cast<Trial&>(t).succession.give_up(); }),
+          succession(s) {}
+
+    Succession& succession;
+    std::unique_ptr<config::Loaded> before;
+  };
+
+  Told apply(const control::Admin::Order& order);
+  Told rollback(const control::Admin::Order& order);
+  Told confirm();
+  void give_up() noexcept;
+
+  Told follow(config::Loaded next, const Origin& origin);
+  std::optional<Estate::Change> put_to_use(const config::Loaded& next);
+  Told refuse(std::string why);
+  std::string adopt(config::Loaded next);
+  std::string number(const Origin& origin);
+  std::string remind_of_file() const;
+  std::string end_trial();
+
+  Means means_;
+  config::Loaded loaded_;
+  InUse in_use_;
+  Versions versions_;
+  Trial trial_{*this};
+};
+
+}  // namespace cirque::app

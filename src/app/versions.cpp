@@ -1,0 +1,75 @@
+#include "app/versions.h"
+
+#include <sys/stat.h>
+
+#include <ctime>
+#include <filesystem>
+
+#include "app/cli.h"
+#include "base/log.h"
+
+namespace cirque::app {
+namespace {
+
+bool is_folder(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+// Whoever loads them again may be in another folder.
+std::vector<config::Source> from_root(std::vector<config::Source> sources) {
+  for (auto& source : sources) source.path = std::filesystem::absolute(source.path).string();
+  return sources;
+}
+
+}  // namespace
+
+StateDir state_dir_of(const std::string& named, const config::Model& model) {
+  if (!named.empty()) return {named, true};
+  if (!model.server.state_dir.empty()) return {model.server.state_dir, true};
+  if (auto given = config::process_environment("STATE_DIRECTORY"); given && !given->empty()) {
+    return {given->substr(0, given->find(':')), true};
+  }
+  if (is_folder(kDefaultStateDir)) return {kDefaultStateDir, false};
+  return {};
+}
+
+bool Versions::open(const StateDir& where, unsigned keep) {
+  if (where.path.empty()) return true;
+  auto history = config::History::open(where.path, keep);
+  if (history) {
+    history_.emplace(std::move(*history));
+    return true;
+  }
+  const auto& why = history.error();
+  if (where.is_wanted) {
+    log::error("app", "versions of the configuration cannot be kept", {{"error", why}});
+  } else {
+    log::warn("app", "versions of the configuration are not kept", {{"error", why}});
+  }
+  return !where.is_wanted;
+}
+
+std::optional<std::uint64_t> Versions::add(const config::Loaded& loaded, std::string source,
+                                           std::string note) {
+  if (!history_) return std::nullopt;
+  auto version = history_->add({.unix_time = std::time(nullptr),
+                                .source = std::move(source),
+                                .note = std::move(note),
+                                .sources = from_root(loaded.sources)});
+  if (version) return version->number;
+  log::error("app", "this configuration got no number", {{"error", version.error()}});
+  return std::nullopt;
+}
+
+std::expected<config::Version, std::string> Versions::get(std::uint64_t number) {
+  if (!history_) return std::unexpected("no versions are kept: server.state_dir names a folder");
+  return history_->get(number);
+}
+
+std::string main_of(const config::Version& version, const std::string& path) {
+  bool is_folder = config::files_of(version.sources).is_directory(path);
+  return is_folder ? path : version.sources.front().path;
+}
+
+}  // namespace cirque::app

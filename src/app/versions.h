@@ -1,0 +1,45 @@
+#pragma once
+// The numbered configurations of this process, where it may keep any.
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "config/history.h"
+#include "config/load.h"
+
+namespace cirque::app {
+
+struct StateDir {
+  std::string path;        // empty: there is none
+  bool is_wanted = false;  // somebody has named it, and relies on it
+};
+
+// `named` by the command line, else by the file, else by systemd ($STATE_DIRECTORY), else the
+// usual one if it exists.
+StateDir state_dir_of(const std::string& named, const config::Model& model);
+
+// One thread.
+class Versions {
+ public:
+  // False: what was wanted cannot be had; the log says why.
+  bool open(const StateDir& where, unsigned keep);
+
+  bool is_kept() const noexcept { return history_.has_value(); }
+
+  // The number of what is in use from now on; nothing when none are kept or the disk is full, which
+  // the log tells.
+  std::optional<std::uint64_t> add(const config::Loaded& loaded, std::string source,
+                                   std::string note);
+
+  std::expected<config::Version, std::string> get(std::uint64_t number);
+
+ private:
+  std::optional<config::History> history_;
+};
+
+// What to load, from files_of() its sources, so that a version is as it was. `path` is that of the
+// configuration, which may be a folder.
+std::string main_of(const config::Version& version, const std::string& path);
+
+}  // namespace cirque::app

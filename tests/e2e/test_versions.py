@@ -1,0 +1,253 @@
+"""Versions of the configuration: numbered, kept, shown, and back to any of them; and what is applied on trial."""
+import copy
+import json
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+from lib.http import Client, request
+from lib.proxy import Process, Proxy, cirque
+from lib.util import BINARY, PATIENCE, eventually, free_port
+
+
+def named(name):
+    def script(conn):
+        while conn.read_request():
+            conn.respond(200, f"X-Origin: {name}", body=b"ok")
+    return script
+
+
+@pytest.fixture
+def kept(origin, proxy, tmp_path):
+    """A proxy with a state folder and a known address for orders; front.use(name) writes a configuration that leads
+    to that origin."""
+    origins = {name: origin(named(name)) for name in ("one", "two", "three")}
+    state = tmp_path / "state"
+    front = proxy(origins["one"], metrics={"listen": f"127.0.0.1:{free_port()}"}, server={"state_dir": str(state)})
+    front.state, front.origins = state, origins
+
+    def text_for(name):
+        config = copy.deepcopy(front.config)
+        config["services"][0]["upstreams"] = [origins[name].address]
+        return yaml.safe_dump(config, sort_keys=False)
+    front.text_for = text_for
+    front.use = lambda name: front.reload(text=text_for(name))
+    return front
+
+
+def origin_of(front):
+    with Client(front.port("web")) as one:
+        return one.ask(request("/")).get("X-Origin")
+
+
+def history(front):
+    done = cirque("config", "history", "--state-dir", front.state, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["versions"]
+
+
+def order(front, *words):
+    return cirque(*words, "--config", front.config_path)
+
+
+def test_every_configuration_in_use_gets_a_number(kept):
+    assert [v["number"] for v in history(kept)] == [1]
+    assert kept.use("two") and kept.use("three") and kept.use("two")
+    versions = history(kept)
+    assert [v["number"] for v in versions] == [4, 3, 2, 1]
+    assert versions[-1]["source"] == f"start {kept.config_path}" and versions[0]["source"] == "reload (SIGHUP)"
+    assert versions[0]["hash"] == versions[2]["hash"] != versions[1]["hash"]
+    shown = cirque("config", "show", 3, "-c", kept.config_path)
+    assert shown.stdout == kept.text_for("three")
+    changed = cirque("config", "diff", 3, 4, "-c", kept.config_path).stdout
+    assert kept.origins["three"].address in changed and kept.origins["two"].address in changed
+
+
+def test_what_is_refused_or_unchanged_gets_none(kept):
+    assert not kept.reload(text="services: [")
+    assert kept.reload(text=kept.text_for("one"))
+    assert len(history(kept)) == 1
+
+
+def test_back_to_a_version(kept):
+    assert kept.use("two") and kept.use("three")
+    done = order(kept, "config", "rollback", 1)
+    assert done.returncode == 0 and "this is version 4" in done.stdout
+    assert "says something else, which counts again at the next reload or start" in done.stdout
+    assert origin_of(kept) == "one"
+    assert history(kept)[0]["source"] == "rollback to 1"
+    assert kept.config_path.read_text() == kept.text_for("three")
+
+    done = order(kept, "config", "rollback", 2, "--write")
+    assert done.returncode == 0 and f"written: {kept.config_path}" in done.stdout
+    assert "something else" not in done.stdout
+    assert origin_of(kept) == "two" and kept.config_path.read_text() == kept.text_for("two")
+
+
+def test_back_to_a_version_that_there_is_not(kept):
+    done = order(kept, "config", "rollback", 7)
+    assert done.returncode == 1 and "7" in done.stderr and origin_of(kept) == "one"
+
+
+def test_a_version_has_the_files_that_it_includes(kept):
+    folder = kept.config_path.parent / "conf.d"
+    folder.mkdir()
+    config = yaml.safe_load(kept.text_for("two"))
+    services = config.pop("services")
+    (folder / "web.yaml").write_text(yaml.safe_dump({"services": services}))
+    assert kept.reload(text=yaml.safe_dump(config | {"include": "conf.d/*.yaml"}))
+    assert kept.use("three")
+    (folder / "web.yaml").unlink()
+    assert order(kept, "config", "rollback", 2).returncode == 0
+    assert origin_of(kept) == "two"
+    assert not (folder / "web.yaml").exists()
+    assert order(kept, "config", "rollback", 2, "--write").returncode == 0
+    assert (folder / "web.yaml").read_text() == yaml.safe_dump({"services": services})
+
+
+# --- apply -----------------------------------------------------------------------------------------------
+
+
+def test_another_file_is_applied(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(kept.text_for("two"))
+    done = cirque("apply", other, "--note", "the 2nd")
+    assert done.returncode == 0 and "this is version 2" in done.stdout and "says something else" in done.stdout
+    assert origin_of(kept) == "two"
+    assert (history(kept)[0]["source"], history(kept)[0]["note"]) == (f"apply {other}", "the 2nd")
+    assert kept.reload(text=kept.text_for("three")) and origin_of(kept) == "three"
+
+
+def test_a_bad_file_is_not_applied(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(kept.text_for("two").replace("upstreams:", "upstream:"))
+    done = cirque("apply", other)
+    assert done.returncode == 1 and "CQ1203" in done.stderr and "not applied" in done.stderr
+    other.write_text(yaml.safe_dump(yaml.safe_load(kept.text_for("two")) | {
+        "tests": [{"name": "never", "url": "http://x/", "expect": {"pool": "other"}}]}))
+    done = cirque("apply", other)
+    assert done.returncode == 1 and "CQ1418" in done.stderr
+    assert origin_of(kept) == "one" and len(history(kept)) == 1
+
+
+def test_what_nobody_confirms_goes_by_itself(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(kept.text_for("two"))
+    began = time.monotonic()
+    done = cirque("apply", other, "--confirm", "2s")
+    assert done.returncode == 0 and "on trial for 2 s" in done.stdout
+    assert origin_of(kept) == "two"
+    eventually(lambda: origin_of(kept) == "one")
+    assert time.monotonic() - began >= 1.9
+    eventually(lambda: history(kept)[0]["source"] == "not confirmed")
+    assert [v["number"] for v in history(kept)] == [3, 2, 1]
+    done = order(kept, "confirm")
+    assert done.returncode == 1 and "nothing waits to be confirmed" in done.stderr
+
+
+def test_what_is_confirmed_stays(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(kept.text_for("two"))
+    assert cirque("apply", other, "--confirm", "1s").returncode == 0
+    assert order(kept, "confirm").stdout.startswith("confirmed\n")
+    other.write_text(kept.text_for("three"))
+    done = cirque("apply", other, "--confirm", "1h")
+    assert done.returncode == 0 and origin_of(kept) == "three"
+    assert order(kept, "reload").returncode == 0  # which ends the trial
+    assert origin_of(kept) == "one"
+    assert order(kept, "confirm").returncode == 1
+
+
+def test_orders_come_from_this_machine_and_not_from_a_browser(kept):
+    with Client(kept.port("admin")) as one:
+        for path in ("/apply", "/rollback", "/confirm", "/plan"):
+            assert one.ask(request(path, method="POST", body=b"")).status == 403
+            assert one.ask(request(path, "X-Cirque-Control: 1")).status == 405
+        assert one.ask(request("/apply", "X-Cirque-Control: 1", method="POST", body=b"nonsense")).status == 422
+
+
+# --- the state folder ------------------------------------------------------------------------------------
+
+
+def test_the_last_known_good_one(kept):
+    assert kept.use("two")
+    kept.check_and_stop()
+    kept.config_path.write_text("services: [")
+
+    def start(*flags):
+        return subprocess.run([BINARY, "run", "-c", kept.config_path, *flags], capture_output=True, text=True, timeout=PATIENCE)
+    assert start().returncode == 1
+    refused = start("--last-known-good", "--state-dir", str(kept.state / "none"))
+    assert refused.returncode == 1 and "there is no last known good configuration" in refused.stderr
+    for spoil in (lambda: None, kept.config_path.unlink):
+        spoil()
+        directory = kept.state.parent / f"again{spoil.__name__}"
+        directory.mkdir()
+        again = Process([BINARY, "run", "-c", kept.config_path, "--last-known-good", "--state-dir", kept.state], directory)
+        try:
+            eventually(lambda: " ready" in again.stderr)
+            assert "starting with version 2, the last that was in use" in again.stderr
+        finally:
+            again.stop()
+    assert len(history(kept)) == 2
+
+
+def test_a_folder_that_cannot_be_had_prevents_the_start(origin, proxy, tmp_path):
+    (tmp_path / "file").write_text("")
+    front = proxy(origin(), server={"state_dir": str(tmp_path / "file" / "state")}, wait=False)
+    front.expected_status = 1
+    front.wait()
+    assert "versions of the configuration cannot be kept" in front.stderr
+
+
+def test_only_so_many_are_kept(origin, proxy, tmp_path):
+    front = proxy(origin(), server={"state_dir": str(tmp_path / "state"), "versions_kept": 3})
+    front.state = tmp_path / "state"
+    for workers in range(2, 7):
+        front.config["server"]["backlog"] = workers
+        assert front.reload(front.config)
+    assert [v["number"] for v in history(front)] == [6, 5, 4]
+
+
+def test_killed_at_any_moment_the_history_is_whole(origin, tmp_path):
+    """Killed in the middle of reloads: every version that was announced is there, and those before it."""
+    backend = origin()
+    state = tmp_path / "state"
+    chance = random.Random(7)
+    announced = 0
+    for turn in range(12):
+        directory = tmp_path / f"turn{turn}"
+        directory.mkdir()
+        config = {"services": [{"name": "web", "bind_address": "127.0.0.1:0", "upstreams": [backend.address]}],
+                  "server": {"workers": 1, "state_dir": str(state), "watch_config": False},
+                  "metrics": {"enabled": False}, "logging": {"access": {"enabled": False}}}
+        front = Proxy(config, directory)
+
+        def announced_here():
+            return [int(n) for n in re.findall(r"configuration in use version=(\d+)", front.stderr)]
+        for number in range(1, chance.randint(2, 6)):
+            config["server"]["backlog"] = 1000 * (turn + 1) + number
+            fresh = front.config_path.with_suffix(".new")
+            fresh.write_text(yaml.safe_dump(config))
+            before = len(announced_here())
+            fresh.replace(front.config_path)
+            front.signal(signal.SIGHUP)
+            is_last = number > 1 and chance.random() < 0.3
+            if is_last:
+                break
+            eventually(lambda: len(announced_here()) > before)
+        for _ in range(chance.randrange(40_000)):  # somewhere in the last reload
+            pass
+        front.process.send_signal(signal.SIGKILL)
+        front.process.wait()
+        announced = max([announced, *announced_here()])
+        done = cirque("config", "history", "--state-dir", state, "--format", "json")
+        assert done.returncode == 0, done.stderr
+        numbers = [v["number"] for v in json.loads(done.stdout)["versions"]]
+        assert numbers[0] >= announced and numbers == list(range(numbers[0], numbers[0] - len(numbers), -1))
+        for number in (numbers[0], numbers[-1]):
+            assert cirque("config", "show", number, "--state-dir", state).returncode == 0
