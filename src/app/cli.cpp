@@ -44,6 +44,16 @@ constexpr VerbRow kVerbs[] = {
      "what came out otherwise than expected. The exit status is 0 when all pass, and 1 when one "
      "fails or the configuration cannot be used.",
      "cirque test config/production.yaml"},
+    {Verb::Adapt, "adapt", "[FILE]", "print a configuration in canonical form",
+     "Reads the configuration with all that it includes and prints it as one file, as YAML, TOML "
+     "or "
+     "JSON: every key in the order of the documentation, without what is the default, with the "
+     "environment expanded, and with the listeners, pools and virtual hosts that `services` stand "
+     "for. Comments are not kept. Findings go to standard error. The exit status is 0 when the "
+     "configuration can be used, and 1 when not; then nothing is printed.",
+     "cirque adapt config/production.yaml\n"
+     "cirque adapt site.toml --to yaml > site.yaml\n"
+     "cirque adapt conf.d --to json | jq .pools"},
     {Verb::Explain, "explain", "[METHOD] URL", "tell where a request would go, and why",
      "Runs the request through the routing of the configuration, or with --live of the running "
      "process, and tells every step: the host, the routes that were tried with the first condition "
@@ -131,7 +141,7 @@ std::optional<Misuse> set_workers(Command& command, std::string_view what, std::
 
 const FlagRow kFlags[] = {
     {"--config -c -f", "FILE", "CONFIG_PATH",
-     "run validate test explain reload apply confirm config demo",
+     "run validate test adapt explain reload apply confirm config demo",
      "The configuration, YAML or (when its name ends in .json) JSON; - is standard input. Without "
      "it: "
      "config/default.yaml, else /etc/cirque/cirque.yaml.",
@@ -174,6 +184,13 @@ const FlagRow kFlags[] = {
        auto format = config::format_called(value);
        if (!format) return bad_value("--format", value, "text, json, sarif or github");
        c.format = *format;
+       return std::nullopt;
+     }},
+    {"--to", "LANGUAGE", "", "adapt", "What to print: yaml (when not given), toml or json.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       auto language = config::language_called(value);
+       if (!language) return bad_value("--to", value, "yaml, toml or json");
+       c.language = *language;
        return std::nullopt;
      }},
     {"--header -H", "FIELD", "", "explain", "A header field of the request: 'Name: value'.",

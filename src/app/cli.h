@@ -13,6 +13,7 @@
 #include "config/formats.h"
 #include "config/load.h"
 #include "config/question.h"
+#include "config/reader.h"
 
 namespace cirque::app {
 
@@ -22,6 +23,7 @@ enum class Verb : std::uint8_t {
   Run,
   Validate,
   Test,
+  Adapt,
   Explain,
   Reload,
   Apply,
@@ -44,6 +46,7 @@ struct Command {
   bool quiet = false;
   bool strict = false;
   config::Format format = config::Format::Text;
+  config::Language language = config::Language::Yaml;
   std::vector<std::string> words;  // the topic of help, the request of explain
   std::vector<config::TableEntry> headers;
   std::string from;

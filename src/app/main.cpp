@@ -13,6 +13,7 @@
 #include "app/orders.h"
 #include "app/versions.h"
 #include "config/load.h"
+#include "config/write.h"
 
 namespace cirque::app {
 namespace {
@@ -95,6 +96,17 @@ int test(const Command& command) {
   return loaded.ok() ? 0 : kFailed;
 }
 
+int adapt(const Command& command) {
+  auto loaded = config::load_file(command.config);
+  print(stderr, config::render(loaded.findings));
+  if (!loaded.ok()) {
+    print(stderr, summary(loaded));
+    return kFailed;
+  }
+  print(stdout, config::write(loaded.model, command.language));
+  return 0;
+}
+
 config::Loaded load(const Command& command, const std::string& path, const config::Files& files) {
   auto loaded = config::load_file(path, config::process_environment, files);
   if (command.workers) loaded.model.server.workers = *command.workers;
@@ -165,6 +177,8 @@ int start(Command command) {
       return validate(command);
     case Verb::Test:
       return test(command);
+    case Verb::Adapt:
+      return adapt(command);
     case Verb::Explain:
       return explain(command);
     case Verb::Reload:

@@ -56,4 +56,8 @@ void lower(Model& model, Places& places) {
   }
 }
 
+bool is_short_form(const Option& option) noexcept {
+  return option.path == "services";
+}
+
 }  // namespace cirque::config

@@ -9,4 +9,7 @@ namespace cirque::config {
 // name.
 void lower(Model& model, Places& places);
 
+// Is it a list that lower() has said in other words?
+bool is_short_form(const Option& option) noexcept;
+
 }  // namespace cirque::config

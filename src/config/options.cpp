@@ -121,10 +121,13 @@ std::string inside_of(const Option& group) {
 }
 
 Schema::Schema(std::span<const Option> table, std::shared_ptr<void> (*root)())
-    : table_(table), root_(root) {
+    : table_(table), root_(root()) {
   for (const auto& option : table_) {
     by_path_.emplace(option.path, &option);
     children_[option.parent()].push_back(&option);
+    if (const auto* records = std::get_if<Records>(&option.slot)) {
+      records->resize(untouched(option), 1);
+    }
   }
 }
 
@@ -167,17 +170,25 @@ std::string Schema::nearest_key(std::string_view parent, std::string_view key) c
 
 std::string Schema::default_of(const Option& option) const {
   if (option.need == Need::Required) return {};
-  auto root = root_();
-  void* record = root.get();
-  for (auto end = option.path.find_first_of("[{"); end != option.path.npos;
-       end = option.path.find_first_of("[{", end + 1)) {
-    const auto& records = std::get<Records>(at(option.path.substr(0, end))->slot);
-    records.resize(record, 1);
-    record = records.at(record, 0);
-  }
-  auto text = text_in(option, record);
+  auto text = text_in(option, untouched(option));
   bool is_unset = text == "0" && option.type == Type::Number && option.min > 0;
   return is_unset ? std::string() : text;
+}
+
+bool Schema::is_preset(const Option& option, void* record) const {
+  if (const auto* records = std::get_if<Records>(&option.slot)) return records->size(record) == 0;
+  if (option.type != Type::Map) return is_same(option, record, untouched(option));
+  return std::ranges::all_of(children_of(option.path),
+                             [&](const Option* child) { return is_preset(*child, record); });
+}
+
+void* Schema::untouched(const Option& option) const {
+  void* record = root_.get();
+  for (auto end = option.path.find_first_of("[{"); end != option.path.npos;
+       end = option.path.find_first_of("[{", end + 1)) {
+    record = std::get<Records>(at(option.path.substr(0, end))->slot).at(record, 0);
+  }
+  return record;
 }
 
 std::string_view nearest_choice(const Option& option, std::string_view text) {
@@ -301,6 +312,15 @@ std::string expected_item_of(const Option& option) {
 
 std::string text_in(const Option& option, void* record) {
   return std::visit(Printed{option, record}, option.slot);
+}
+
+bool is_same(const Option& option, void* one, void* other) {
+  return std::visit(
+      [&](auto slot) {
+        if constexpr (requires { slot(one) == slot(other); }) return slot(one) == slot(other);
+        return true;
+      },
+      option.slot);
 }
 
 std::vector<std::string_view> words_of(std::string_view list) {

@@ -50,6 +50,7 @@ using In = T& (*)(void* record);
 
 struct Records {
   void (*resize)(void* record, std::size_t size);
+  std::size_t (*size)(void* record);
   void* (*at)(void* record, std::size_t item);
   std::string& (*name)(void* item) = nullptr;  // of Type::Keyed
 };
@@ -97,10 +98,15 @@ class Schema {
 
   // As a file would have it; "" for none.
   std::string default_of(const Option& option) const;
+  // Does the record have what it would have if nobody had given that key? Of a map: all of it.
+  bool is_preset(const Option& option, void* record) const;
 
  private:
+  // The record that the option is in, as it is before anybody fills it.
+  void* untouched(const Option& option) const;
+
   std::span<const Option> table_;
-  std::shared_ptr<void> (*root_)();
+  std::shared_ptr<void> root_;  // untouched, but that every list has one item
   std::map<std::string_view, const Option*> by_path_;
   std::map<std::string_view, std::vector<const Option*>> children_;
 };
@@ -126,6 +132,8 @@ std::string expected_of(const Option& option);
 std::string expected_item_of(const Option& option);
 // The value that a record has, as a file would have it; "" for lists.
 std::string text_in(const Option& option, void* record);
+// Of single values, and of lists of them; two groups are always the same.
+bool is_same(const Option& option, void* one, void* other);
 
 std::vector<std::string_view> words_of(std::string_view list);
 

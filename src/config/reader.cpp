@@ -19,6 +19,13 @@ Language language_of(std::string_view path) noexcept {
   return path.ends_with(".toml") ? Language::Toml : Language::Yaml;
 }
 
+std::optional<Language> language_called(std::string_view name) noexcept {
+  if (name == "yaml") return Language::Yaml;
+  if (name == "json") return Language::Json;
+  if (name == "toml") return Language::Toml;
+  return std::nullopt;
+}
+
 Node read_tree(std::string_view text, Language language, unsigned file, Intake& intake) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());

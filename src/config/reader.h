@@ -2,6 +2,7 @@
 // The text of a configuration file as a tree in which everything knows its place, whichever of
 // YAML, JSON and TOML it is written in. `${NAME}` is expanded, and what cannot be read is reported.
 // Nothing here knows what a key means.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,7 @@ enum class Language : std::uint8_t { Yaml, Json, Toml };
 
 // By the name's end; what is neither .json nor .toml is YAML.
 Language language_of(std::string_view path) noexcept;
+std::optional<Language> language_called(std::string_view name) noexcept;  // "yaml", "json", "toml"
 
 // A Null node when there are errors; they are in the report then, whose file number `file` this is.
 // `text` may start with a BOM.

@@ -6,6 +6,7 @@
 #define RECORDS(Record, member)                                                              \
   Records {                                                                                  \
     +[](void* r, std::size_t size) { static_cast<Record*>(r)->member.resize(size); },        \
+        +[](void* r) { return static_cast<Record*>(r)->member.size(); },                     \
         +[](void* r, std::size_t i) -> void* { return &static_cast<Record*>(r)->member[i]; } \
   }
 // NOLINTEND(llvm-header-guard,bugprone-macro-parentheses)
