@@ -54,6 +54,10 @@ constexpr VerbRow kVerbs[] = {
      "cirque adapt config/production.yaml\n"
      "cirque adapt site.toml --to yaml > site.yaml\n"
      "cirque adapt conf.d --to json | jq .pools"},
+    {Verb::Schema, "schema", "", "print a JSON Schema of the configuration",
+     "Prints a JSON Schema (draft 2020-12) of all keys, for editors and other programs. It knows "
+     "the shape of a file; what belongs together is for `validate` to say.",
+     "cirque schema > cirque.schema.json"},
     {Verb::Explain, "explain", "[METHOD] URL", "tell where a request would go, and why",
      "Runs the request through the routing of the configuration, or with --live of the running "
      "process, and tells every step: the host, the routes that were tried with the first condition "
@@ -377,7 +381,8 @@ class Arguments {
       config_words_.emplace_back(word);
       return std::nullopt;
     }
-    bool takes_file = command.verb != Verb::Version && command.config.empty();
+    bool is_alone = command.verb == Verb::Version || command.verb == Verb::Schema;
+    bool takes_file = !is_alone && command.config.empty();
     if (!takes_file) return Misuse{fmt::format("'{}' is one argument too many", word), {}};
     command.config = word;
     return std::nullopt;

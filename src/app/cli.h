@@ -24,6 +24,7 @@ enum class Verb : std::uint8_t {
   Validate,
   Test,
   Adapt,
+  Schema,
   Explain,
   Reload,
   Apply,

@@ -12,6 +12,7 @@
 #include "app/help.h"
 #include "app/orders.h"
 #include "app/versions.h"
+#include "config/json_schema.h"
 #include "config/load.h"
 #include "config/write.h"
 
@@ -158,6 +159,10 @@ int start(Command command) {
   if (command.verb == Verb::Help) return help_on(command);
   if (command.verb == Verb::Version) {
     print(stdout, fmt::format("cirque {}\n", version()));
+    return 0;
+  }
+  if (command.verb == Verb::Schema) {
+    print(stdout, config::json_schema());
     return 0;
   }
   bool is_config = command.verb == Verb::Config;

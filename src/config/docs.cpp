@@ -94,6 +94,23 @@ constexpr std::string_view kSyntax =
     "what else routes requests say it at length. An unknown key is an error. `cirque validate "
     "FILE` lists every mistake at once.";
 
+constexpr std::string_view kInAnEditor = R"(
+## In an editor
+
+`cirque schema > cirque.schema.json` makes a JSON Schema (draft 2020-12) of all keys. An editor that
+speaks to yaml-language-server completes, explains and checks by it, if the file begins with a line
+that names it:
+
+```yaml
+# yaml-language-server: $schema=./cirque.schema.json
+```
+
+For TOML with taplo that line is `#:schema ./cirque.schema.json`. JSON has no comments, and a key
+`$schema` is one that cirque does not know: there the editor's settings say which schema belongs to
+the file, such as `json.schemas` of VS Code. The schema knows the shape of a file. What belongs
+together, such as names that must be defined, is for `cirque validate` to say.
+)";
+
 std::string cell(std::string_view text) {
   std::string out;
   for (char c : text) {
@@ -231,6 +248,7 @@ std::string markdown() {
       "    upstreams: ['127.0.0.1:3000']\n```\n\n"
       "Where a setting has an environment variable or a flag of its own, the flag goes before the "
       "variable, and\nthe variable before the file.\n";
+  out += kInAnEditor;
   for_each_group([&](const Option& group) { append_markdown_group(out, group); });
   out +=
       "\n## Findings\n\nWhat `cirque validate` may report; `cirque help CQ1203` tells more.\n\n"

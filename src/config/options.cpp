@@ -314,6 +314,20 @@ std::string text_in(const Option& option, void* record) {
   return std::visit(Printed{option, record}, option.slot);
 }
 
+bool is_plain(const Option& option, std::string_view text) {
+  switch (option.type) {
+    case Type::Flag:
+    case Type::Number:
+    case Type::Milliseconds:
+    case Type::Seconds:
+      return true;
+    case Type::Size:
+      return text.find_first_not_of("0123456789") == text.npos;
+    default:
+      return false;
+  }
+}
+
 bool is_same(const Option& option, void* one, void* other) {
   return std::visit(
       [&](auto slot) {

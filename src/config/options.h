@@ -132,6 +132,8 @@ std::string expected_of(const Option& option);
 std::string expected_item_of(const Option& option);
 // The value that a record has, as a file would have it; "" for lists.
 std::string text_in(const Option& option, void* record);
+// Does that text stand without quotes, in every language?
+bool is_plain(const Option& option, std::string_view text);
 // Of single values, and of lists of them; two groups are always the same.
 bool is_same(const Option& option, void* one, void* other);
 

@@ -22,21 +22,6 @@ Node literal(std::string_view text) {
   return text_node(unexpanded(text));
 }
 
-// Does it stand without quotes in every language?
-bool is_plain(const Option& option, std::string_view text) {
-  switch (option.type) {
-    case Type::Flag:
-    case Type::Number:
-    case Type::Milliseconds:
-    case Type::Seconds:
-      return true;
-    case Type::Size:
-      return text.find_first_not_of("0123456789") == text.npos;
-    default:
-      return false;
-  }
-}
-
 class Writing {
  public:
   explicit Writing(const Schema& schema) : schema_(schema) {}
