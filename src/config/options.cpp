@@ -113,6 +113,11 @@ std::string_view Option::key() const noexcept {
   return path.substr(path.rfind('.') + 1);
 }
 
+std::string_view Option::within_record() const noexcept {
+  auto end = path.find_last_of("]}");
+  return end == path.npos ? path : path.substr(end + 2);
+}
+
 std::string inside_of(const Option& group) {
   std::string path(group.path);
   if (group.type == Type::List) path += "[]";
@@ -171,8 +176,7 @@ std::string Schema::nearest_key(std::string_view parent, std::string_view key) c
 std::string Schema::default_of(const Option& option) const {
   if (option.need == Need::Required) return {};
   auto text = text_in(option, untouched(option));
-  bool is_unset = text == "0" && option.type == Type::Number && option.min > 0;
-  return is_unset ? std::string() : text;
+  return is_unset(option, text) ? std::string() : text;
 }
 
 bool Schema::is_preset(const Option& option, void* record) const {
@@ -312,6 +316,10 @@ std::string expected_item_of(const Option& option) {
 
 std::string text_in(const Option& option, void* record) {
   return std::visit(Printed{option, record}, option.slot);
+}
+
+bool is_unset(const Option& option, std::string_view text) {
+  return text.empty() || (text == "0" && option.type == Type::Number && option.min > 0);
 }
 
 bool is_plain(const Option& option, std::string_view text) {

@@ -71,9 +71,14 @@ struct Option {
   Need need = Need::Optional;
   std::string_view choices = {};  // "stdout stderr file", in the order of the enumerators
   std::string_view also = {};     // what people call it elsewhere: leads to "did you mean"
+  // Of a list: by which of its keys an item is known from one file to the next, the first of them
+  // that it has.
+  std::string_view known_by = "name id host address";
 
   std::string_view parent() const noexcept;  // "" for the top level
   std::string_view key() const noexcept;
+  // The path within its record: "health_check.interval" of "pools[].health_check.interval".
+  std::string_view within_record() const noexcept;
 };
 
 // One language of configuration files: what may stand where.
@@ -132,6 +137,8 @@ std::string expected_of(const Option& option);
 std::string expected_item_of(const Option& option);
 // The value that a record has, as a file would have it; "" for lists.
 std::string text_in(const Option& option, void* record);
+// Is that what a record has when nobody has given it anything, nor the defaults?
+bool is_unset(const Option& option, std::string_view text);
 // Does that text stand without quotes, in every language?
 bool is_plain(const Option& option, std::string_view text);
 // Of single values, and of lists of them; two groups are always the same.

@@ -5,12 +5,6 @@
 namespace cirque::config {
 namespace {
 
-// The option's path within its record: "health_check.interval" of "pools[].health_check.interval".
-std::string_view within_record(std::string_view path) {
-  auto end = path.find_last_of("]}");
-  return end == path.npos ? path : path.substr(end + 2);
-}
-
 std::string join(const std::string& path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
@@ -55,7 +49,7 @@ std::string Places::path(const void* field) const {
   auto found = fields_.find(field);
   if (found == fields_.end()) return {};
   const Mark& mark = found->second;
-  auto path = join(path_of_record(mark.record), within_record(mark.option->path));
+  auto path = join(path_of_record(mark.record), mark.option->within_record());
   return mark.item == kWhole ? path : fmt::format("{}[{}]", path, mark.item);
 }
 
@@ -63,7 +57,7 @@ std::string Places::path_of_record(const void* record) const {
   auto found = records_.find(record);
   if (found == records_.end()) return {};  // the top level
   const Mark& mark = found->second;
-  auto path = join(path_of_record(mark.record), within_record(mark.option->path));
+  auto path = join(path_of_record(mark.record), mark.option->within_record());
   if (mark.option->type != Type::Keyed) return fmt::format("{}[{}]", path, mark.item);
   return join(path, std::get<Records>(mark.option->slot).name(const_cast<void*>(record)));
 }

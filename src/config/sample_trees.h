@@ -1,6 +1,7 @@
 #pragma once
 // For tests: trees that say something, by chance, for any option of the table. Whatever the table
 // takes may come, above all texts that one of the languages could take for something else.
+#include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,9 +10,11 @@
 #include <string>
 #include <string_view>
 
+#include "config/lower.h"
 #include "config/options.h"
 #include "config/print.h"
 #include "config/values.h"
+#include "config/walk.h"
 
 namespace cirque::config {
 
@@ -163,5 +166,18 @@ class SampleTrees {
 
   std::mt19937_64 random_;
 };
+
+// Filled and lowered, as a file that says this would be.
+inline Model model_of(const Node& tree) {
+  Model model;
+  Report report("t", {});
+  Places places;
+  fill(&model, canonical(), tree, places, report);
+  lower(model, places);
+  auto findings = report.take();
+  INFO(print(tree, Language::Yaml));
+  CHECK_MESSAGE(findings.empty(), render(findings));
+  return model;
+}
 
 }  // namespace cirque::config

@@ -18,8 +18,10 @@ std::string unexpanded(std::string_view text) {
   return out.append(text);
 }
 
-Node literal(std::string_view text) {
-  return text_node(unexpanded(text));
+void keep_from_expansion(Node& node) {
+  if (!node.plain) node.text = unexpanded(node.text);
+  for (auto& item : node.items) keep_from_expansion(item);
+  for (auto& entry : node.entries) keep_from_expansion(entry.value);
 }
 
 class Writing {
@@ -36,12 +38,12 @@ class Writing {
     return node;
   }
 
- private:
   Node value(const Option& option, void* record) const {
     if (option.type == Type::Map) return map(option.path, record);
     return std::visit([&](auto slot) { return said(option, slot, record); }, option.slot);
   }
 
+ private:
   Node said(const Option&, std::monostate, void*) const { return {}; }
 
   Node said(const Option& option, const Records& records, void* record) const {
@@ -62,26 +64,26 @@ class Writing {
 
   Node said(const Option&, In<std::vector<HostPort>> slot, void* record) const {
     auto node = list_node();
-    for (const auto& address : slot(record)) node.items.push_back(literal(address.text));
+    for (const auto& address : slot(record)) node.items.push_back(text_node(address.text));
     return node;
   }
 
   Node said(const Option&, In<std::vector<std::string>> slot, void* record) const {
     auto node = list_node();
-    for (const auto& text : slot(record)) node.items.push_back(literal(text));
+    for (const auto& text : slot(record)) node.items.push_back(text_node(text));
     return node;
   }
 
   Node said(const Option&, In<std::vector<TableEntry>> slot, void* record) const {
     auto node = map_node();
-    for (const auto& entry : slot(record)) put(node, entry.key, literal(entry.value));
+    for (const auto& entry : slot(record)) put(node, entry.key, text_node(entry.value));
     return node;
   }
 
   template <class T>
   Node said(const Option& option, In<T>, void* record) const {
     auto text = text_in(option, record);
-    return is_plain(option, text) ? plain_node(std::move(text)) : literal(text);
+    return is_plain(option, text) ? plain_node(std::move(text)) : text_node(std::move(text));
   }
 
   const Schema& schema_;
@@ -89,13 +91,19 @@ class Writing {
 
 }  // namespace
 
-Node tree_of(const Model& model) {
-  // The table's way into a record is made for whoever fills it; here it is only read.
-  return Writing(canonical()).map("", const_cast<Model*>(&model));
+Node tree_of(std::string_view table, void* record) {
+  return Writing(canonical()).map(table, record);
+}
+
+Node tree_of(const Option& option, void* record) {
+  return Writing(canonical()).value(option, record);
 }
 
 std::string write(const Model& model, Language language) {
-  return print(tree_of(model), language);
+  // The table's way into a record is made for whoever fills it; here it is only read.
+  auto tree = tree_of("", const_cast<Model*>(&model));
+  keep_from_expansion(tree);
+  return print(tree, language);
 }
 
 }  // namespace cirque::config

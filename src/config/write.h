@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/model.h"
+#include "config/options.h"
 #include "config/print.h"
 
 namespace cirque::config {
@@ -13,7 +14,10 @@ namespace cirque::config {
 // spelling of the original are not in a model, and are not printed.
 std::string write(const Model& model, Language language);
 
-// The same as a tree, in which `${` is written so that it is not expanded.
-Node tree_of(const Model& model);
+// The same as a tree, of what stands at `table`: "" for the model, "pools[]" for a pool. `${` is
+// not yet written so that it stays as it is. The record is only read.
+Node tree_of(std::string_view table, void* record);
+// What that record has for one option, even if it is the default.
+Node tree_of(const Option& option, void* record);
 
 }  // namespace cirque::config

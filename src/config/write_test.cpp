@@ -8,7 +8,6 @@
 #include "config/load.h"
 #include "config/lower.h"
 #include "config/sample_trees.h"
-#include "config/walk.h"
 
 namespace cirque::config {
 namespace {
@@ -24,19 +23,6 @@ std::optional<std::string> empty_world(std::string_view) {
 
 Loaded load(std::string_view text, const char* name = "t.yaml") {
   return load_text(text, name, empty_world);
-}
-
-// Filled and lowered, as a file that says this would be.
-Model model_of(const Node& tree) {
-  Model model;
-  Report report("t", {});
-  Places places;
-  fill(&model, canonical(), tree, places, report);
-  lower(model, places);
-  auto findings = report.take();
-  INFO(print(tree, Language::Yaml));
-  CHECK_MESSAGE(findings.empty(), render(findings));
-  return model;
 }
 
 // The paths of all options in which two records differ; `seen` gets those that were compared.
