@@ -120,6 +120,7 @@ bool is_list_of_values(const Node& node) {
 // A list's items, or a table's entries, as texts to be sorted by.
 std::vector<std::pair<std::string, Node>> parts_of(const Node& node) {
   std::vector<std::pair<std::string, Node>> parts;
+  parts.reserve(node.items.size() + node.entries.size());
   for (const auto& item : node.items) parts.emplace_back(item.text, item);
   for (const auto& [key, value] : node.entries) {
     auto entry = map_node();
@@ -269,6 +270,7 @@ std::string shown(const Node& scalar) {
 // Each of a list or a table, with `sign` before it.
 std::vector<std::string> shown_parts(const Node& node, std::string_view sign) {
   std::vector<std::string> parts;
+  parts.reserve(node.items.size() + node.entries.size());
   for (const auto& item : node.items) parts.push_back(fmt::format("{}{}", sign, shown(item)));
   for (const auto& [key, value] : node.entries) {
     parts.push_back(fmt::format("{}{}: {}", sign, shown(key), shown(value)));

@@ -74,6 +74,16 @@ Node& node_at(Node& tree, const Option& option) {
   }
 }
 
+// Of a choice between one thing and nothing.
+void leave_out(Node& tree, const Option& option) {
+  auto list = option.parent();
+  list.remove_suffix(std::string_view("[]").size());
+  Option parent = option;
+  parent.path = list;
+  std::erase_if(node_at(tree, parent).items.front().entries,
+                [&](auto& e) { return e.key.text == option.key(); });
+}
+
 // In no other order, too.
 bool is_other(const Node& one, const Node& other) {
   auto parts = [](const Node& node) {
@@ -115,9 +125,13 @@ TEST_SUITE("config") {
       if (option.path == "services[].tls") continue;
       auto tree = trees.map("", Amount::All);
       auto other = tree;
-      auto& node = node_at(other, option);
-      auto before = node;
-      while (!is_other(node, before)) node = trees.value(option);
+      if (option.type == Type::Choice && words_of(option.choices).size() == 1) {
+        leave_out(other, option);
+      } else {
+        auto& node = node_at(other, option);
+        auto before = node;
+        while (!is_other(node, before)) node = trees.value(option);
+      }
       CAPTURE(option.path);
       auto was = model_of(tree);
       auto is = model_of(other);

@@ -126,7 +126,7 @@ std::string inside_of(const Option& group) {
 }
 
 Schema::Schema(std::span<const Option> table, std::shared_ptr<void> (*root)())
-    : table_(table), root_(root()) {
+    : table_(table), make_(root), root_(root()) {
   for (const auto& option : table_) {
     by_path_.emplace(option.path, &option);
     children_[option.parent()].push_back(&option);

@@ -90,7 +90,7 @@ class Schema {
 
   std::span<const Option> options() const noexcept { return table_; }
 
-  std::shared_ptr<void> make_root() const { return root_(); }
+  std::shared_ptr<void> make_root() const { return make_(); }
 
   const Option* at(std::string_view path) const;
   // What may stand in the map or list item at that path: "" for the top level, "services[]".
@@ -111,6 +111,7 @@ class Schema {
   void* untouched(const Option& option) const;
 
   std::span<const Option> table_;
+  std::shared_ptr<void> (*make_)();
   std::shared_ptr<void> root_;  // untouched, but that every list has one item
   std::map<std::string_view, const Option*> by_path_;
   std::map<std::string_view, std::vector<const Option*>> children_;

@@ -3,8 +3,28 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
+#include "config/diff.h"
 #include "config/load.h"
+#include "config/write.h"
+
+namespace {
+
+// What is written and read again is the same, whatever the language.
+void must_come_back(const cirque::config::Model& model) {
+  using namespace cirque::config;
+  constexpr std::pair<Language, const char*> kLanguages[] = {
+      {Language::Yaml, "f.yaml"}, {Language::Toml, "f.toml"}, {Language::Json, "f.json"}};
+  auto nothing = [](std::string_view) -> std::optional<std::string> { return std::nullopt; };
+  for (auto [language, name] : kLanguages) {
+    auto text = write(model, language);
+    auto again = load_text(text, name, nothing);
+    if (write(again.model, language) != text || !diff(model, again.model).empty()) std::abort();
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cirque;
@@ -18,6 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!config::render(loaded.findings).empty() == loaded.findings.empty()) std::abort();
     // What is accepted can be served: the engine relies on it.
     if (!loaded.ok()) continue;
+    must_come_back(loaded.model);
     if (!loaded.blueprint || loaded.blueprint->lanes.empty()) std::abort();
     for (const auto& pool : loaded.blueprint->pools) {
       if (pool.origins.empty()) std::abort();
