@@ -78,8 +78,10 @@ class Compiler {
     for (std::uint32_t i = 0; i < model_.pools.size(); ++i) {
       const auto& pool = model_.pools[i];
       auto [first, is_new] = pools_.emplace(pool.name, i);
-      bool is_service = places_.path(&pool.name).starts_with("services[");
-      if (!is_new && !is_service) twice("pools", pool.name, model_.pools[first->second].name);
+      auto is_service = [&](std::size_t number) { return number >= first_of_services(); };
+      // Two services of one name are told as such.
+      bool is_told = !is_new && is_service(i) && is_service(first->second);
+      if (!is_new && !is_told) twice("pools", pool.name, model_.pools[first->second].name);
       auto& plan = plan_.pools.emplace_back(PoolPlan{.name = pool.name,
                                                      .host = pool.host,
                                                      .origins = {},
@@ -89,6 +91,9 @@ class Compiler {
     }
     asked_.resize(model_.pools.size());
   }
+
+  // Their pools come last: see lower.cpp.
+  std::size_t first_of_services() const { return model_.pools.size() - model_.services.size(); }
 
   static upstream::HealthPolicy policy_of(const HealthCheck& check) {
     return {.timeout = check.timeout,

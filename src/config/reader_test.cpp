@@ -60,6 +60,19 @@ TEST_SUITE("config") {
     CHECK(c.spot.column == 9);
   }
 
+  TEST_CASE("doubled quotes in a row are so many quotes") {
+    Reading r(
+        "a: 'a''''b'\nb: ''''''\nc: '''' # ''''\nd: ['''''x', '']\n'e''''f': '${PORT}'''''\n");
+    REQUIRE(r.told().empty());
+    CHECK(value_of(r.root, "a").text == "a''b");
+    CHECK(value_of(r.root, "b").text == "''");
+    CHECK(value_of(r.root, "c").text == "'");
+    CHECK(value_of(r.root, "d").items[0].text == "''x");
+    CHECK(value_of(r.root, "d").items[1].text.empty());
+    CHECK(value_of(r.root, "e''f").text == "8080''");
+    CHECK(Reading("a: 'x\n  ''''y'\n").told() == "CQ1005@1:4");
+  }
+
   TEST_CASE("JSON is read by the same reader") {
     Reading r("{\n\t\"a\": [true, null, 1],\n\t\"b\": \"\\u0041\\/\"\n}\n", Language::Json);
     REQUIRE(r.told().empty());

@@ -21,12 +21,31 @@ class Guard {
   void step() {
     char c = text_[at_];
     if (c == '#') return comment();
-    if (c == '"' || c == '\'') return string(c);
+    if (c == '"' || c == '\'') {
+      starts_line_ = false;
+      return string(c);
+    }
     if (static_cast<unsigned char>(c) >= 0x80) {
       return refuse(Code::Syntax, "a letter beyond ASCII stands outside of quotes");
     }
+    bool is_header = c == '[' && starts_line_ && depths_.size() == 1;
+    if (is_header && !has_name()) {
+      return refuse(Code::Syntax, "the header of a table has no name");
+    }
+    if (c != ' ' && c != '\t') starts_line_ = c == '\n';
     grow(c);
     advance(1);
+  }
+
+  // "[name", "[[ 'name'"
+  bool has_name() const {
+    auto name = text_.substr(at_ + 1);
+    if (name.starts_with('[')) name.remove_prefix(1);
+    auto from = name.find_first_not_of(" \t");
+    if (from == name.npos) return false;
+    char c = name[from];
+    bool is_bare = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return is_bare || c == '_' || c == '-' || c == '"' || c == '\'';
   }
 
   void comment() {
@@ -107,7 +126,9 @@ class Guard {
   void refuse(Code code, std::string message) {
     is_safe_ = false;
     auto& finding = report_.add(code, spot_, {}, std::move(message));
-    if (code == Code::Syntax) finding.expected = "keys and texts that have such letters in quotes";
+    if (code == Code::Syntax) {
+      finding.expected = "names of letters, digits, - and _; in quotes they may have others";
+    }
   }
 
   void advance(std::size_t bytes) {
@@ -130,6 +151,7 @@ class Guard {
   std::vector<std::size_t> depths_{0};
   std::vector<std::size_t> dots_{0};
   std::size_t grown_ = 0;
+  bool starts_line_ = true;  // nothing but blanks so far
   bool is_safe_ = true;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 // What toml++ 3.3 must not see: letters beyond ASCII where a key or a value is expected (it runs
-// into undefined behaviour), dotted keys of any depth (it destroys its tree by recursion) and more
-// values than a configuration may have (it keeps them all before anybody can count).
+// into undefined behaviour), a header without a name (likewise), dotted keys of any depth (it
+// destroys its tree by recursion) and more values than a configuration may have (it keeps them all
+// before anybody can count).
 #include <string_view>
 
 #include "config/reader.h"

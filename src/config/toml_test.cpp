@@ -157,6 +157,14 @@ upstreams = [
     CHECK(Toml("a = \"x\r\nb = 1\n").told() == "CQ1003@1:7");
   }
 
+  TEST_CASE("the header of a table has a name") {
+    CHECK(Toml("[[= \"web\n").told() == "CQ1003@1:1");
+    CHECK(Toml("a = 1\n  [ ]\n").told() == "CQ1003@2:3");
+    CHECK(Toml("[").told() == "CQ1003@1:1");
+    CHECK(Toml("[[ 'a' ]]\n[ b]\n[-_.\"c\"]\n").told().empty());
+    CHECK(Toml("a = [\n  [ ], [[]]\n]\n").told().empty());
+  }
+
   TEST_CASE("letters beyond ASCII stand in quotes and comments alone") {
     CHECK(Toml("# \xc3\xa9\na = 'it\xc3\xa9' # \xc3\xa9\nb = \"\\\"\xc3\xa9\"\n"
                "c = '''\n\xc3\xa9''''\nd = \"\"\"\\\"\"\"\xc3\xa9\"\"\"\"\"\n")

@@ -27,8 +27,8 @@ namespace {
 // Puts the tree together from the parser's events.
 class Builder {
  public:
-  Builder(unsigned file, Intake& intake)
-      : report_(intake.report), intake_(intake), last_{.file = file} {}
+  Builder(std::string_view text, unsigned file, Intake& intake)
+      : text_(text), report_(intake.report), intake_(intake), last_{.file = file} {}
 
   // False: stop, the reason is in the report.
   bool take(const fy_event& event);
@@ -59,9 +59,12 @@ class Builder {
     return false;
   }
 
+  std::string_view written(fy_token* token) const;
+  bool mend_quotes(Node& scalar, std::string_view written);
   static std::string text_of(fy_token* token);
   Spot spot_of(fy_token* token) const;
 
+  std::string_view text_;
   Report& report_;
   Intake& intake_;
   Node root_;
@@ -118,6 +121,31 @@ bool Builder::open(Node::Kind kind, fy_token* at, fy_token* anchor, fy_token* ta
   return true;
 }
 
+// As the file has it, without quotes around it.
+std::string_view Builder::written(fy_token* token) const {
+  const auto* start = fy_token_start_mark(token);
+  const auto* end = fy_token_end_mark(token);
+  if (!start || !end || end->input_pos > text_.size()) return {};
+  return text_.substr(start->input_pos, end->input_pos - start->input_pos);
+}
+
+// libfyaml 0.7 loses what comes after two doubled quotes in a row. False: told.
+bool Builder::mend_quotes(Node& scalar, std::string_view written) {
+  constexpr std::string_view kTwo = "''";
+  if (!written.contains("''''")) return true;
+  if (written.contains('\n')) {
+    return refuse(Code::Unsupported, scalar.spot,
+                  "two quotes in a row cannot be written so: put the text into double quotes");
+  }
+  scalar.text.clear();
+  for (auto at = written.find(kTwo); at != written.npos; at = written.find(kTwo)) {
+    scalar.text.append(written.substr(0, at + 1));
+    written.remove_prefix(at + kTwo.size());
+  }
+  scalar.text.append(written);
+  return true;
+}
+
 bool Builder::scalar(fy_token* value, fy_token* anchor, fy_token* tag) {
   Node node;
   if (!refuse_tag(tag)) return false;
@@ -125,6 +153,7 @@ bool Builder::scalar(fy_token* value, fy_token* anchor, fy_token* tag) {
   node.text = text_of(value);
   node.plain = style == FYSS_PLAIN;
   node.spot = spot_of(value);
+  if (style == FYSS_SINGLE_QUOTED && !mend_quotes(node, written(value))) return false;
   static const std::set<std::string_view> kNulls = {"", "~", "null", "Null", "NULL"};
   bool is_null = node.plain && kNulls.contains(node.text);
   node.kind = is_null ? Node::Kind::Null : Node::Kind::Scalar;
@@ -305,7 +334,7 @@ Node read_yaml(std::string_view text, YamlSubset subset, unsigned file, Intake& 
     intake.report.add(Code::Syntax, {.file = file}, {}, "the parser could not be started");
     return {};
   }
-  Builder builder(file, intake);
+  Builder builder(text, file, intake);
   bool going = true;
   while (going) {
     fy_event* event = fy_parser_parse(parser.get());
