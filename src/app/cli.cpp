@@ -74,6 +74,12 @@ constexpr VerbRow kVerbs[] = {
      "use, and 1 when the "
      "old one stays. The signal HUP does the same without waiting.",
      "cirque reload --config config/production.yaml"},
+    {Verb::Plan, "plan", "FILE", "tell what a configuration would change",
+     "Checks the configuration, and asks the running process what would change if it were applied: "
+     "item by item; which listeners and backends it touches; and which of the last thousand "
+     "requests would go elsewhere. Changes nothing. The exit status is 0 when the configuration "
+     "could be applied, and 1 when not.",
+     "cirque plan site.yaml"},
     {Verb::Apply, "apply", "FILE", "have a running cirque use another configuration",
      "Sends the configuration, with all files that it includes, to the process that it would "
      "reach by its admin.listen or metrics.listen, and waits for the verdict. With --confirm, what "
@@ -87,14 +93,14 @@ constexpr VerbRow kVerbs[] = {
      "cirque confirm"},
     {Verb::Config, "config", "ACTION", "look at the configurations that were put to use",
      "Every configuration that is put to use gets a number. `history` lists them, the newest "
-     "first; `show N` prints the files of one; `diff A B` prints how two of them differ: they are "
+     "first; `show N` prints the files of one; `diff A B` tells how two of them differ: they are "
      "read from the folder that --state-dir or server.state_dir names, whether cirque is running "
      "or not. `rollback N` has the running process use version N again; with --write its files are "
      "written back, so that the next start finds them, too.",
      "cirque config history\n"
      "cirque config history --format json\n"
      "cirque config show 12\n"
-     "cirque config diff 11 12\n"
+     "cirque config diff 11 12 --lines\n"
      "cirque config rollback 11 --write"},
     {Verb::Demo, "demo", "[FILE]", "run the proxy with small backends to try it on",
      "Starts backends on 127.0.0.1:3001 and 127.0.0.1:3002 and the proxy in front of them, and "
@@ -145,7 +151,7 @@ std::optional<Misuse> set_workers(Command& command, std::string_view what, std::
 
 const FlagRow kFlags[] = {
     {"--config -c -f", "FILE", "CONFIG_PATH",
-     "run validate test adapt explain reload apply confirm config demo",
+     "run validate test adapt explain reload plan apply confirm config demo",
      "The configuration, YAML or (when its name ends in .json) JSON; - is standard input. Without "
      "it: "
      "config/default.yaml, else /etc/cirque/cirque.yaml.",
@@ -183,7 +189,7 @@ const FlagRow kFlags[] = {
      }},
     {"--format", "FORMAT", "", "validate test config",
      "How findings are printed: text, or to standard output as json, sarif (2.1.0) or github (its "
-     "workflow commands). `config history` and `config show` know text and json.",
+     "workflow commands). `config` knows text and json.",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {
        auto format = config::format_called(value);
        if (!format) return bad_value("--format", value, "text, json, sarif or github");
@@ -236,6 +242,11 @@ const FlagRow kFlags[] = {
        if (!is_line || value.size() > kNoteMax)
          return bad_value("--note", "...", "one line of 1000 bytes at most");
        c.note = value;
+       return std::nullopt;
+     }},
+    {"--lines", "", "", "config", "With diff: compare the files line by line, as diff -u does.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.lines = true;
        return std::nullopt;
      }},
     {"--write", "", "", "config", "With rollback: write the files of the version back as well.",

@@ -27,6 +27,7 @@ enum class Verb : std::uint8_t {
   Schema,
   Explain,
   Reload,
+  Plan,
   Apply,
   Confirm,
   Config,
@@ -60,6 +61,7 @@ struct Command {
   std::string confirm;                  // of apply: a duration, or empty
   std::string note;                     // of apply
   bool write = false;                   // of config rollback
+  bool lines = false;                   // of config diff
   bool last_known_good = false;
 };
 

@@ -11,6 +11,7 @@
 #include "app/versions.h"
 #include "base/json.h"
 #include "cirque/result.h"
+#include "config/diff.h"
 #include "config/history.h"
 #include "config/line_diff.h"
 
@@ -139,6 +140,11 @@ std::string version_diff(const Version& a, const Version& b) {
   return out;
 }
 
+config::Loaded loaded_from(const Version& version) {
+  return config::load_file(main_of(version, {}), config::process_environment,
+                           config::files_of(version.sources));
+}
+
 // Its mistakes are not what is asked for.
 config::Model model_of(const Command& command) {
   return command.config.empty() ? config::Model() : config::load_file(command.config).model;
@@ -165,7 +171,11 @@ std::expected<std::string, std::string> answer_config(const Command& command) {
   }
   auto before = TRY(history.get(command.versions[0]));
   auto after = TRY(history.get(command.versions[1]));
-  return version_diff(before, after);
+  if (command.lines) return version_diff(before, after);
+  auto was = loaded_from(before), is = loaded_from(after);
+  if (!was.ok() || !is.ok()) return version_diff(before, after);  // it was valid elsewhere
+  auto changes = config::diff(was.model, is.model);
+  return wants_json ? config::render_json(changes, is.model) : config::render(changes, is.model);
 }
 
 int config_command(const Command& command) {

@@ -21,7 +21,7 @@ struct Row {
 constexpr Row kRows[] = {
     {ConfigAction::History, "history", "", 0, true},
     {ConfigAction::Show, "show", " N", 1, true},
-    {ConfigAction::Diff, "diff", " A B", 2, false},
+    {ConfigAction::Diff, "diff", " A B", 2, true},
     {ConfigAction::Rollback, "rollback", " N", 1, false},
 };
 
@@ -68,6 +68,8 @@ std::optional<Misuse> read_config_words(Command& command, const std::vector<std:
   const auto* row = std::ranges::find(kRows, words[0], &Row::name);
   if (row == std::end(kRows)) return unknown(words[0]);
   command.config_action = row->action;
+  if (command.lines && row->action != ConfigAction::Diff)
+    return Misuse{"--lines goes with diff alone", {}};
   if (command.write && row->action != ConfigAction::Rollback)
     return Misuse{"--write goes with rollback alone", {}};
   if (words.size() != row->count + 1)

@@ -38,6 +38,7 @@ void Estate::publish() {
     if (auto network = Network::parse(text)) routing->trusted.push_back(*network);
   }
   routing->in_use = in_use_;
+  routing->sampler = &sampler_;
   engine_.publish(timeouts_, limits_, trusted_proxies_, std::move(routing));
 }
 

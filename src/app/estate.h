@@ -30,6 +30,9 @@ class Estate {
   // Of the backends of a pool, by its index in the blueprint.
   std::vector<config::BackendState> states(std::uint32_t pool) const;
 
+  // Of the last requests.
+  std::vector<config::Sample> samples() const { return sampler_.all(); }
+
  private:
   void publish();
 
@@ -41,6 +44,7 @@ class Estate {
   Limits limits_;
   std::vector<std::string> trusted_proxies_;
   std::string in_use_;
+  control::Sampler sampler_;
 };
 
 }  // namespace cirque::app

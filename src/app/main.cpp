@@ -188,6 +188,8 @@ int start(Command command) {
       return explain(command);
     case Verb::Reload:
       return reload(command.config);
+    case Verb::Plan:
+      return plan(command);
     case Verb::Apply:
       return apply(command);
     case Verb::Confirm:

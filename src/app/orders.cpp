@@ -30,12 +30,18 @@ int order(const config::Model& model, std::string_view path,
   return done ? 0 : 1;
 }
 
-// The file, and those that it includes, or its mistakes on stderr.
-std::optional<config::Loaded> load(const std::string& path) {
-  auto loaded = config::load_file(path);
-  std::fputs(config::render(loaded.findings).c_str(), loaded.ok() ? stdout : stderr);
-  if (!loaded.ok()) return std::nullopt;
-  return loaded;
+// The process is in another folder.
+std::string from_root(const std::string& path) {
+  return std::filesystem::absolute(path).string();
+}
+
+config::TableEntry path_field(const Command& command) {
+  return {"X-Cirque-Path", from_root(command.config)};
+}
+
+std::string bundle_of(config::Loaded& loaded) {
+  for (auto& source : loaded.sources) source.path = from_root(source.path);
+  return config::pack(loaded.sources);
 }
 
 // All of it or nothing, as far as one file is concerned.
@@ -75,16 +81,25 @@ int reload(const std::string& config_path) {
   return order(loaded.model, "/reload");
 }
 
+int plan(const Command& command) {
+  auto loaded = config::load_file(command.config);
+  if (!loaded.ok()) {
+    std::fputs(config::render(loaded.findings).c_str(), stderr);
+    return complain("this configuration would not be taken");
+  }
+  return order(loaded.model, "/plan", {path_field(command)}, bundle_of(loaded));
+}
+
 int apply(const Command& command) {
-  auto loaded = load(command.config);
-  if (!loaded) return complain("not applied: the old configuration stays as it was");
-  for (auto& source : loaded->sources)
-    source.path = std::filesystem::absolute(source.path).string();
-  std::vector<config::TableEntry> fields{
-      {"X-Cirque-Path", std::filesystem::absolute(command.config).string()}};
+  auto loaded = config::load_file(command.config);
+  if (!loaded.ok()) {
+    std::fputs(config::render(loaded.findings).c_str(), stderr);
+    return complain("not applied: the old configuration stays as it was");
+  }
+  std::vector<config::TableEntry> fields{path_field(command)};
   if (!command.confirm.empty()) fields.push_back({"X-Cirque-Confirm", command.confirm});
   if (!command.note.empty()) fields.push_back({"X-Cirque-Note", command.note});
-  return order(loaded->model, "/apply", fields, config::pack(loaded->sources));
+  return order(loaded.model, "/apply", fields, bundle_of(loaded));
 }
 
 int confirm(const std::string& config_path) {

@@ -7,9 +7,12 @@
 
 #include "app/configure_log.h"
 #include "app/notify.h"
+#include "app/touch.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "config/bundle.h"
+#include "config/diff.h"
+#include "config/replay.h"
 #include "config/survey.h"
 #include "config/values.h"
 
@@ -102,6 +105,7 @@ Succession::Told Succession::obey(const control::Admin::Order& order) {
   if (means_.engine.is_stopping()) return {422, "cirque is stopping\n"};
   if (order.name == "reload") return reload("cirque reload");
   if (order.name == "apply") return apply(order);
+  if (order.name == "plan") return plan(order);
   if (order.name == "rollback") return rollback(order);
   if (order.name == "confirm") return confirm();
   return {404, "there is no such order\n"};
@@ -129,6 +133,26 @@ Succession::Told Succession::apply(const control::Admin::Order& order) {
           told.text + fmt::format("on trial for {}: `cirque confirm` keeps it, or else what was "
                                   "in use before comes back\n",
                                   seconds(*wait))};
+}
+
+// What apply would do. Changes nothing.
+Succession::Told Succession::plan(const control::Admin::Order& order) {
+  auto sources = config::unpack(order.body);
+  if (!sources) return {422, "this is no configuration\n"};
+  auto path = order.fields.get("X-Cirque-Path");
+  auto main = path.empty() ? sources->front().path : std::string(path);
+  auto next = means_.load(main, config::files_of(std::move(*sources)));
+  auto found = config::render(next.findings);
+  if (!next.ok()) return {422, found + "this configuration would not be taken\n"};
+  auto changes = config::diff(loaded_.model, next.model);
+  std::string later;
+  for (auto key : settled_at_start(loaded_.model, next.model)) {
+    later += fmt::format("{}: the change takes effect with the next start\n", key);
+  }
+  auto replayed = config::replay(means_.estate.samples(), *loaded_.blueprint, *next.blueprint);
+  return {200, found + config::render(changes, next.model) + later +
+                   render(touched_by(*loaded_.blueprint, *next.blueprint)) +
+                   config::render(replayed)};
 }
 
 Succession::Told Succession::rollback(const control::Admin::Order& order) {

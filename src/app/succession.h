@@ -62,6 +62,7 @@ class Succession {
   };
 
   Told apply(const control::Admin::Order& order);
+  Told plan(const control::Admin::Order& order);
   Told rollback(const control::Admin::Order& order);
   Told confirm();
   void give_up() noexcept;

@@ -68,7 +68,7 @@ std::expected<config::Version, std::string> Versions::get(std::uint64_t number) 
 }
 
 std::string main_of(const config::Version& version, const std::string& path) {
-  bool is_folder = config::files_of(version.sources).is_directory(path);
+  bool is_folder = !path.empty() && config::files_of(version.sources).is_directory(path);
   return is_folder ? path : version.sources.front().path;
 }
 

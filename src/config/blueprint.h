@@ -77,6 +77,13 @@ struct Refusal {
   std::string_view reason;
 };
 
+// By the names of what routes ask of a request, beside host, path, method and source.
+struct Interests {
+  std::vector<std::string> fields;  // without those that have secrets, and without Cookie
+  std::vector<std::string> parameters;
+  std::vector<std::string> cookies;
+};
+
 // Immutable once compiled: share it between threads.
 struct Blueprint {
   std::vector<LanePlan> lanes;  // by listener
@@ -87,6 +94,7 @@ struct Blueprint {
   std::vector<TablePlan> tables;
   std::vector<Redirect> redirects;
   std::vector<Respond> responds;
+  Interests interests;
 
   // `random` chooses between the sides of a split.
   Decision decide(const LanePlan& lane, const route::Facts& facts,

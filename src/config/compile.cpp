@@ -196,6 +196,7 @@ class Compiler {
     } else {
       refuse_key(table, compiled.error());
     }
+    ask_for_field(table.header);
     const auto& tiers = table.tiers.empty() ? kTiers : table.tiers;
     for (const auto& pool : model_.pools) {
       plan.is_tier.push_back(std::ranges::find(tiers, pool.name) != tiers.end());
@@ -248,10 +249,24 @@ class Compiler {
     spec.headers = fields_of(route.headers);
     spec.query = fields_of(route.query);
     spec.cookies = fields_of(route.cookies);
+    for (const auto& test : route.headers) ask_for_field(test.name);
+    for (const auto& test : route.query) ask_for(plan_.interests.parameters, test.name);
+    for (const auto& test : route.cookies) ask_for(plan_.interests.cookies, test.name);
     spec.target = static_cast<std::uint32_t>(plan_.routes.size());
     host_routes_[host_number].push_back(std::move(spec));
     auto label = route.name.empty() ? std::string() : fmt::format("{}/{}", host.name, route.name);
     plan_.routes.push_back({std::move(label), target_of(route)});
+  }
+
+  static void ask_for(std::vector<std::string>& names, const std::string& name) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+
+  void ask_for_field(const std::string& name) {
+    auto lowered = base::lowered(name);
+    bool is_secret =
+        lowered == "authorization" || lowered == "proxy-authorization" || lowered == "cookie";
+    if (!is_secret) ask_for(plan_.interests.fields, lowered);
   }
 
   route::PathSpec path_of(const Route& route) {

@@ -87,6 +87,9 @@ const Lane& Gateway::lane_of(const Exchange& exchange) const noexcept {
 Step Gateway::on_request(Exchange& exchange) {
   const Lane& lane = lane_of(exchange);
   if (exchange.request.headers.has(Name::XCirqueExplain)) explain(exchange, lane);
+  if (Sampler::is_due(exchange.started)) [[unlikely]] {
+    routing_of(exchange).sampler->offer(exchange, lane.plan->name, lane.blueprint->interests);
+  }
   auto& errand = exchange.slot<Errand>();
   if (lane.plan->only_pool != config::kNone) {
     errand.pool = lane.pools[lane.plan->only_pool].get();

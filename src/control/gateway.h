@@ -6,6 +6,7 @@
 
 #include "cirque/app.h"
 #include "config/blueprint.h"
+#include "control/sampler.h"
 #include "upstream/pool.h"
 
 namespace cirque::control {
@@ -21,6 +22,7 @@ struct Lane {
 struct Routing final : Snapshot {
   std::vector<std::shared_ptr<const Lane>> lanes;
   std::vector<Network> trusted;  // who may ask for explanations, besides this machine
+  Sampler* sampler = nullptr;    // outlives it
   std::string in_use;            // the report on the configuration, as JSON
 
   bool trusts(const Address& client) const noexcept;

@@ -63,8 +63,12 @@ def test_every_configuration_in_use_gets_a_number(kept):
     assert versions[0]["hash"] == versions[2]["hash"] != versions[1]["hash"]
     shown = cirque("config", "show", 3, "-c", kept.config_path)
     assert shown.stdout == kept.text_for("three")
-    changed = cirque("config", "diff", 3, 4, "-c", kept.config_path).stdout
-    assert kept.origins["three"].address in changed and kept.origins["two"].address in changed
+    diff = ("config", "diff", 3, 4, "-c", kept.config_path)
+    three, two = kept.origins["three"].address, kept.origins["two"].address
+    assert cirque(*diff).stdout.startswith(f"pool web: backends + {two}, - {three}\n")
+    assert json.loads(cirque(*diff, "--format", "json").stdout)["changes"]
+    lines = cirque(*diff, "--lines").stdout.splitlines()
+    assert f"-  - {three}" in lines and f"+  - {two}" in lines
 
 
 def test_what_is_refused_or_unchanged_gets_none(kept):
@@ -168,6 +172,76 @@ def test_orders_come_from_this_machine_and_not_from_a_browser(kept):
             assert one.ask(request(path, method="POST", body=b"")).status == 403
             assert one.ask(request(path, "X-Cirque-Control: 1")).status == 405
         assert one.ask(request("/apply", "X-Cirque-Control: 1", method="POST", body=b"nonsense")).status == 422
+
+
+# --- plan ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(origin, proxy, tmp_path):
+    front = proxy({}, metrics={"listen": f"127.0.0.1:{free_port()}"}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
+                  virtual_hosts=[{"name": "shop", "hosts": ["shop.example"], "routes": [
+                      {"name": "api", "path_prefix": "/api", "pool": "a"},
+                      {"name": "beta", "headers": [{"name": "X-Env", "value": "beta"}], "pool": "b"},
+                      {"name": "rest", "pool": "a"}]}],
+                  pools=[{"name": "a", "backends": [origin().address]}, {"name": "b", "backends": [origin().address]}])
+
+    def planned(edit):
+        config = copy.deepcopy(front.config)
+        edit(config)
+        other = tmp_path / "other.yaml"
+        other.write_text(yaml.safe_dump(config))
+        return cirque("plan", other)
+    front.planned = planned
+    return front
+
+
+def asked(front, target, *fields, host="shop.example"):
+    with Client(front.port("web")) as one:
+        return one.ask(request(target, *fields, host=host)).status
+
+
+def test_a_plan_tells_what_would_go_elsewhere(shop):
+    for target in ("/api/1", "/api/2", "/cart?token=secret", "/x"):
+        assert asked(shop, target) == 200
+    asked(shop, "/x", "X-Env: beta", "Authorization: secret", "Cookie: session=secret")
+    asked(shop, "/x", host="other.example")
+
+    def edit(config):
+        config["virtual_hosts"][0]["routes"][0]["pool"] = "b"
+        config["virtual_hosts"][0]["routes"][1] = {"name": "gone", "headers": [{"name": "X-New"}], "respond": {"status": 410}}
+        config["pools"][0]["backends"].append("127.0.0.1:1")
+    told = shop.planned(edit)
+    assert told.returncode == 0, told.stderr
+    assert "virtual host shop: route api: pool a → b" in told.stdout
+    assert "touches: backends that join: 127.0.0.1:1 (pool a)" in told.stdout
+    assert "replay: 3 of the last 6 requests would go elsewhere" in told.stdout
+    assert "     2  pool a → pool b   such as GET http://shop.example/api/1" in told.stdout
+    assert "     1  pool b → pool a   such as GET http://shop.example/x" in told.stdout
+    assert "header x-new is asked for newly" in told.stdout
+    assert "secret" not in told.stdout
+    assert asked(shop, "/api/1") == 200 and shop.metric("config_reloads_total") == 0
+
+
+def test_a_plan_that_changes_nothing(shop):
+    asked(shop, "/x")
+    told = shop.planned(lambda config: None).stdout
+    assert "touches: no listener and no backend" in told and "replay: 0 of the last 1 requests would go elsewhere" in told
+
+
+def test_a_plan_of_what_would_not_be_taken(shop):
+    told = shop.planned(lambda config: config["virtual_hosts"][0]["routes"][0].update(pool="c"))
+    assert told.returncode == 1 and "CQ1410" in told.stderr and "would not be taken" in told.stderr
+
+
+def test_a_plan_replays_the_last_thousand(shop):
+    with Client(shop.port("web")) as one:
+        for number in range(1500):
+            assert one.ask(request(f"/{number}", host="shop.example")).status == 200
+    told = shop.planned(lambda config: config["virtual_hosts"].clear() or config["virtual_hosts"].append(
+        {"hosts": ["*"], "routes": [{"pool": "b"}, {"path": "/x", "pool": "a"}]})).stdout
+    moved, kept = map(int, re.search(r"replay: (\d+) of the last (\d+) requests", told).groups())
+    assert 100 <= moved == kept <= 1000
 
 
 # --- the state folder ------------------------------------------------------------------------------------
