@@ -32,7 +32,8 @@ constexpr VerbRow kVerbs[] = {
      "check a configuration and list every mistake in it",
      "Reads the configuration and says what is wrong with it: the place, the line, what was "
      "expected there. "
-     "Opens no sockets. The exit status is 0 when it can be used (warnings are listed all the "
+     "Whether its addresses are free is tried as well, unless --elsewhere says that it is for "
+     "another machine. The exit status is 0 when it can be used (warnings are listed all the "
      "same), 1 "
      "when not, and with --strict 2 when there are warnings alone.",
      "cirque validate config/production.yaml\n"
@@ -185,6 +186,12 @@ const FlagRow kFlags[] = {
     {"--strict", "", "", "validate", "Exit with status 2 when there are warnings.",
      [](Command& c, std::string_view) -> std::optional<Misuse> {
        c.strict = true;
+       return std::nullopt;
+     }},
+    {"--elsewhere", "", "", "validate",
+     "The configuration is for another machine: do not look at this one's addresses and limits.",
+     [](Command& c, std::string_view) -> std::optional<Misuse> {
+       c.elsewhere = true;
        return std::nullopt;
      }},
     {"--format", "FORMAT", "", "validate test config",

@@ -47,6 +47,7 @@ struct Command {
   bool daemon = false;
   bool quiet = false;
   bool strict = false;
+  bool elsewhere = false;
   config::Format format = config::Format::Text;
   config::Language language = config::Language::Yaml;
   std::vector<std::string> words;  // the topic of help, the request of explain

@@ -10,6 +10,7 @@
 #include "app/demo.h"
 #include "app/explain.h"
 #include "app/help.h"
+#include "app/here.h"
 #include "app/orders.h"
 #include "app/versions.h"
 #include "config/json_schema.h"
@@ -65,7 +66,10 @@ std::string summary(const config::Loaded& loaded) {
 }
 
 int validate(const Command& command) {
-  auto loaded = config::load_file(command.config);
+  auto surroundings = here();
+  auto loaded =
+      config::load_file(command.config, config::process_environment, config::system_files(),
+                        command.elsewhere ? nullptr : &surroundings);
   constexpr int kWarned = 2;
   int status = !loaded.ok() ? kFailed : command.strict && !loaded.findings.empty() ? kWarned : 0;
   if (command.format != config::Format::Text) {

@@ -37,8 +37,8 @@ bool leads_back(const HostPort& upstream, const HostPort& bind) {
 
 class Check {
  public:
-  Check(const Model& model, const Places& places, Report& report)
-      : model_(model), places_(places), report_(report) {}
+  Check(const Model& model, const Places& places, Report& report, const Surroundings* here)
+      : model_(model), places_(places), report_(report), here_(here) {}
 
   void run() {
     check_presence();
@@ -51,6 +51,7 @@ class Check {
     check_log_path(model_.logging.access.output, model_.logging.access.path, "logging.access.",
                    "access");
     check_trust();
+    if (here_ && !report_.has_errors()) check_here();
   }
 
  private:
@@ -87,6 +88,12 @@ class Check {
     };
     for (const auto& listener : model_.listeners) visit(listener.address);
     visit(model_.admin.listen);
+    if (place(model_.admin.listen) && !is_loopback(model_.admin.listen)) {
+      add(Code::OpenMetrics, model_.admin.listen,
+          fmt::format("operators are answered on {}, beyond this machine",
+                      model_.admin.listen.text))
+          .hint = "orders are taken from this machine alone, but anybody there could read metrics";
+    }
     if (!model_.metrics.enabled) return;
     visit(model_.metrics.listen);
     if (!place(model_.metrics.listen)) {
@@ -96,6 +103,27 @@ class Check {
           fmt::format("metrics are served on {}, beyond this machine", model_.metrics.listen.text))
           .hint = "listen on 127.0.0.1 or a unix socket, or let a firewall guard the port";
     }
+  }
+
+  void check_here() {
+    auto look = [&](const HostPort& at, const char* path) {
+      auto why = here_->why_not_listen(at);
+      if (why.empty()) return;
+      const auto* spot = place(at);
+      report_.add(Code::CannotListen, spot ? *spot : Spot{}, spot ? places_.path(&at) : path,
+                  fmt::format("{} cannot be listened on here: {}", at.text, why));
+    };
+    for (const auto& listener : model_.listeners) look(listener.address, "listeners");
+    if (model_.admin.is_apart()) look(model_.admin.listen, "admin.listen");
+    if (model_.metrics.enabled) look(model_.metrics.listen, "metrics.listen");
+    // A client's, and one towards its backend.
+    auto wanted = std::uint64_t{model_.limits.connections} * 2;
+    if (!place(model_.limits.connections) || wanted <= here_->descriptors) return;
+    add(Code::OverBudget, model_.limits.connections,
+        fmt::format(
+            "{} clients with a backend each need {} descriptors; a process may have {} here",
+            model_.limits.connections, wanted, here_->descriptors))
+        .hint = "raise the hard limit: LimitNOFILE= of systemd, or ulimit -Hn";
   }
 
   // The file does not mention metrics, and yet they take an address.
@@ -242,12 +270,13 @@ class Check {
   const Model& model_;
   const Places& places_;
   Report& report_;
+  const Surroundings* here_;
 };
 
 }  // namespace
 
-void check(const Model& model, const Places& places, Report& report) {
-  Check(model, places, report).run();
+void check(const Model& model, const Places& places, Report& report, const Surroundings* here) {
+  Check(model, places, report, here).run();
 }
 
 }  // namespace cirque::config

@@ -202,7 +202,7 @@ constexpr Explanation kExplanations[] = {
      "why a request goes where it goes.",
      "", ""},
 
-    {Code::OpenMetrics, "metrics for everybody (warning)",
+    {Code::OpenMetrics, "metrics or orders for everybody (warning)",
      "Metrics name services and backends and count requests and failures: useful to an attacker. "
      "Unless a "
      "firewall or a container network guards the port, listen on the loopback address.",
@@ -239,6 +239,15 @@ constexpr Explanation kExplanations[] = {
     {Code::NoEffectYet, "a setting without effect (warning)",
      "The file, in the language of another proxy, has a setting that this version of cirque reads "
      "but does not act upon. Requests are served without it.",
+     "", ""},
+    {Code::CannotListen, "an address that cannot be listened on here (warning)",
+     "On the machine where this was checked another process has the address, or the machine does "
+     "not have it, or the user may not listen on it. A running cirque of the same user is not in "
+     "the way. With --elsewhere nothing of this machine is looked at.",
+     "", ""},
+    {Code::OverBudget, "more connections than descriptors (warning)",
+     "Every client takes a file descriptor, and its backend another. Beyond the hard limit of the "
+     "process clients wait in the kernel's queue, however high limits.connections is.",
      "", ""},
 };
 

@@ -68,6 +68,8 @@ enum class Code : std::uint16_t {
   UnusedPool = 1507,
   UnusedListener = 1508,
   NoEffectYet = 1509,
+  CannotListen = 1510,
+  OverBudget = 1511,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

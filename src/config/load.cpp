@@ -27,8 +27,14 @@ Loaded unreadable(const std::string& path, int error) {
   return loaded;
 }
 
+struct World {
+  const Environment& environment;
+  const Files& files;
+  const Surroundings* here = nullptr;
+};
+
 // From the tree on, whatever the files were.
-Loaded judged(Gathering& gathering, Report& report, const Environment& environment) {
+Loaded judged(Gathering& gathering, Report& report, const World& world) {
   Loaded loaded;
   auto tree = gathering.tree();
   // A file with broken syntax has no trustworthy shape: what is missing may stand behind the
@@ -37,13 +43,13 @@ Loaded judged(Gathering& gathering, Report& report, const Environment& environme
     Places places;
     std::shared_ptr<void> written;  // that places tell of
     if (const auto* dialect = dialect_of(tree)) {
-      written =
-          read_dialect(*dialect, std::move(tree), {loaded.model, places, report, environment});
+      written = read_dialect(*dialect, std::move(tree),
+                             {loaded.model, places, report, world.environment});
     } else {
       fill(&loaded.model, canonical(), tree, places, report);
     }
     lower(loaded.model, places);
-    check(loaded.model, places, report);
+    check(loaded.model, places, report, world.here);
     loaded.blueprint = compile(loaded.model, places, report);
     if (!report.has_errors()) run_tests(loaded.model, *loaded.blueprint, places, report);
   }
@@ -56,21 +62,21 @@ void keep_sources(std::deque<Source>& included, Loaded& loaded) {
   std::ranges::move(included, std::back_inserter(loaded.sources));
 }
 
-Loaded load_main(Source main, const Environment& environment, const Files& files) {
+Loaded load_main(Source main, const World& world) {
   Report report(main.path, main.text);
-  Gathering gathering(report, environment, files);
+  Gathering gathering(report, world.environment, world.files);
   gathering.main_file(main.path, main.text);
-  auto loaded = judged(gathering, report, environment);
+  auto loaded = judged(gathering, report, world);
   loaded.sources.push_back(std::move(main));
   keep_sources(gathering.included(), loaded);
   return loaded;
 }
 
-Loaded load_folder(const std::string& path, const Environment& environment, const Files& files) {
+Loaded load_folder(const std::string& path, const World& world) {
   Report report(path, {});
-  Gathering gathering(report, environment, files);
+  Gathering gathering(report, world.environment, world.files);
   gathering.folder(path);
-  auto loaded = judged(gathering, report, environment);
+  auto loaded = judged(gathering, report, world);
   keep_sources(gathering.included(), loaded);
   return loaded;
 }
@@ -89,17 +95,19 @@ std::optional<std::string> process_environment(std::string_view name) {
   return value;
 }
 
-Loaded load_file(const std::string& path, const Environment& environment, const Files& files) {
-  if (files.is_directory(path)) return load_folder(path, environment, files);
+Loaded load_file(const std::string& path, const Environment& environment, const Files& files,
+                 const Surroundings* here) {
+  World world{environment, files, here};
+  if (files.is_directory(path)) return load_folder(path, world);
   auto text = files.read(path);
   if (!text) return unreadable(path, text.error());
   auto name = path == "-" ? "<stdin>" : path;
-  return load_main({.path = name, .text = std::move(*text)}, environment, files);
+  return load_main({.path = name, .text = std::move(*text)}, world);
 }
 
 Loaded load_text(std::string_view text, std::string file_name, const Environment& environment,
                  const Files& files) {
-  return load_main({.path = std::move(file_name), .text = std::string(text)}, environment, files);
+  return load_main({.path = std::move(file_name), .text = std::string(text)}, {environment, files});
 }
 
 }  // namespace cirque::config

@@ -13,6 +13,7 @@
 #include "config/finding.h"
 #include "config/model.h"
 #include "config/source.h"
+#include "config/surroundings.h"
 
 namespace cirque::config {
 
@@ -33,8 +34,9 @@ std::optional<std::string> process_environment(std::string_view name);
 
 // "-" is standard input; of a folder every *.yaml, *.yml, *.json and *.toml is read and merged.
 // A name that ends in .json is read as strict JSON, .toml as TOML, everything else as YAML.
+// `here`: the machine that it is for, if it is this one and that matters.
 Loaded load_file(const std::string& path, const Environment& environment = process_environment,
-                 const Files& files = system_files());
+                 const Files& files = system_files(), const Surroundings* here = nullptr);
 // As if `text` were in a file of that name. It can include only what `files` has.
 Loaded load_text(std::string_view text, std::string file_name,
                  const Environment& environment = process_environment,

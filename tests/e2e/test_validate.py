@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import re
+import resource
+import socket
 import subprocess
 import tomllib
 
@@ -21,16 +23,17 @@ SHIPPED = sorted(
 OURS = ("CONFIG_PATH", "WORKER_THREADS", "CIRQUE_LOG", "CIRQUE_STATE_DIR", "RUST_LOG", "CIRQUE_TEST_UNSET")
 
 
-def cirque(*arguments, cwd=CONFIGS, text=None, **environment):
+def cirque(*arguments, cwd=CONFIGS, text=None, preexec=None, **environment):
     env = {k: v for k, v in os.environ.items() if k not in OURS} | environment
     return subprocess.run(
-        [str(BIN), *map(str, arguments)], cwd=cwd, env=env, input=text, capture_output=True, text=True, timeout=30
+        [str(BIN), *map(str, arguments)], cwd=cwd, env=env, input=text, capture_output=True, text=True, timeout=30,
+        preexec_fn=preexec
     )
 
 
 @pytest.mark.parametrize("config", BROKEN, ids=lambda p: p.name)
 def test_what_is_wrong_is_told(config):
-    done = cirque("validate", config.name)
+    done = cirque("validate", "--elsewhere", config.name)
     golden = config.with_name(config.name + ".txt")
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(done.stderr)
@@ -49,7 +52,8 @@ def test_there_are_enough_of_them():
 def test_every_code_has_a_configuration_that_shows_it():
     codes = set(re.findall(r"^CQ\d{4}", cirque("help", "codes").stdout, re.M))
     shown = {c for p in CONFIGS.glob("*.txt") for c in re.findall(r" (CQ\d{4}): ", p.read_text())}
-    assert codes - shown == {"CQ1001"}  # shown by test_a_file_that_is_not_there
+    # Shown by test_a_file_that_is_not_there and test_this_machine_is_looked_at.
+    assert codes - shown == {"CQ1001", "CQ1510", "CQ1511"}
 
 
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda p: f"{p.parent.name}/{p.name}")
@@ -63,6 +67,30 @@ def test_what_we_ship_is_valid(config):
         if what + "s" in written:
             assert f" ({len(written[what + 's'])} {what}" in done.stdout
     assert "error" not in done.stderr
+
+
+def test_this_machine_is_looked_at(tmp_path):
+    """Not in the way: what is free, and a cirque of ours. In the way: others, and what is not ours to have."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = tmp_path / "cirque.yaml"
+        config.write_text(f"""
+listeners:
+  - {{name: taken, address: '127.0.0.1:{port}'}}
+  - {{name: foreign, address: '203.0.113.77:80'}}
+  - {{name: free, address: '127.0.0.1:0'}}
+virtual_hosts: [{{hosts: ['*'], routes: [{{respond: {{status: 204}}}}]}}]
+metrics: {{enabled: false}}
+limits: {{connections: 300}}
+""")
+        done = cirque("validate", config, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500)))
+        told = re.findall(r":(\d+):\d+: warning (CQ\d+): (.*)", done.stderr)
+        assert done.returncode == 0 and [(line, code) for line, code, _ in told] == \
+            [("3", "CQ1510"), ("4", "CQ1510"), ("8", "CQ1511")]
+        assert "Address already in use" in told[0][2] and "Cannot assign requested address" in told[1][2]
+        assert cirque("validate", "--elsewhere", config).stderr == ""
 
 
 def test_the_default_is_the_example_of_the_requirements():
@@ -168,18 +196,18 @@ def test_the_documentation_is_what_the_binary_prints():
 
 @pytest.mark.parametrize("config", BROKEN, ids=lambda p: p.name)
 def test_every_format_tells_the_same_findings(config):
-    told = re.findall(r"^(\S+?)(?::(\d+):(\d+))?: (error|warning) (CQ\d{4}): ", cirque("validate", config.name).stderr, re.M)
+    told = re.findall(r"^(\S+?)(?::(\d+):(\d+))?: (error|warning) (CQ\d{4}): ", cirque("validate", "--elsewhere", config.name).stderr, re.M)
     wanted = [(code, severity, int(line or 0), int(column or 0)) for _, line, column, severity, code in told]
     files = [file for file, *_ in told]
-    status = cirque("validate", config.name).returncode
+    status = cirque("validate", "--elsewhere", config.name).returncode
 
-    done = cirque("validate", "--format", "json", config.name)
+    done = cirque("validate", "--elsewhere", "--format", "json", config.name)
     assert (done.returncode, done.stderr) == (status, "")
     findings = json.loads(done.stdout)["findings"]
     assert [(f["code"], f["severity"], f["line"], f["column"]) for f in findings] == wanted
     assert [f["file"] for f in findings] == files and all(f["message"] for f in findings)
 
-    run = json.loads(cirque("validate", "--format", "sarif", config.name).stdout)
+    run = json.loads(cirque("validate", "--elsewhere", "--format", "sarif", config.name).stdout)
     assert run["version"] == "2.1.0" and len(run["runs"]) == 1
     results = run["runs"][0]["results"]
     rules = {rule["id"] for rule in run["runs"][0]["tool"]["driver"]["rules"]}
@@ -192,13 +220,13 @@ def test_every_format_tells_the_same_findings(config):
         assert region is None if line == 0 else (region["startLine"], region["startColumn"]) == (line, column)
         assert region is None or region["endColumn"] > region["startColumn"] >= 1
 
-    lines = cirque("validate", "--format", "github", config.name).stdout.splitlines()
+    lines = cirque("validate", "--elsewhere", "--format", "github", config.name).stdout.splitlines()
     assert [re.match(r"::(error|warning) file=[^,]+,line=(\d+),col=(\d+),title=(CQ\d{4})::.", line).groups() for line in lines] == \
         [(severity, str(max(line, 1)), str(max(column, 1)), code) for code, severity, line, column in wanted]
 
 
 def test_a_format_that_there_is_not():
-    done = cirque("validate", "--format", "xml", "empty.yaml")
+    done = cirque("validate", "--elsewhere", "--format", "xml", "empty.yaml")
     assert done.returncode == 2 and "text, json, sarif or github" in done.stderr
 
 
@@ -213,7 +241,7 @@ def test_warnings_fail_only_where_that_is_asked_for():
 def test_names_that_need_escaping(tmp_path):
     odd = tmp_path / 'a "b", 100%: c\u00e9.yaml'
     odd.write_text("services: [{name: \"x\\ty\"}]\n")
-    assert json.loads(cirque("validate", "--format", "json", odd).stdout)["findings"][0]["file"] == str(odd)
-    json.loads(cirque("validate", "--format", "sarif", odd).stdout)
-    first = cirque("validate", "--format", "github", odd).stdout.splitlines()[0]
+    assert json.loads(cirque("validate", "--elsewhere", "--format", "json", odd).stdout)["findings"][0]["file"] == str(odd)
+    json.loads(cirque("validate", "--elsewhere", "--format", "sarif", odd).stdout)
+    first = cirque("validate", "--elsewhere", "--format", "github", odd).stdout.splitlines()[0]
     assert "%2C 100%25%3A c\u00e9.yaml,line=" in first

@@ -1,0 +1,40 @@
+#include "app/here.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "app/listeners.h"
+#include "net/socket.h"
+
+namespace cirque::app {
+namespace {
+
+// By trying. A running cirque has the address as well and lets others of its user have it: it is
+// not in the way. Nobody can connect meanwhile, as it does not listen.
+std::string why_not_listen(const config::HostPort& at) {
+  auto address = address_of(at);
+  if (!address) return "the name does not resolve";
+  if (!address->is_ip()) return {};  // the file of a socket is replaced, or not: see net/listener.h
+  sockaddr_storage storage;
+  auto length = address->to(storage);
+  net::Fd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return strerrordesc_np(errno);
+  int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0) return {};
+  return strerrordesc_np(errno);
+}
+
+}  // namespace
+
+config::Surroundings here() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return {.why_not_listen = why_not_listen, .descriptors = limit.rlim_max};
+}
+
+}  // namespace cirque::app

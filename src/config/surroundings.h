@@ -1,0 +1,18 @@
+#pragma once
+// What a configuration would meet on the machine that it is checked on. Comes in as an argument:
+// the configuration may be for another machine.
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "config/model.h"
+
+namespace cirque::config {
+
+struct Surroundings {
+  // In words, such as "Address already in use"; empty: nothing speaks against it.
+  std::function<std::string(const HostPort&)> why_not_listen;
+  std::uint64_t descriptors = 0;  // that a process may have
+};
+
+}  // namespace cirque::config
