@@ -105,6 +105,12 @@ class Exchange {
     return *static_cast<State*>(slot_);
   }
 
+  // The same, if it was made.
+  template <class State>
+  const State* state() const noexcept {
+    return static_cast<const State*>(slot_);
+  }
+
  protected:
   explicit Exchange(const Link& l) noexcept : link(l) {}
 

@@ -10,11 +10,18 @@ namespace {
 bool same(const upstream::HealthPolicy& a, const upstream::HealthPolicy& b) {
   return a.timeout == b.timeout && a.interval == b.interval &&
          a.unhealthy_threshold == b.unhealthy_threshold &&
-         a.healthy_threshold == b.healthy_threshold;
+         a.healthy_threshold == b.healthy_threshold && a.path == b.path && a.host == b.host;
+}
+
+bool same(const upstream::GuardPolicy& a, const upstream::GuardPolicy& b) {
+  return a.has_breaker == b.has_breaker && a.concurrency == b.concurrency &&
+         a.breaker.failure_threshold == b.breaker.failure_threshold &&
+         a.breaker.timeout == b.breaker.timeout;
 }
 
 bool same(const config::PoolPlan& a, const config::PoolPlan& b) {
-  return same(a.health, b.health) &&
+  return same(a.health, b.health) && same(a.guard, b.guard) && a.host == b.host &&
+         a.body_max == b.body_max &&
          std::ranges::equal(a.origins, b.origins, {}, &upstream::Origin::text,
                             &upstream::Origin::text);
 }
@@ -33,6 +40,7 @@ struct Pools::Running {
 
   config::PoolPlan plan;
   std::shared_ptr<upstream::Pool> pool;
+  std::shared_ptr<upstream::Guard> guard = std::make_shared<upstream::Guard>(plan.guard);
   upstream::Keeper keeper;
 };
 
@@ -57,23 +65,24 @@ std::unique_ptr<Pools::Running> Pools::make(const config::PoolPlan& plan, Durati
   return made;
 }
 
-std::vector<std::shared_ptr<upstream::Pool>> Pools::apply(const config::Blueprint& wanted,
-                                                          Duration dns_refresh, Change& change) {
-  std::vector<std::shared_ptr<upstream::Pool>> pools;
+std::vector<control::Serving> Pools::apply(const config::Blueprint& wanted, Duration dns_refresh,
+                                           Change& change) {
+  std::vector<control::Serving> pools;
   auto before = std::move(running_);
   running_.clear();
   for (const auto& plan : wanted.pools) {
     auto known = before.extract(plan.name);
     if (known.empty()) {
       auto& made = running_.emplace(plan.name, make(plan, dns_refresh)).first->second;
-      pools.push_back(made->pool);
+      pools.push_back({made->pool, made->guard});
       ++change.added;
       continue;
     }
     Running& kept = *known.mapped();
-    pools.push_back(kept.pool);
+    pools.push_back({kept.pool, kept.guard});
     ++(same(kept.plan, plan) ? change.unchanged : change.changed);
     kept.keeper.update(plan.origins, {.health = plan.health, .dns_refresh = dns_refresh});
+    kept.guard->set_policy(plan.guard);
     kept.plan = plan;
     running_.insert(std::move(known));
   }

@@ -7,6 +7,7 @@
 
 #include "config/blueprint.h"
 #include "config/explain.h"
+#include "control/lane.h"
 #include "net/resolver.h"
 #include "proxy/engine.h"
 #include "upstream/keeper.h"
@@ -26,8 +27,8 @@ class Pools {
 
   // From now on these, by name; backends that stay keep their connections and their health. By
   // index of the blueprint.
-  std::vector<std::shared_ptr<upstream::Pool>> apply(const config::Blueprint& wanted,
-                                                     Duration dns_refresh, Change& change);
+  std::vector<control::Serving> apply(const config::Blueprint& wanted, Duration dns_refresh,
+                                      Change& change);
 
   // Of the backends of that pool, in the order of its origins.
   std::vector<config::BackendState> states(const std::string& pool) const;

@@ -11,6 +11,7 @@
 #include "route/key_table.h"
 #include "route/router.h"
 #include "route/split.h"
+#include "upstream/guard.h"
 #include "upstream/health.h"
 #include "upstream/keeper.h"
 
@@ -23,6 +24,14 @@ struct PoolPlan {
   std::string host;  // that is asked for; empty: the client's
   std::vector<upstream::Origin> origins;
   upstream::HealthPolicy health;
+  upstream::GuardPolicy guard;
+  std::uint32_t fallback = kNone;
+  std::uint64_t body_max = 0;  // 0: any
+
+  // Nothing has to be looked at before a request goes there.
+  bool is_plain() const noexcept {
+    return host.empty() && !guard.is_any() && fallback == kNone && body_max == 0;
+  }
 };
 
 // Where a route leads: `index` in the list of that kind.
@@ -47,6 +56,7 @@ struct TablePlan {
   std::string header;
   route::KeyTable keys;       // to indices in Blueprint::pools
   std::vector<bool> is_tier;  // by pool
+  std::uint32_t otherwise = kNone;
 };
 
 struct LanePlan {

@@ -61,6 +61,7 @@ Records placements_of() {
 }
 
 constexpr std::uint64_t kHour = 3'600'000;
+constexpr std::size_t kBodyMax = std::size_t{10} << 20;
 
 // What a placement says, in all shapes that have it. `list`: how the shape calls them.
 #define PLACEMENT_OPTIONS(list)                             \
@@ -336,32 +337,36 @@ class Lowering {
     pool.name = name;
     pool.host = authority;
     pool.backends = {std::move(*address)};
-    pool.health_check = {
-        .timeout = 2s, .interval = 10s, .unhealthy_threshold = 1, .healthy_threshold = 1};
+    pool.health_check = {.timeout = 2s,
+                         .interval = 10s,
+                         .unhealthy_threshold = 1,
+                         .healthy_threshold = 1,
+                         .path = "/health"};
+    pool.circuit_breaker = {.failure_threshold = 5, .timeout = 30s};
+    pool.max_request_body = kBodyMax;
     pools_[name] = &pool;
     places_.same(&pool.name, name_field);
     places_.same(pool.backends.data(), &url);
   }
 
   void settings(const Placement& placement) {
-    if (auto* pool = pools_[placement.name]) {
-      pool->health_check.interval = placement.probe.interval;
-      pool->health_check.timeout = placement.probe.timeout;
-    }
+    auto* pool = pools_[placement.name];
     bool is_unknown = !placement.fallback.empty() && !pools_.contains(placement.fallback);
     if (is_unknown && places_.at(&placement.fallback)) {
       unknown(&placement.fallback, fmt::format("placement '{}' references unknown fallback '{}'",
                                                placement.name, placement.fallback));
-    } else {
-      not_in_effect(&placement.fallback, "fallback placements");
     }
-    if (const auto* spot = places_.at(&placement.probe.path)) {
-      report_.add(Code::NoEffectYet, *spot, places_.path(&placement.probe.path),
-                  "HTTP checks are not supported yet: connecting is enough to be healthy");
-    }
-    not_in_effect(&placement.breaker.timeout, "circuit breakers");
-    if (placement.concurrency > 0) not_in_effect(&placement.concurrency, "concurrency limits");
-    if (placement.body_bytes > 0) not_in_effect(&placement.body_bytes, "limits of bodies");
+    if (!pool) return;
+    pool->health_check.interval = placement.probe.interval;
+    pool->health_check.timeout = placement.probe.timeout;
+    pool->health_check.path = placement.probe.path;
+    pool->circuit_breaker = {.failure_threshold = placement.breaker.failures,
+                             .timeout = placement.breaker.timeout};
+    pool->concurrency_limit = placement.concurrency;
+    if (places_.at(&placement.body_bytes)) pool->max_request_body = placement.body_bytes;
+    if (!leads_to(placement.fallback)) return;
+    pool->fallback = placement.fallback;
+    places_.same(&pool->fallback, &placement.fallback);
   }
 
   void rates() {

@@ -37,6 +37,7 @@ class Compiler {
   std::shared_ptr<const Blueprint> run() {
     read_names();
     read_pools();
+    read_fallbacks();
     read_tables();
     read_hosts();
     read_lanes();
@@ -82,10 +83,13 @@ class Compiler {
       // Two services of one name are told as such.
       bool is_told = !is_new && is_service(i) && is_service(first->second);
       if (!is_new && !is_told) twice("pools", pool.name, model_.pools[first->second].name);
-      auto& plan = plan_.pools.emplace_back(PoolPlan{.name = pool.name,
-                                                     .host = pool.host,
-                                                     .origins = {},
-                                                     .health = policy_of(pool.health_check)});
+      auto& plan =
+          plan_.pools.emplace_back(PoolPlan{.name = pool.name,
+                                            .host = pool.host,
+                                            .origins = {},
+                                            .health = policy_of(pool.health_check, pool.host),
+                                            .guard = guard_of(pool),
+                                            .body_max = pool.max_request_body});
       for (const auto& member : pool.backends) add_member(plan, member);
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
     }
@@ -95,11 +99,34 @@ class Compiler {
   // Their pools come last: see lower.cpp.
   std::size_t first_of_services() const { return model_.pools.size() - model_.services.size(); }
 
-  static upstream::HealthPolicy policy_of(const HealthCheck& check) {
+  static upstream::HealthPolicy policy_of(const HealthCheck& check, const std::string& host = {}) {
     return {.timeout = check.timeout,
             .interval = check.interval,
             .unhealthy_threshold = check.unhealthy_threshold,
-            .healthy_threshold = check.healthy_threshold};
+            .healthy_threshold = check.healthy_threshold,
+            .path = check.path,
+            .host = host};
+  }
+
+  upstream::GuardPolicy guard_of(const Pool& pool) const {
+    const auto& breaker = pool.circuit_breaker;
+    return {.has_breaker = breaker.failure_threshold > 0,
+            .breaker = {.failure_threshold = std::max(1U, breaker.failure_threshold),
+                        .timeout = breaker.timeout,
+                        .probe_lease = model_.timeouts.request_total},
+            .concurrency = pool.concurrency_limit};
+  }
+
+  void read_fallbacks() {
+    for (std::uint32_t i = 0; i < model_.pools.size(); ++i) {
+      const auto& fallback = model_.pools[i].fallback;
+      if (fallback.empty()) continue;
+      plan_.pools[i].fallback = pool_of(fallback, &fallback);
+      if (plan_.pools[i].fallback == i) {
+        add(Code::ProxyLoop, &fallback,
+            fmt::format("the pool '{}' cannot stand in for itself", fallback));
+      }
+    }
   }
 
   void add_member(PoolPlan& plan, const HostPort& member) {
@@ -190,6 +217,7 @@ class Compiler {
       if (index != kNone) keys.push_back({key, index});
     }
     auto fallback = pool_of(table.fallback, &table.fallback);
+    plan.otherwise = fallback;
     auto compiled = route::KeyTable::compile(keys, fallback);
     if (compiled) {
       plan.keys = std::move(*compiled);
@@ -447,7 +475,7 @@ class Compiler {
     const auto& route = plan_.routes[spec.target];
     bool is_plain = !asks && route.target.kind == Target::Kind::Pool && route.label.empty();
     if (!is_plain || route.target.index == kNone) return kNone;
-    return plan_.pools[route.target.index].host.empty() ? route.target.index : kNone;
+    return plan_.pools[route.target.index].is_plain() ? route.target.index : kNone;
   }
 
   void tell(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {

@@ -35,6 +35,7 @@ struct HealthCheck {
   Duration interval = 5s;
   unsigned unhealthy_threshold = 1;
   unsigned healthy_threshold = 1;
+  std::string path;  // empty: connecting is enough
 
   bool operator==(const HealthCheck&) const = default;
 };
@@ -64,6 +65,13 @@ struct Backend {
   bool operator==(const Backend&) const = default;
 };
 
+struct CircuitBreaker {
+  unsigned failure_threshold = 0;  // 0: there is none
+  Duration timeout = 30s;
+
+  bool operator==(const CircuitBreaker&) const = default;
+};
+
 struct Pool {
   std::string name;
   std::string host;  // that backends are asked for; empty: the client's
@@ -71,6 +79,10 @@ struct Pool {
   std::vector<HostPort> backends;
   std::string tag;
   HealthCheck health_check;
+  CircuitBreaker circuit_breaker;
+  std::string fallback;  // the pool that stands in; empty: none
+  unsigned concurrency_limit = 0;
+  std::size_t max_request_body = 0;
 
   bool operator==(const Pool&) const = default;
 };

@@ -51,7 +51,7 @@ struct File {
                    .port = 9090,
                    .address = Address::parse_ip("0.0.0.0", 9090).value()};
   HealthCheck health{
-      .timeout = 5s, .interval = 10s, .unhealthy_threshold = 3, .healthy_threshold = 2};
+      .timeout = 5s, .interval = 10s, .unhealthy_threshold = 3, .healthy_threshold = 2, .path = {}};
   std::deque<Domain> domains;
   std::deque<Backend> backends;
 };

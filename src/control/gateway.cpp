@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "config/explain.h"
+#include "control/passage.h"
 
 namespace cirque::control {
 namespace {
@@ -14,6 +15,7 @@ using config::Decision;
 struct Errand {
   upstream::Pool* pool = nullptr;
   upstream::Tried tried;
+  Passage* passage = nullptr;  // null: nothing stood before the pool
 };
 
 Error nobody(upstream::Pool& pool) noexcept {
@@ -30,14 +32,16 @@ std::uint64_t chance() noexcept {
   return random.next();
 }
 
-void tell_routing(Exchange& exchange, const Lane& lane, const Decision& decision) {
+// `pool`: where it goes, which is another than was decided when that one cannot take it.
+void tell_routing(Exchange& exchange, const Lane& lane, const Decision& decision,
+                  std::uint32_t pool) {
   auto& stamps = exchange.stamps();
-  stamps.set("X-Routed-To", lane.blueprint->pools[decision.index].name);
+  stamps.set("X-Routed-To", lane.blueprint->pools[pool].name);
   stamps.set("X-Route-Reason", decision.route_reason(decision.index));
   stamps.set(Name::XRequestId, exchange.id);
   auto& log = exchange.log_fields();
   log.set("routing_key", decision.key);
-  log.set("placement_key", lane.blueprint->pools[decision.index].name);
+  log.set("placement_key", lane.blueprint->pools[pool].name);
   log.set("route_reason", decision.route_reason(decision.index));
 }
 
@@ -92,7 +96,7 @@ Step Gateway::on_request(Exchange& exchange) {
   }
   auto& errand = exchange.slot<Errand>();
   if (lane.plan->only_pool != config::kNone) {
-    errand.pool = lane.pools[lane.plan->only_pool].get();
+    errand.pool = lane.pools[lane.plan->only_pool].pool.get();
     return go_on;
   }
   const auto& blueprint = *lane.blueprint;
@@ -101,12 +105,7 @@ Step Gateway::on_request(Exchange& exchange) {
   if (decision.route) exchange.route = decision.route->label;
   switch (decision.kind) {
     case Decision::Kind::Forward:
-      errand.pool = lane.pools[decision.index].get();
-      if (const auto& host = blueprint.pools[decision.index].host; !host.empty()) {
-        exchange.request.headers.set(Name::Host, host);
-      }
-      if (decision.table) tell_routing(exchange, lane, decision);
-      return go_on;
+      return forward(exchange, lane, decision);
     case Decision::Kind::Redirect:
       return redirect(exchange, blueprint.redirects[decision.index]);
     case Decision::Kind::Respond: {
@@ -126,6 +125,29 @@ Step Gateway::on_request(Exchange& exchange) {
                .side = Side::Us,
                .status = static_cast<std::uint16_t>(status),
                .reason = reason});
+}
+
+Step Gateway::forward(Exchange& exchange, const Lane& lane, const Decision& decision) {
+  auto& errand = exchange.slot<Errand>();
+  auto pool = decision.index;
+  if (!lane.blueprint->pools[pool].is_plain() || decision.table) {
+    if (decision.table) tell_routing(exchange, lane, decision, pool);
+    errand.passage = &exchange.arena.make<Passage>();
+    auto passed = errand.passage->enter(exchange, lane, decision);
+    if (!passed) return fail(passed.error());
+    pool = *passed;
+    if (decision.table && pool != decision.index) tell_routing(exchange, lane, decision, pool);
+    if (const auto& host = lane.blueprint->pools[pool].host; !host.empty()) {
+      exchange.request.headers.set(Name::Host, host);
+    }
+  }
+  errand.pool = lane.pools[pool].pool.get();
+  return go_on;
+}
+
+void Gateway::on_done(const Exchange& exchange) noexcept {
+  const auto* errand = exchange.state<Errand>();
+  if (errand && errand->passage) errand->passage->leave(exchange);
 }
 
 Task<Peer> Gateway::choose(Exchange& exchange) {

@@ -5,18 +5,10 @@
 #include <vector>
 
 #include "cirque/app.h"
-#include "config/blueprint.h"
+#include "control/lane.h"
 #include "control/sampler.h"
-#include "upstream/pool.h"
 
 namespace cirque::control {
-
-// A listener as its requests see it. `pools` by their index in the blueprint.
-struct Lane {
-  std::shared_ptr<const config::Blueprint> blueprint;
-  const config::LanePlan* plan;
-  std::vector<std::shared_ptr<upstream::Pool>> pools;
-};
 
 // The lanes of all listeners, by the number that each Gateway has.
 struct Routing final : Snapshot {
@@ -35,8 +27,10 @@ class Gateway final : public App {
 
   Step on_request(Exchange& exchange) override;
   Task<Peer> choose(Exchange& exchange) override;
+  void on_done(const Exchange& exchange) noexcept override;
 
  private:
+  static Step forward(Exchange& exchange, const Lane& lane, const config::Decision& decision);
   const Lane& lane_of(const Exchange& exchange) const noexcept;
 
   const std::size_t lane_;

@@ -22,6 +22,8 @@ constexpr std::array kErrorTypes = {
     ErrorType{"no_virtual_host", "destination_not_found"},
     ErrorType{"no_route", "destination_not_found"},
     ErrorType{"no_healthy_backend", "destination_unavailable"},
+    ErrorType{"circuit_open", "destination_unavailable"},
+    ErrorType{"concurrency_limit", "connection_limit_reached"},
     ErrorType{"upstream_connection_limit", "connection_limit_reached"},
     ErrorType{"upstream_closed_before_response", "connection_terminated"},
     ErrorType{"upstream_reset", "connection_terminated"},

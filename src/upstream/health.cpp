@@ -1,6 +1,10 @@
 #include "upstream/health.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 #include "net/stream.h"
 
@@ -31,7 +35,6 @@ void HealthChecks::watch(const Members& members) {
 }
 
 Task<> HealthChecks::probe_forever(std::shared_ptr<Backend> backend) {
-  constexpr Duration kSoon = 1s;
   HealthState state(policy_, backend->healthy.load(std::memory_order_relaxed));
   for (;;) {
     auto outcome = co_await probe(*backend);
@@ -39,21 +42,55 @@ Task<> HealthChecks::probe_forever(std::shared_ptr<Backend> backend) {
       backend->healthy.store(state.is_healthy(), std::memory_order_relaxed);
       on_change_(*backend, state.is_healthy(), outcome ? "" : outcome.error().reason);
     }
-    co_await loop_.sleep(state.is_in_transition() ? std::min(kSoon, policy_.interval)
-                                                  : policy_.interval);
+    co_await loop_.sleep(until_next(state.is_in_transition()));
   }
+}
+
+// Up to a tenth sooner, by chance: many backends are not to be asked all at once.
+Duration HealthChecks::until_next(bool is_in_transition) noexcept {
+  constexpr Duration kSoon = 1s;
+  auto interval = is_in_transition ? std::min(kSoon, policy_.interval) : policy_.interval;
+  auto tenth = static_cast<std::uint64_t>(interval / 10ns);
+  return interval - Duration(tenth > 0 ? random_.next() % tenth : 0);
 }
 
 Task<> HealthChecks::probe(const Backend& backend) {
   auto fd = co_await ok(net::begin_connect(backend.key.address, {}));
   net::Stream stream(loop_, std::move(fd), Side::Upstream);
   stream.watch().may_write = false;
-  auto writable = co_await stream.writable(loop_.now() + policy_.timeout);
+  auto deadline = loop_.now() + policy_.timeout;
+  auto writable = co_await stream.writable(deadline);
   if (!writable) {
     co_return fail({.fault = Fault::Timeout, .reason = "upstream_connect_timeout"});
   }
   co_await ok(net::finish_connect(stream.watch().fd()));
+  if (!policy_.path.empty()) co_await ok(ask(stream, backend, deadline));
   stream.reset_on_close();  // leaves no TIME_WAIT behind, here or there
+  co_return done;
+}
+
+// RFC 9112 4: of the answer the status alone counts.
+Task<> HealthChecks::ask(net::Stream& stream, const Backend& backend, Time deadline) {
+  constexpr std::size_t kStatusEnd = std::string_view("HTTP/1.1 200").size();
+  auto request = fmt::format(
+      "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: cirque-health\r\nConnection: close\r\n\r\n",
+      policy_.path, policy_.host.empty() ? std::string(backend.name) : policy_.host);
+  iovec piece{request.data(), request.size()};
+  auto given = co_await ok(stream.give({&piece, 1}));
+  if (given < request.size())
+    co_return fail({.fault = Fault::Timeout, .reason = "health_check_failed"});
+  std::string answer;
+  char bytes[256];
+  while (answer.size() < kStatusEnd) {
+    auto taken = co_await ok(stream.take(bytes));
+    if (taken.kind == net::Taken::Kind::Some) {
+      answer.append(bytes, taken.bytes);
+    } else if (taken.kind == net::Taken::Kind::End || !co_await stream.readable(deadline)) {
+      co_return fail({.fault = Fault::Timeout, .reason = "health_check_failed"});
+    }
+  }
+  bool is_2xx = answer.starts_with("HTTP/1.") && answer[8] == ' ' && answer[9] == '2';
+  if (!is_2xx) co_return fail({.fault = Fault::Timeout, .reason = "health_check_status"});
   co_return done;
 }
 

@@ -1,14 +1,19 @@
 #pragma once
-// Active health: a TCP connect now and then, to every backend of a pool. Runs on the steward; cores
-// only read the verdict.
+// Active health: a TCP connect now and then, or a GET, to every backend of a pool. Runs on the
+// steward; cores only read the verdict.
 #include <functional>
 #include <map>
 #include <memory>
 
+#include "base/random.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "upstream/backend.h"
 #include "upstream/pool.h"
+
+namespace cirque::net {
+class Stream;
+}
 
 namespace cirque::upstream {
 
@@ -17,6 +22,8 @@ struct HealthPolicy {
   Duration interval = 5s;
   unsigned unhealthy_threshold = 1;  // failures in a row
   unsigned healthy_threshold = 1;    // successes in a row
+  std::string path = {};             // to GET, for a 2xx; empty: connecting is enough
+  std::string host = {};             // whom to ask for; empty: the backend's address
 };
 
 // What one backend's probes have come to. A value; it knows no time.
@@ -57,11 +64,14 @@ class HealthChecks {
  private:
   Task<> probe_forever(std::shared_ptr<Backend> backend);
   Task<> probe(const Backend& backend);
+  Task<> ask(net::Stream& stream, const Backend& backend, Time deadline);
+  Duration until_next(bool is_in_transition) noexcept;
 
   loop::Loop& loop_;
   HealthPolicy policy_;
   OnChange on_change_;
   std::map<Backend*, std::unique_ptr<loop::Scope>> probes_;
+  base::Random random_;
 };
 
 }  // namespace cirque::upstream

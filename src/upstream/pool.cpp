@@ -1,5 +1,7 @@
 #include "upstream/pool.h"
 
+#include <algorithm>
+
 namespace cirque::upstream {
 namespace {
 
@@ -56,6 +58,11 @@ void Pool::set_members(Members members) {
     edition_.store(editions.fetch_add(1), std::memory_order_release);
   }
   for (const auto& backend : *changed) backend->leave_pool();
+}
+
+bool Pool::has_healthy() {
+  return std::ranges::any_of(members(),
+                             [](auto& m) { return m->healthy.load(std::memory_order_relaxed); });
 }
 
 const Members& Pool::members() {

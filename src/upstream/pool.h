@@ -45,6 +45,9 @@ class Pool {
 
   bool is_empty() { return members().empty(); }
 
+  // Is there one that choose() would give somebody who has tried none?
+  bool has_healthy();
+
  private:
   // This core's copy of the list: counting references to a shared one would be a write per request.
   const Members& members();

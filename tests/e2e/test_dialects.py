@@ -10,6 +10,9 @@ from lib.proxy import cirque
 def named(name):
     def script(conn):
         while r := conn.read_request():
+            if r.target == "/health":
+                conn.respond(200, body=b"ok")
+                continue
             conn.respond(200, f"X-Origin: {name}", body=json.dumps(dict(r.fields)).encode())
     return script
 
@@ -66,7 +69,7 @@ def test_every_shape_of_cells_decides_alike(cells, shape):
 def test_what_a_cell_gets(cells):
     front, origins = cells()
     got = json.loads(ask(front, "router", "/p?q=1", "X-Routing-Key: acme", "X-Request-Id: mine").body)
-    assert origins["tier1"].targets == ["/p?q=1"]
+    assert "/p?q=1" in origins["tier1"].targets
     got = {name.lower(): value for name, value in got.items()}
     assert got["host"] == origins["tier1"].address and got["x-forwarded-host"] == "a.example"
     assert got["x-forwarded-for"] == "127.0.0.1" and got["x-forwarded-proto"] == "http"

@@ -1,0 +1,150 @@
+#include "control/passage.h"
+
+#include "base/log.h"
+
+namespace cirque::control {
+namespace {
+
+using config::kNone;
+
+Error refusal(Side side, std::uint16_t status, std::string_view reason) {
+  auto fault = side == Side::Client ? Fault::TooLarge : Fault::Overload;
+  return {.fault = fault, .side = side, .status = status, .reason = reason};
+}
+
+// A body that ends with an error when it is longer than it may be.
+class LimitedBody final : public Source {
+ public:
+  LimitedBody(Body inner, std::uint64_t most) noexcept : inner_(std::move(inner)), left_(most) {}
+
+  Task<Piece> next() override {
+    Piece piece = co_await ok(inner_->next());
+    if (piece.data.size() > left_) co_return fail(too_large());
+    left_ -= piece.data.size();
+    co_return piece;
+  }
+
+  bool is_ready() const noexcept override { return inner_->is_ready(); }
+
+  std::optional<std::uint64_t> remaining() const noexcept override { return inner_->remaining(); }
+
+  const Headers* trailers() const noexcept override { return inner_->trailers(); }
+
+  static Error too_large() { return refusal(Side::Client, 413, "request_body_too_large"); }
+
+ private:
+  Body inner_;
+  std::uint64_t left_;
+};
+
+// A chain of pools that stand in for each other is not followed in circles.
+class Visited {
+ public:
+  bool add(std::uint32_t pool) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (pools_[i] == pool) return false;
+    }
+    if (count_ == std::size(pools_)) return false;
+    pools_[count_++] = pool;
+    return true;
+  }
+
+ private:
+  std::uint32_t pools_[8];
+  std::size_t count_ = 0;
+};
+
+void tell(const config::PoolPlan& plan, std::string_view from, std::string_view to,
+          std::string_view why) {
+  log::warn("upstream", "circuit breaker state transition",
+            {{"placement", plan.name}, {"old_state", from}, {"new_state", to}, {"reason", why}});
+}
+
+}  // namespace
+
+Result<std::uint32_t> Passage::enter(Exchange& exchange, const Lane& lane,
+                                     const config::Decision& decision) {
+  const auto& plan = lane.blueprint->pools[decision.index];
+  if (plan.guard.concurrency > 0) {
+    place_ = lane.pools[decision.index].guard->limit.try_acquire();
+    if (!place_) return fail(refusal(Side::Us, 429, "concurrency_limit"));
+  }
+  if (plan.body_max > 0) TRY(limit_body(exchange, plan.body_max));
+  return find_open(exchange, lane, decision);
+}
+
+Result<Unit> Passage::limit_body(Exchange& exchange, std::uint64_t most) {
+  auto& body = exchange.request.body;
+  if (!body) return done;
+  auto announced = body->remaining();
+  if (announced && *announced > most) return fail(LimitedBody::too_large());
+  if (!announced) {
+    body = Body::borrow(exchange.arena.make<LimitedBody>(std::move(body), most));
+  }
+  return done;
+}
+
+Result<std::uint32_t> Passage::find_open(Exchange& exchange, const Lane& lane,
+                                         const config::Decision& decision) {
+  Visited visited;
+  std::string_view failover;
+  auto pool = decision.index;
+  while (visited.add(pool)) {
+    const auto& plan = lane.blueprint->pools[pool];
+    auto next = plan.fallback;
+    std::string_view why;
+    if (!admit(exchange, lane, pool)) {
+      why = "circuit_open";
+    } else if (!lane.pools[pool].pool->has_healthy()) {
+      why = "upstream_unhealthy";
+      if (next == kNone && decision.table) next = decision.table->otherwise;
+    }
+    if (why.empty()) {
+      if (!failover.empty()) exchange.stamps().set("X-Failover-Reason", failover);
+      if (!failover.empty()) exchange.log_fields().set("failover_reason", failover);
+      return pool;
+    }
+    if (failover.empty()) failover = why;
+    if (next == kNone || next == pool) {
+      if (why == "upstream_unhealthy") return pool;  // the pool itself tells that nobody is there
+      return fail(refusal(Side::Us, 503, "circuit_open"));
+    }
+    permit_.reset();
+    pool = next;
+  }
+  return fail(
+      refusal(Side::Us, 503, failover == "circuit_open" ? "circuit_open" : "no_healthy_backend"));
+}
+
+// True also where there is no breaker.
+bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
+  const auto& plan = lane.blueprint->pools[pool];
+  if (!plan.guard.has_breaker) return true;
+  permit_ = lane.pools[pool].guard->breaker.admit(exchange.started);
+  plan_ = &plan;
+  bool is_probe = permit_ && permit_->is_probe();
+  exchange.stamps().set("X-Circuit-State", !permit_ ? "open" : is_probe ? "half_open" : "closed");
+  if (is_probe) tell(plan, "open", "half_open", "timeout_elapsed");
+  return permit_.has_value();
+}
+
+void Passage::leave(const Exchange& exchange) noexcept {
+  place_.reset();
+  if (!permit_) return;
+  using Change = upstream::Breaker::Change;
+  bool is_upstreams = exchange.reason.starts_with("upstream_");
+  bool is_answered = exchange.reason.empty() && exchange.attempts > 0;
+  // Of what the client broke off nothing is known.
+  if (is_upstreams || (is_answered && exchange.response.status >= 500)) {
+    bool was_probe = permit_->is_probe();
+    if (permit_->fail(exchange.started) == Change::Opened) {
+      tell(*plan_, was_probe ? "half_open" : "closed", "open",
+           was_probe ? "half_open_failure" : "failure_threshold_reached");
+    }
+  } else if (is_answered && permit_->succeed(exchange.started) == Change::Closed) {
+    tell(*plan_, "half_open", "closed", "recovery_successful");
+  }
+  permit_.reset();
+}
+
+}  // namespace cirque::control

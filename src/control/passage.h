@@ -1,0 +1,34 @@
+#pragma once
+// A request's way past what stands before its pool: the limit of requests at a time, the limit of
+// its body, the circuit breaker, and whoever stands in when nobody is there. In this order.
+#include <optional>
+
+#include "cirque/exchange.h"
+#include "config/blueprint.h"
+#include "control/lane.h"
+
+namespace cirque::control {
+
+// Lives as long as its exchange, in whose arena it is.
+class Passage {
+ public:
+  // The pool that it comes to, by its index in the blueprint; or 413, 429, 503. The answer is
+  // stamped with what happened: X-Circuit-State, X-Failover-Reason.
+  Result<std::uint32_t> enter(Exchange& exchange, const Lane& lane,
+                              const config::Decision& decision);
+
+  // The exchange is over.
+  void leave(const Exchange& exchange) noexcept;
+
+ private:
+  Result<std::uint32_t> find_open(Exchange& exchange, const Lane& lane,
+                                  const config::Decision& decision);
+  Result<Unit> limit_body(Exchange& exchange, std::uint64_t most);
+  bool admit(Exchange& exchange, const Lane& lane, std::uint32_t pool);
+
+  std::optional<base::ConcurrencyLimit::Permit> place_;
+  std::optional<upstream::Breaker::Permit> permit_;
+  const config::PoolPlan* plan_ = nullptr;  // that the permit is for
+};
+
+}  // namespace cirque::control

@@ -1,0 +1,254 @@
+"""What stands before a pool: health by HTTP, circuit breakers, pools that stand in, limits."""
+import threading
+import time
+
+import pytest
+from lib.http import Client, request
+from lib.util import eventually
+
+
+class Cell:
+    """An origin that does as it is told: healthy or not, with a status of its own, or waiting for `go`."""
+
+    def __init__(self, origin, name):
+        self.name, self.healthy, self.status = name, 200, 200
+        self.go = threading.Event()
+        self.go.set()
+        self.origin = origin(self.script)
+
+    def script(self, conn):
+        while r := conn.read_request():
+            if r.target == "/health":
+                conn.respond(self.healthy, body=b"")
+                continue
+            self.go.wait()
+            conn.respond(self.status, f"X-Origin: {self.name}", body=b"ok")
+
+    @property
+    def served(self):
+        return [t for t in self.origin.targets if t != "/health"]
+
+
+@pytest.fixture
+def cells(origin, proxy):
+    """cells(tier1={settings}, ...): cell routing on these placements; key NAME leads to placement NAME."""
+    def start(default=None, **placements):
+        made = {name: Cell(origin, name) for name in placements}
+        quick = {"health_check": {"path": "/health", "interval": "50ms", "timeout": "2s"}}
+        front = proxy({}, env={"PORT": "0"}, version="1", routingTable={n: n for n in placements},
+                      placements={n: {"url": f"http://{made[n].origin.address}", **quick, **settings}
+                                  for n, settings in placements.items()},
+                      defaultPlacement=default or list(placements)[-1], logging={"access": {"format": "cells"}})
+        front.cells = made
+        return front
+    return start
+
+
+def ask(front, key, target="/", *fields, method="GET", body=None):
+    with Client(front.port("router")) as one:
+        return one.ask(request(target, f"X-Routing-Key: {key}", *fields, method=method, body=body))
+
+
+# --- health ----------------------------------------------------------------------------------------------
+
+
+def test_a_placement_that_is_not_healthy_is_stood_in_for(cells):
+    front = cells(main={"fallback": "spare"}, spare={}, other={})
+    assert ask(front, "main").get("X-Origin") == "main"
+    front.cells["main"].healthy = 503
+    eventually(lambda: ask(front, "main").get("X-Origin") == "spare")
+    answer = ask(front, "main", "/failed-over")
+    assert (answer.get("X-Failover-Reason"), answer.get("X-Routed-To"), answer.get("X-Route-Reason")) == \
+        ("upstream_unhealthy", "spare", "dedicated")
+    entry = front.entry("/failed-over")
+    assert (entry["failover_reason"], entry["placement_key"]) == ("upstream_unhealthy", "spare")
+    assert "health_check_status" in front.stderr
+    front.cells["main"].healthy = 204
+    eventually(lambda: ask(front, "main").get("X-Origin") == "main")
+    assert not ask(front, "main").has("X-Failover-Reason")
+
+
+def test_without_a_fallback_the_default_placement_stands_in(cells):
+    front = cells(main={}, rest={})
+    front.cells["main"].healthy = 500
+    eventually(lambda: ask(front, "main").get("X-Routed-To") == "rest")
+    assert ask(front, "main").get("X-Failover-Reason") == "upstream_unhealthy"
+
+
+def test_nobody_is_healthy(cells):
+    front = cells(main={"fallback": "spare"}, spare={"fallback": "main"})
+    for cell in front.cells.values():
+        cell.healthy = 500
+    eventually(lambda: ask(front, "main").status == 503)
+    assert b"no_healthy_backend" in ask(front, "main").body
+
+
+@pytest.mark.parametrize("answer", ["redirect", "silence", "close", "garbage"])
+def test_what_does_not_pass_for_healthy(origin, proxy, answer):
+    def script(conn):
+        while r := conn.read_request():
+            if r.target != "/health":
+                conn.respond(200, body=b"ok")
+            elif answer == "redirect":
+                conn.respond(302, "Location: /elsewhere", body=b"")
+            elif answer == "garbage":
+                conn.sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+                return
+            elif answer == "close":
+                return
+            else:
+                conn.sock.settimeout(None)
+                conn.sock.recv(1)  # until the other side leaves
+                return
+    front = proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
+                  virtual_hosts=[{"hosts": ["*"], "routes": [{"pool": "p"}]}],
+                  pools=[{"name": "p", "backends": [origin(script).address],
+                          "health_check": {"path": "/health", "interval": "50ms", "timeout": "300ms"}}])
+
+    def status():
+        with Client(front.port("web")) as one:
+            return one.ask(request("/")).status
+    eventually(lambda: status() == 503)
+    assert ("health_check_status" if answer in ("redirect", "garbage") else "health_check_failed") in front.stderr
+
+
+# --- the circuit breaker ---------------------------------------------------------------------------------
+
+BREAKER = {"circuit_breaker": {"failure_threshold": 3, "timeout": "1s"}}
+
+
+def test_the_breaker_opens_probes_once_and_closes(cells):
+    front = cells(main=BREAKER, other={})
+    cell = front.cells["main"]
+    assert ask(front, "main").get("X-Circuit-State") == "closed"
+    cell.status = 500
+    for _ in range(3):
+        answer = ask(front, "main")
+        assert (answer.status, answer.get("X-Circuit-State")) == (500, "closed")
+    before = len(cell.served)
+    answer = ask(front, "main")
+    assert (answer.status, answer.get("X-Circuit-State")) == (503, "open") and b"circuit_open" in answer.body
+    assert len(cell.served) == before
+
+    # The probe fails, and it is open again; the next one succeeds, and closes it.
+    eventually(lambda: ask(front, "main").status == 500)
+    assert ask(front, "main").status == 503
+    cell.status = 200
+    cell.go.clear()
+    before = len(cell.served)
+    eventually(lambda: ask_until_probe(front, cell, before))
+    assert ask(front, "main").status == 503  # while the one probe is out
+    cell.go.set()
+    eventually(lambda: ask(front, "main").get("X-Circuit-State") == "closed")
+    told = [line for line in front.stderr.splitlines() if "circuit breaker state transition" in line]
+    assert "failure_threshold_reached" in told[0] and any("half_open_failure" in t for t in told)
+    assert "recovery_successful" in told[-1]
+
+
+def ask_until_probe(front, cell, before):
+    """A request in the background; has it got through?"""
+    threading.Thread(target=lambda: ask(front, "main"), daemon=True).start()
+    limit = time.monotonic() + 0.2
+    while time.monotonic() < limit:
+        if len(cell.served) > before:
+            return True
+    return False
+
+
+def test_a_success_between_failures_keeps_it_closed(cells):
+    front = cells(main=BREAKER, other={})
+    cell = front.cells["main"]
+    for status in (500, 502, 200, 500, 503, 404, 500, 500):
+        cell.status = status
+        assert ask(front, "main").status == status
+    assert ask(front, "main").status == 500 and ask(front, "main").get("X-Circuit-State") == "open"
+
+
+def test_an_open_circuit_leads_to_the_fallback(cells):
+    front = cells(main={**BREAKER, "fallback": "spare"}, spare=BREAKER, last={})
+    front.cells["main"].status = 500
+    for _ in range(3):
+        ask(front, "main")
+    answer = ask(front, "main")
+    assert (answer.status, answer.get("X-Origin"), answer.get("X-Failover-Reason"), answer.get("X-Circuit-State")) == \
+        (200, "spare", "circuit_open", "closed")
+    # What the fallback does counts against the fallback.
+    front.cells["spare"].status = 500
+    for _ in range(3):
+        assert ask(front, "main").status == 500
+    assert ask(front, "main").status == 503 and ask(front, "spare").status == 503
+
+
+def test_connections_that_are_refused_open_it(cells):
+    front = cells(main={**BREAKER, "health_check": {"path": "/health", "interval": "1h", "timeout": "2s"}}, other={})
+    assert ask(front, "main").status == 200
+    front.cells["main"].origin.stop()
+    assert [ask(front, "main").status for _ in range(4)] == [502, 502, 502, 503]
+
+
+def test_breakers_survive_a_reload(cells):
+    front = cells(main=BREAKER, other={})
+    front.cells["main"].status = 500
+    for _ in range(3):
+        ask(front, "main")
+    assert ask(front, "main").status == 503
+    config = front.config | {"version": "2"}
+    config["placements"]["main"]["circuit_breaker"] = {"failure_threshold": 3, "timeout": "1h"}
+    assert front.reload(config)
+    assert ask(front, "main").status == 503
+
+
+# --- limits ----------------------------------------------------------------------------------------------
+
+
+def test_so_many_at_a_time(cells):
+    front = cells(main={"concurrency_limit": 3}, other={})
+    cell = front.cells["main"]
+    cell.go.clear()
+    answers = []
+    crowd = [threading.Thread(target=lambda: answers.append(ask(front, "main", "/held").status)) for _ in range(3)]
+    for one in crowd:
+        one.start()
+    eventually(lambda: cell.served.count("/held") == 3)
+    refused = ask(front, "main", "/refused")
+    assert refused.status == 429 and b"concurrency_limit" in refused.body and refused.get("X-Routed-To") == "main"
+    assert ask(front, "other").status == 200
+    cell.go.set()
+    for one in crowd:
+        one.join()
+    assert answers == [200, 200, 200] and ask(front, "main").status == 200
+    assert "/refused" not in cell.served and front.entry("/refused")["reason"] == "concurrency_limit"
+
+
+def test_permits_come_back_however_it_ends(cells):
+    front = cells(main={"concurrency_limit": 1, "circuit_breaker": {"failure_threshold": 100, "timeout": "1s"}}, other={})
+    cell = front.cells["main"]
+    for turn in range(5):
+        cell.go.clear()
+        gone = Client(front.port("router"))
+        gone.send(request("/gone", "X-Routing-Key: main"))
+        eventually(lambda: cell.served.count("/gone") == turn + 1)
+        gone.close()
+        cell.go.set()
+        eventually(lambda: ask(front, "main").status == 200)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_that_is_too_large(cells, framing):
+    front = cells(main={"max_request_body_bytes": 1000}, other={})
+
+    def post(size):
+        with Client(front.port("router")) as one:
+            if framing == "length":
+                one.send(request("/", "X-Routing-Key: main", method="POST", body=b"x" * size))
+            else:
+                one.send(request("/", "X-Routing-Key: main", "Transfer-Encoding: chunked", method="POST"))
+                for at in range(0, size, 500):
+                    piece = min(500, size - at)
+                    one.send(b"%x\r\n%s\r\n" % (piece, b"x" * piece))
+                one.send(b"0\r\n\r\n")
+            return one.answer()
+    assert post(1000).status == 200
+    answer = post(1001)
+    assert answer.status == 413 and b"request_body_too_large" in answer.body
+    assert post(10).status == 200
