@@ -12,15 +12,12 @@
 #include "base/check.h"
 
 namespace cirque::loop {
-namespace {
 
-Time read_monotonic() noexcept {
+Time monotonic_now() noexcept {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
-
-}  // namespace
 
 void Watch::attach() {
   if (attached_) return;
@@ -62,7 +59,7 @@ void Watch::wake() noexcept {
 
 Loop::Loop()
     : epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      now_(read_monotonic()),
+      now_(monotonic_now()),
       timers_(now_),
       events_(std::make_unique<epoll_event[]>(kEventsMax)),
       mail_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -79,7 +76,7 @@ Loop::~Loop() {
 }
 
 void Loop::read_clock() noexcept {
-  now_ = read_monotonic();
+  now_ = monotonic_now();
 }
 
 std::int64_t Loop::unix_us() noexcept {
@@ -112,7 +109,7 @@ void Loop::turn(Wait wait) {
   timers_.advance(now_);
   run_deferred();
   if (turns_ % 64 == 0) {  // a sample: reading the clock twice a turn is not worth its cost
-    auto took = (read_monotonic() - began).count();
+    auto took = (monotonic_now() - began).count();
     if (took > longest_ns_.load(std::memory_order_relaxed)) {
       longest_ns_.store(took, std::memory_order_relaxed);
     }

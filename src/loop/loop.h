@@ -20,6 +20,9 @@ namespace cirque::loop {
 
 class Loop;
 
+// For those who have no loop at hand: a call to the clock.
+Time monotonic_now() noexcept;
+
 // Something the loop calls back: a waiting coroutine or an object. Must be withdrawn before it
 // dies.
 class Wake {
