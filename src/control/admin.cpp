@@ -4,6 +4,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace cirque::control {
 
 namespace {
@@ -12,6 +14,19 @@ constexpr std::string_view kOrders[] = {"/reload", "/apply", "/rollback", "/conf
 
 bool is_order(std::string_view path) {
   return std::ranges::find(kOrders, path) != std::end(kOrders);
+}
+
+// Who lets a proxy of this machine speak for him may be anywhere.
+bool is_passed_on(const Headers& fields) {
+  return fields.has(Name::XForwardedFor) || fields.has(Name::Forwarded) || fields.has(Name::Via);
+}
+
+// A name that somebody else's name server has pointed here makes a browser take his pages and us
+// for one site, which may send any field. An address, or no Host at all, is nobody's name.
+bool is_our_name(std::string_view authority) {
+  bool is_bracketed = authority.starts_with('[');
+  auto host = authority.substr(0, is_bracketed ? authority.find(']') + 1 : authority.find(':'));
+  return host.empty() || base::equal_fold(host, "localhost") || Address::parse_ip(host, 0);
 }
 
 }  // namespace
@@ -48,7 +63,11 @@ Response* Admin::refuse_control(Exchange& exchange, Method method) {
   }
   bool is_local =
       exchange.link.client.is_loopback() || exchange.link.client.family() == Address::Family::Unix;
+  is_local = is_local && !is_passed_on(request.headers);
   if (!is_local) return &exchange.answer(403, "only from this machine\n");
+  if (!is_our_name(request.authority)) {
+    return &exchange.answer(403, "the field Host is neither localhost nor an address\n");
+  }
   if (!request.headers.has("X-Cirque-Control")) {
     return &exchange.answer(403, "the field X-Cirque-Control is missing\n");
   }

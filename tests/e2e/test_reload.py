@@ -299,14 +299,19 @@ def test_the_verb_without_a_process(origin, proxy):
     assert said.returncode == 1 and "is cirque running with this configuration?" in said.stderr
 
 
-@pytest.mark.parametrize("method,fields,status", [
-    ("POST", [], 403),  # what a browser can be made to send
-    ("GET", ["X-Cirque-Control: 1"], 405),
-    ("POST", ["X-Cirque-Control: 1"], 200),
+@pytest.mark.parametrize("method,host,fields,status", [
+    ("POST", "localhost", [], 403),  # what a browser can be made to send
+    ("POST", "rebound.example:9090", ["X-Cirque-Control: 1"], 403),  # and what a page can whose name leads here
+    ("POST", "127.0.0.1.example", ["X-Cirque-Control: 1"], 403),
+    ("POST", "localhost", ["X-Cirque-Control: 1", "X-Forwarded-For: 192.0.2.1"], 403),  # through a proxy of this machine
+    ("GET", "localhost", ["X-Cirque-Control: 1"], 405),
+    ("POST", "localhost:9090", ["X-Cirque-Control: 1"], 200),
+    ("POST", "127.0.0.1:9090", ["X-Cirque-Control: 1"], 200),
+    ("POST", "[::1]", ["X-Cirque-Control: 1"], 200),
 ])
-def test_who_may_ask_over_http(origin, proxy, client, method, fields, status):
+def test_who_may_ask_over_http(origin, proxy, client, method, host, fields, status):
     front = proxy(origin())
-    assert client(front.port("admin")).ask(request("/reload", *fields, method=method)).status == status
+    assert client(front.port("admin")).ask(request("/reload", *fields, method=method, host=host)).status == status
     assert front.metric("config_reloads_total", result="success") == (status == 200)
 
 

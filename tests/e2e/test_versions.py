@@ -169,9 +169,9 @@ def test_what_is_confirmed_stays(kept, tmp_path):
 def test_orders_come_from_this_machine_and_not_from_a_browser(kept):
     with Client(kept.port("admin")) as one:
         for path in ("/apply", "/rollback", "/confirm", "/plan"):
-            assert one.ask(request(path, method="POST", body=b"")).status == 403
-            assert one.ask(request(path, "X-Cirque-Control: 1")).status == 405
-        assert one.ask(request("/apply", "X-Cirque-Control: 1", method="POST", body=b"nonsense")).status == 422
+            assert one.ask(request(path, method="POST", host="localhost", body=b"")).status == 403
+            assert one.ask(request(path, "X-Cirque-Control: 1", host="localhost")).status == 405
+        assert one.ask(request("/apply", "X-Cirque-Control: 1", method="POST", host="localhost", body=b"nonsense")).status == 422
 
 
 # --- plan ------------------------------------------------------------------------------------------------
