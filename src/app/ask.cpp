@@ -67,8 +67,14 @@ std::expected<Reply, std::string> ask(const config::Model& model, std::string_vi
                     strerrordesc_np(errno)));
   }
   auto head = answer.find("\r\n\r\n");
-  auto status = base::parse_number(std::string_view(answer).substr(0, 12).substr(9), 999);
-  return Reply{static_cast<int>(status.value_or(0)),
+  auto words = std::string_view(answer).substr(0, 12);
+  auto status = words.starts_with("HTTP/1.") && words.size() == 12
+                    ? base::parse_number(words.substr(9), 999)
+                    : std::nullopt;
+  if (!status) {
+    return std::unexpected(fmt::format("what listens at {} does not speak HTTP", where.text));
+  }
+  return Reply{static_cast<int>(*status),
                head == answer.npos ? std::string() : answer.substr(head + 4)};
 }
 

@@ -299,6 +299,22 @@ def test_the_verb_without_a_process(origin, proxy):
     assert said.returncode == 1 and "is cirque running with this configuration?" in said.stderr
 
 
+def test_the_verb_where_something_else_listens(origin, proxy):
+    front = with_known_admin(origin, proxy)
+    front.check_and_stop()
+    port = int(front.config["metrics"]["listen"].rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        def answer():
+            with listener.accept()[0] as conn:
+                conn.recv(10_000)
+                conn.sendall(b"?\n")
+        other = threading.Thread(target=answer)
+        other.start()
+        said = ask_to_reload(front)
+        other.join()
+    assert said.returncode == 1 and "does not speak HTTP" in said.stderr
+
+
 @pytest.mark.parametrize("method,host,fields,status", [
     ("POST", "localhost", [], 403),  # what a browser can be made to send
     ("POST", "rebound.example:9090", ["X-Cirque-Control: 1"], 403),  # and what a page can whose name leads here
