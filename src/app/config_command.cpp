@@ -55,6 +55,7 @@ std::string history_json(const std::vector<Version>& versions) {
 std::string version_json(const Version& version) {
   std::vector<std::string> files;
   for (const auto& source : version.sources) {
+    if (source.is_folder()) continue;
     files.push_back(
         fmt::format(R"({{"path":{},"text":{}}})", quoted(source.path), quoted(source.text)));
   }
@@ -108,6 +109,7 @@ std::string files_text(const Version& version) {
   if (version.sources.size() == 1) return version.sources[0].text;
   std::string out;
   for (const auto& source : version.sources) {
+    if (source.is_folder()) continue;
     if (!out.empty() && !out.ends_with('\n')) out += '\n';
     out += fmt::format("# --- {}\n{}", source.path, source.text);
   }
@@ -141,7 +143,7 @@ std::string version_diff(const Version& a, const Version& b) {
 }
 
 config::Loaded loaded_from(const Version& version) {
-  return config::load_file(main_of(version, {}), config::process_environment,
+  return config::load_file(version.sources.front().path, config::process_environment,
                            config::files_of(version.sources));
 }
 

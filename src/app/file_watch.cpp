@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace cirque::app {
@@ -104,7 +105,8 @@ void FileWatch::look() {
   auto marks_now = marks();
   if (marks_now == marks_) return;
   auto now = config::survey(path_);
-  if (now.sources.empty()) return;  // between two names it may be gone for a moment
+  // Between two names it may be gone for a moment, and a folder empty.
+  if (std::ranges::all_of(now.sources, &config::Source::is_folder)) return;
   bool is_same = now.sources == before_.sources;
   before_ = std::move(now);
   marks_ = std::move(marks_now);

@@ -132,7 +132,7 @@ std::optional<config::Loaded> last_known_good(const Command& command, const std:
           fmt::format("cirque: there is no last known good configuration: {}\n", version.error()));
     return std::nullopt;
   }
-  auto loaded = load(command, main_of(*version, path), config::files_of(version->sources));
+  auto loaded = load(command, version->sources.front().path, config::files_of(version->sources));
   print(stderr, config::render(loaded.findings));
   if (!loaded.ok()) return std::nullopt;
   print(stderr, fmt::format("cirque: starting with version {}, the last that was in use\n",

@@ -35,8 +35,10 @@ std::string from_root(const std::string& path) {
   return std::filesystem::absolute(path).string();
 }
 
-config::TableEntry path_field(const Command& command) {
-  return {"X-Cirque-Path", from_root(command.config)};
+// What is loaded at the other end is the first of the bundle, whose name is not always that of the
+// command line: standard input has another.
+config::TableEntry path_field(const config::Loaded& loaded) {
+  return {"X-Cirque-Path", from_root(loaded.sources.front().path)};
 }
 
 std::string bundle_of(config::Loaded& loaded) {
@@ -62,6 +64,7 @@ int write_back(const Command& command, const config::Model& model, std::uint64_t
   auto version = history->get(number);
   if (!version) return complain(version.error());
   for (const auto& source : version->sources) {
+    if (source.is_folder()) continue;
     if (!write_file(source)) {
       return complain(fmt::format("{}: {}", source.path, strerrordesc_np(errno)));
     }
@@ -87,7 +90,7 @@ int plan(const Command& command) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("this configuration would not be taken");
   }
-  return order(loaded.model, "/plan", {path_field(command)}, bundle_of(loaded));
+  return order(loaded.model, "/plan", {path_field(loaded)}, bundle_of(loaded));
 }
 
 int apply(const Command& command) {
@@ -96,7 +99,7 @@ int apply(const Command& command) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("not applied: the old configuration stays as it was");
   }
-  std::vector<config::TableEntry> fields{path_field(command)};
+  std::vector<config::TableEntry> fields{path_field(loaded)};
   if (!command.confirm.empty()) fields.push_back({"X-Cirque-Confirm", command.confirm});
   if (!command.note.empty()) fields.push_back({"X-Cirque-Note", command.note});
   return order(loaded.model, "/apply", fields, bundle_of(loaded));

@@ -161,7 +161,7 @@ Succession::Told Succession::rollback(const control::Admin::Order& order) {
   auto version = versions_.get(*number);
   if (!version) return {422, version.error() + "\n"};
   auto files = config::files_of(version->sources);
-  auto next = means_.load(main_of(*version, means_.path), files);
+  auto next = means_.load(version->sources.front().path, files);
   auto told =
       follow(std::move(next), {.source = fmt::format("rollback to {}", *number), .note = {}});
   if (told.status == 200) told.text += remind_of_file();

@@ -18,7 +18,11 @@ bool is_folder(const std::string& path) {
 
 // Whoever loads them again may be in another folder.
 std::vector<config::Source> from_root(std::vector<config::Source> sources) {
-  for (auto& source : sources) source.path = std::filesystem::absolute(source.path).string();
+  for (auto& source : sources) {
+    std::error_code error;  // the folder may be gone
+    auto path = std::filesystem::absolute(source.path, error);
+    if (!error) source.path = path.string();
+  }
   return sources;
 }
 
@@ -65,11 +69,6 @@ std::optional<std::uint64_t> Versions::add(const config::Loaded& loaded, std::st
 std::expected<config::Version, std::string> Versions::get(std::uint64_t number) {
   if (!history_) return std::unexpected("no versions are kept: server.state_dir names a folder");
   return history_->get(number);
-}
-
-std::string main_of(const config::Version& version, const std::string& path) {
-  bool is_folder = !path.empty() && config::files_of(version.sources).is_directory(path);
-  return is_folder ? path : version.sources.front().path;
 }
 
 }  // namespace cirque::app

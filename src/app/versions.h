@@ -38,8 +38,4 @@ class Versions {
   std::optional<config::History> history_;
 };
 
-// What to load, from files_of() its sources, so that a version is as it was. `path` is that of the
-// configuration, which may be a folder.
-std::string main_of(const config::Version& version, const std::string& path);
-
 }  // namespace cirque::app

@@ -77,8 +77,9 @@ void Gathering::main_file(const std::string& path, std::string_view text) {
 }
 
 void Gathering::folder(const std::string& path) {
+  keep_folder(path);
   all_of(path, {});
-  if (!included_.empty() || report_.has_errors()) return;
+  if (included_.size() > 1 || report_.has_errors()) return;
   report_.add(Code::Unreadable, {}, {}, "is a folder without configurations").expected =
       "files that end in .yaml, .yml, .json or .toml";
   is_whole_ = false;
@@ -161,7 +162,12 @@ void Gathering::follow_path(const Node& include, const std::string& folder) {
   }
   auto base = include.text.starts_with('/') ? std::string() : folder;
   auto path = base + include.text;
-  if (files_.is_directory(path)) return all_of(path, include.spot);
+  if (files_.is_directory(path)) {
+    auto before = included_.size();
+    all_of(path, include.spot);
+    if (included_.size() == before) keep_folder(path);
+    return;
+  }
   if (include.text.find_first_of(kWildcards) == path.npos) return this->include(path, include.spot);
   wanted_.folders.push_back(folder_of_pattern(path));
   for (const auto& match : files_.glob(as_pattern(base) + include.text)) {
@@ -179,6 +185,10 @@ void Gathering::all_of(const std::string& folder, Spot from) {
   std::erase_if(paths, is_test_file);
   std::ranges::sort(paths);
   for (const auto& path : paths) include(path, from);
+}
+
+void Gathering::keep_folder(const std::string& path) {
+  included_.push_back({.path = path.ends_with('/') ? path : path + '/', .text = {}});
 }
 
 void Gathering::include(const std::string& path, Spot from) {

@@ -31,8 +31,8 @@ class Gathering {
   // False: a file could not be read, so what seems to be missing may stand there.
   bool is_whole() const noexcept { return is_whole_; }
 
-  // What was included, in the order of reading; the main file is not in here. The report has views
-  // of the texts, so they stay where they are.
+  // What was included, in the order of reading; the main file is not in here, but a folder in its
+  // place is (Source::is_folder). The report has views of the texts, so they stay where they are.
   std::deque<Source>& included() noexcept { return included_; }
 
   const Wanted& wanted() const noexcept { return wanted_; }
@@ -47,6 +47,7 @@ class Gathering {
   void follow(const Node& include, const std::string& folder);
   void follow_path(const Node& include, const std::string& folder);
   void all_of(const std::string& folder, Spot from);
+  void keep_folder(const std::string& path);
   void include(const std::string& path, Spot from);
   void read_tests_beside(const std::string& path);
   void read_tests(const Source& source, unsigned file);

@@ -220,7 +220,7 @@ TEST_SUITE("config") {
         "site.yaml");
     CHECK(more.told() == "CQ1201@site.test.yaml:1:1");
     CHECK(World({{"d/a.yaml", service("", 1).text}, {"d/a.test.yaml", test}}, "d").paths() ==
-          "d/a.yaml d/a.test.yaml");
+          "d/ d/a.yaml d/a.test.yaml");
   }
 
   TEST_CASE("a survey knows what was looked for, and where") {
@@ -246,6 +246,19 @@ TEST_SUITE("config") {
     CHECK(again.loaded.sources == w.loaded.sources);
     CHECK(again.names() == w.names());
     CHECK(again.loaded.model.server.workers == 3);
+  }
+
+  TEST_CASE("a folder can be loaded again as a whole, and one that was empty as empty") {
+    World w({service("d/a.yaml", 1), service("d/b.yaml", 2)}, "d");
+    World again(w.loaded.sources, w.loaded.sources[0].path);
+    CHECK(again.names() == "s1 s2");
+    CHECK(again.loaded.sources == w.loaded.sources);
+
+    auto files = files_of({{"m.yaml", "include: [d]\n" + service("", 1).text}});
+    files.is_directory = [](const std::string& path) { return path == "d"; };
+    auto empty = load_file("m.yaml", small_world, files);
+    REQUIRE(empty.ok());
+    CHECK(World(empty.sources, "m.yaml").told().empty());
   }
 
   TEST_CASE("a text includes nothing of this machine") {

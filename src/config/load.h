@@ -22,8 +22,8 @@ struct Loaded {
   Model model;
   std::shared_ptr<const Blueprint> blueprint;
   std::vector<Finding> findings;  // in the order of the files, the main file first
-  // Every file that was read, in this order; of a folder, its files. The path of the first (of a
-  // folder: its own) loaded from files_of() these gives the same again.
+  // Every file that was read, in this order; a configuration that is a folder begins with it. The
+  // path of the first loaded from files_of() these gives the same again.
   std::vector<Source> sources;
   bool ok() const noexcept;  // no errors; warnings are fine
 };

@@ -9,6 +9,10 @@ struct Source {
   std::string path;
   std::string text;
 
+  // A folder that was asked for, which may have been empty: nothing to read, but without it nobody
+  // could tell later that it was there.
+  bool is_folder() const noexcept { return path.ends_with('/'); }
+
   bool operator==(const Source&) const = default;
 };
 

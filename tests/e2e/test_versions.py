@@ -174,6 +174,27 @@ def test_orders_come_from_this_machine_and_not_from_a_browser(kept):
         assert one.ask(request("/apply", "X-Cirque-Control: 1", method="POST", host="localhost", body=b"nonsense")).status == 422
 
 
+def test_standard_input_is_applied(kept, tmp_path):
+    for verb in ("plan", "apply"):
+        done = subprocess.run([BINARY, verb, "-"], input=kept.text_for("two"), capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
+    assert origin_of(kept) == "two"
+
+
+def test_a_folder_is_applied_and_compared_as_a_whole(kept, tmp_path):
+    folder = tmp_path / "conf"
+    (folder / "empty").mkdir(parents=True)
+    (folder / "a.yaml").write_text("include: empty\n" + kept.text_for("two"))
+    (folder / "b.yaml").write_text("limits: {upstream_idle: 3}\n")
+    assert cirque("apply", folder).returncode == 0
+    (folder / "b.yaml").write_text("limits: {upstream_idle: 4}\n")
+    assert cirque("apply", folder).returncode == 0
+    assert "limits.upstream_idle: 3 → 4" in cirque("config", "diff", 2, 3, "-c", kept.config_path).stdout
+    done = order(kept, "config", "rollback", 2)
+    assert done.returncode == 0, done.stderr
+    assert history(kept)[0]["hash"] == history(kept)[2]["hash"]
+
+
 # --- plan ------------------------------------------------------------------------------------------------
 
 
