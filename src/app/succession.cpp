@@ -74,6 +74,8 @@ std::string what_changed(const Estate::Change& change) {
       pools.changed, pools.removed, pools.unchanged);
 }
 
+constexpr Duration kTrialMax = 30 * 24h;  // nobody means longer, and sums with it stay sums
+
 // In whole seconds, for people.
 std::string seconds(Duration duration) {
   return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(duration).count());
@@ -116,16 +118,20 @@ Succession::Told Succession::apply(const control::Admin::Order& order) {
   if (!sources) return {422, "this is no configuration\n"};
   auto patience = order.fields.get("X-Cirque-Confirm");
   auto wait = config::parse_duration(patience);
-  if (!patience.empty() && (!wait || *wait < 1s)) return {422, "confirm within 1s or more\n"};
+  bool is_trial = !patience.empty();
+  if (is_trial && (!wait || *wait < 1s || *wait > kTrialMax)) {
+    return {422, "confirm within 1s to 30d\n"};
+  }
 
   auto path = order.fields.get("X-Cirque-Path");
   auto main = path.empty() ? sources->front().path : std::string(path);
-  auto before = std::make_unique<config::Loaded>(loaded_);
+  // What nobody has confirmed is nothing to come back to.
+  auto before = std::make_unique<config::Loaded>(trial_.before ? *trial_.before : loaded_);
   auto told =
       follow(means_.load(main, config::files_of(std::move(*sources))),
              {.source = "apply " + main, .note = std::string(order.fields.get("X-Cirque-Note"))});
   if (told.status != 200) return told;
-  if (patience.empty()) return {200, told.text + remind_of_file()};
+  if (!is_trial) return {200, told.text + remind_of_file()};
   auto& loop = means_.engine.steward_loop();
   trial_.before = std::move(before);
   trial_.arm(loop.timers(), loop.now() + *wait);

@@ -174,6 +174,20 @@ def test_orders_come_from_this_machine_and_not_from_a_browser(kept):
         assert one.ask(request("/apply", "X-Cirque-Control: 1", method="POST", host="localhost", body=b"nonsense")).status == 422
 
 
+def test_a_trial_upon_a_trial_goes_back_to_what_was_confirmed(kept, tmp_path):
+    for name in ("two", "three"):
+        other = tmp_path / f"{name}.yaml"
+        other.write_text(kept.text_for(name))
+        assert cirque("apply", other, "--confirm", "1s").returncode == 0
+    eventually(lambda: history(kept)[0]["source"] == "not confirmed")
+    assert origin_of(kept) == "one"
+
+
+def test_nobody_waits_for_ever(kept, tmp_path):
+    done = cirque("apply", kept.config_path, "--confirm", "106751d")
+    assert done.returncode == 1 and "confirm within" in done.stderr
+
+
 def test_standard_input_is_applied(kept, tmp_path):
     for verb in ("plan", "apply"):
         done = subprocess.run([BINARY, verb, "-"], input=kept.text_for("two"), capture_output=True, text=True, timeout=PATIENCE)
