@@ -119,9 +119,10 @@ config::Loaded load(const Command& command, const std::string& path, const confi
   return loaded;
 }
 
-// What was in use last, if it can be had. Says so.
-std::optional<config::Loaded> last_known_good(const Command& command, const std::string& path) {
-  auto where = state_dir_of(command.state_dir, {}).path;
+// What was in use last, if it can be had. Says so. `model` is what could be read of the file, which
+// may still tell where versions are kept.
+std::optional<config::Loaded> last_known_good(const Command& command, const config::Model& model) {
+  auto where = state_dir_of(command.state_dir, model).path;
   auto history = config::History::open_read_only(where.empty() ? kDefaultStateDir : where);
   auto versions = history ? history->list() : std::unexpected(history.error());
   if (versions && versions->empty()) versions = std::unexpected("no version was ever in use");
@@ -151,7 +152,7 @@ int run(const Command& command) {
   print(stderr, config::render(loaded.findings));
   if (!loaded.ok()) {
     print(stderr, summary(loaded));
-    auto last = command.last_known_good ? last_known_good(command, options.path) : std::nullopt;
+    auto last = command.last_known_good ? last_known_good(command, loaded.model) : std::nullopt;
     if (!last) return kFailed;
     loaded = std::move(*last);
   }

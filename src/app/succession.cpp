@@ -42,6 +42,8 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
   compare("server.pin_workers", old.server.pin_workers, now.server.pin_workers);
   compare("server.dns_servers", old.server.dns_servers, now.server.dns_servers);
   compare("server.watch_config", old.server.watch_config, now.server.watch_config);
+  compare("server.state_dir", old.server.state_dir, now.server.state_dir);
+  compare("server.versions_kept", old.server.versions_kept, now.server.versions_kept);
   compare("server.backlog", old.server.backlog, now.server.backlog);
   compare("server.congestion_control", old.server.congestion_control,
           now.server.congestion_control);

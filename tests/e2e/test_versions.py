@@ -209,6 +209,12 @@ def test_a_folder_is_applied_and_compared_as_a_whole(kept, tmp_path):
     assert history(kept)[0]["hash"] == history(kept)[2]["hash"]
 
 
+def test_another_state_folder_counts_from_the_next_start(kept, tmp_path):
+    kept.config["server"]["state_dir"] = str(tmp_path / "elsewhere")
+    kept.config_path.write_text(yaml.safe_dump(kept.config))
+    assert "server.state_dir: the change takes effect with the next start" in order(kept, "reload").stdout
+
+
 # --- plan ------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +309,20 @@ def test_the_last_known_good_one(kept):
         finally:
             again.stop()
     assert len(history(kept)) == 2
+
+
+def test_the_last_known_good_one_where_the_file_says(kept, tmp_path):
+    """Though the rest of the file is wrong."""
+    kept.check_and_stop()
+    kept.config_path.write_text(kept.text_for("one").replace("upstreams:", "upstream:"))
+    directory = tmp_path / "again"
+    directory.mkdir()
+    again = Process([BINARY, "run", "-c", kept.config_path, "--last-known-good"], directory)
+    try:
+        eventually(lambda: " ready" in again.stderr)
+        assert "starting with version 1" in again.stderr
+    finally:
+        again.stop()
 
 
 def test_a_folder_that_cannot_be_had_prevents_the_start(origin, proxy, tmp_path):
