@@ -1,6 +1,9 @@
 #include "app/orders.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -11,6 +14,7 @@
 #include "app/versions.h"
 #include "config/bundle.h"
 #include "config/load.h"
+#include "net/socket.h"
 
 namespace cirque::app {
 namespace {
@@ -46,15 +50,42 @@ std::string bundle_of(config::Loaded& loaded) {
   return config::pack(loaded.sources);
 }
 
-// All of it or nothing, as far as one file is concerned.
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    auto written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+// Who may read the old text may read the new one, and nobody else: there may be secrets in it.
+bool give_rights(int fd, const struct stat& old) {
+  bool is_owned = ::fchown(fd, old.st_uid, old.st_gid) == 0;
+  return ::fchmod(fd, old.st_mode & (is_owned ? 0777U : 0700U)) == 0;
+}
+
+// All of it or nothing, as far as one file is concerned. A link stays one.
 bool write_file(const config::Source& source) {
-  auto fresh = source.path + ".rollback";
-  std::FILE* file = std::fopen(fresh.c_str(), "we");
+  std::error_code error;
+  auto place = std::filesystem::canonical(source.path, error).string();
+  struct stat old{};
+  bool is_new = error || ::stat(place.c_str(), &old) != 0;
+  if (error) place = source.path;
+  auto fresh = place + ".rollback";
+  ::unlink(fresh.c_str());
+  net::Fd file(
+      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, is_new ? 0666 : 0600));
   if (!file) return false;
-  bool is_whole =
-      std::fwrite(source.text.data(), 1, source.text.size(), file) == source.text.size();
-  is_whole &= std::fclose(file) == 0;
-  return is_whole && std::rename(fresh.c_str(), source.path.c_str()) == 0;
+  if ((is_new || give_rights(file.get(), old)) && write_all(file.get(), source.text) &&
+      std::rename(fresh.c_str(), place.c_str()) == 0) {
+    return true;
+  }
+  int why = errno;
+  ::unlink(fresh.c_str());
+  errno = why;
+  return false;
 }
 
 int write_back(const Command& command, const config::Model& model, std::uint64_t number) {

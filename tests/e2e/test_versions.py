@@ -209,6 +209,18 @@ def test_a_folder_is_applied_and_compared_as_a_whole(kept, tmp_path):
     assert history(kept)[0]["hash"] == history(kept)[2]["hash"]
 
 
+def test_a_file_that_is_written_back_keeps_its_rights_and_its_link(kept, tmp_path):
+    assert kept.use("two")
+    real = tmp_path / "real.yaml"
+    real.write_text(kept.text_for("two"))
+    real.chmod(0o600)
+    kept.config_path.unlink()
+    kept.config_path.symlink_to(real)
+    assert order(kept, "config", "rollback", 1, "--write").returncode == 0
+    assert kept.config_path.is_symlink() and real.read_text() == kept.text_for("one")
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
 def test_another_state_folder_counts_from_the_next_start(kept, tmp_path):
     kept.config["server"]["state_dir"] = str(tmp_path / "elsewhere")
     kept.config_path.write_text(yaml.safe_dump(kept.config))
