@@ -12,8 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kEvents =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE |
+                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
 
 constexpr int kLinksMax = 16;
 
@@ -77,7 +77,10 @@ void FileWatch::drain() noexcept {
   while (read(fd_.get(), events, sizeof events) > 0) {
   }
   watch_.may_read = false;
-  look_.arm(loop_.timers(), loop_.now() + kQuiet);
+  // Where others write all the time, it is never quiet.
+  auto now = loop_.now();
+  if (!look_.is_armed()) latest_ = now + kPatience;
+  look_.arm(loop_.timers(), std::min(now + kQuiet, latest_));
 }
 
 std::vector<FileWatch::Mark> FileWatch::marks() const {

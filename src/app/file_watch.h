@@ -28,6 +28,7 @@ class FileWatch : private loop::Wake {
  private:
   // Long enough for an editor to have written all of it.
   static constexpr Duration kQuiet = 100ms;
+  static constexpr Duration kPatience = 1s;
 
   // What the system knows of a file without opening it, or of a folder; zeros for none.
   struct Mark {
@@ -59,6 +60,7 @@ class FileWatch : private loop::Wake {
   net::Fd fd_;
   loop::Watch watch_;
   Look look_;
+  Time latest_{};  // when it looks though it has not become quiet
   bool watching_ = false;
   config::Survey before_;
   std::vector<Mark> marks_;

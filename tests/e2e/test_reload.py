@@ -354,6 +354,24 @@ def test_a_file_that_changes_is_read_again(origin, proxy, client, write):
         eventually(lambda: client(front).ask(request()).status == 200 and len(backend.requests) > before)
 
 
+def test_a_file_in_a_folder_where_it_is_never_quiet(origin, proxy, client):
+    old, new = origin(), origin()
+    front = proxy(old, server={"watch_config": True})
+    done = threading.Event()
+
+    def scribble():
+        while not done.wait(0.01):
+            front.config_path.with_name("busy").write_text("")
+    busy = threading.Thread(target=scribble)
+    busy.start()
+    try:
+        in_place(front, yaml.safe_dump(upstreams(front, new)))
+        eventually(lambda: client(front).ask(request()).status == 200 and new.requests)
+    finally:
+        done.set()
+        busy.join()
+
+
 def test_a_link_on_the_way_to_the_file_that_is_swapped(origin, proxy, client, tmp_path):
     """As Kubernetes does: cirque.yaml -> ..data/cirque.yaml, and ..data changes over."""
     old, new = origin(), origin()
