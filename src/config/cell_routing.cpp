@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <ranges>
 
 #include "config/dialect.h"
 #include "config/slots.h"
@@ -390,13 +391,11 @@ class Lowering {
   Finding& unknown(const void* field, std::string message) {
     auto& finding =
         report_.add(Code::UnknownName, *places_.at(field), places_.path(field), std::move(message));
-    std::vector<std::string_view> names;
-    for (const auto& [name, pool] : pools_) names.push_back(name);
     constexpr std::size_t kListedMax = 12;
-    bool more = names.size() > kListedMax;
-    if (more) names.resize(kListedMax);
-    if (!names.empty()) {
-      finding.expected = fmt::format("one of {}{}", fmt::join(names, ", "), more ? ", ..." : "");
+    auto names = pools_ | std::views::keys | std::views::take(kListedMax);
+    if (!pools_.empty()) {
+      finding.expected = fmt::format("one of {}{}", fmt::join(names, ", "),
+                                     pools_.size() > kListedMax ? ", ..." : "");
     }
     return finding;
   }

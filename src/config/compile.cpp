@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/text.h"
 #include "config/blueprint.h"
@@ -146,11 +147,11 @@ class Compiler {
       unknown("backend with the tag", tag, tags_, field);
       return;
     }
+    std::unordered_set<std::string> there;
+    for (const auto& origin : plan.origins) there.insert(origin.text);
     for (const auto& backend : model_.backends) {
       if (std::ranges::find(backend.tags, tag) == backend.tags.end()) continue;
-      bool is_there = std::ranges::any_of(
-          plan.origins, [&](const auto& o) { return o.text == backend.address.text; });
-      if (!is_there) add_origin(plan, backend.address);
+      if (there.insert(backend.address.text).second) add_origin(plan, backend.address);
     }
   }
 
@@ -158,6 +159,8 @@ class Compiler {
                const void* field) {
     if (name.empty() || !places_.at(field)) return;
     auto& finding = add(Code::UnknownName, field, fmt::format("there is no {} '{}'", what, name));
+    // All names are looked at for a hint: too long for every line of a large file that is wrong.
+    if (++unknown_ > kHintsMax) return;
     finding.hint = nearest(known, name);
     if (finding.hint.empty())
       finding.expected = known.empty() ? "one that is defined" : list(known);
@@ -568,10 +571,13 @@ class Compiler {
                        std::move(message));
   }
 
+  static constexpr std::size_t kHintsMax = 100;
+
   const Model& model_;
   const Places& places_;
   Report& report_;
   Blueprint plan_;
+  std::size_t unknown_ = 0;
   Index backends_, tags_, listeners_, pools_, tables_;
   std::map<std::string, std::uint32_t> tag_pools_;
   std::vector<bool> asked_;  // by pool of the model: a route leads there

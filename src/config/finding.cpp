@@ -301,7 +301,7 @@ std::string shown_as_text(const Finding& f) {
 void append_source(std::string& out, const Finding& f) {
   if (f.line == 0 || f.source.empty()) return;
   auto line = shown_as_text(f);
-  auto column = f.column > 0 ? std::size_t{f.column} - 1 : 0;
+  auto column = f.column > f.skipped ? std::size_t{f.column} - 1 - f.skipped : 0;
   auto skipped = column > kShownCharsMax / 2 && chars_of(line) > kShownCharsMax
                      ? column - kShownCharsMax / 2
                      : 0;

@@ -90,7 +90,8 @@ struct Finding {
   std::string message = {};
   std::string expected = {};  // may be empty
   std::string hint = {};      // "did you mean 'upstreams'?", may be empty
-  std::string source = {};    // the line it is about, may be empty
+  std::string source = {};    // the line it is about, or what of it is near; may be empty
+  unsigned skipped = 0;       // characters of the line that stand before `source`
 };
 
 // For people: place, message, source line with caret, what was expected. Ends with a line break.

@@ -564,6 +564,46 @@ limits: [1]
     CHECK(loaded.findings.size() == 10'001);
     CHECK(loaded.findings.back().message == "10000 more findings are not listed");
   }
+
+  TEST_CASE("warnings beyond counting refuse nothing, and hide no error") {
+    std::string text = "services: [{name: a, bind_address: '0.0.0.0:1', upstreams: [";
+    for (int i = 0; i < 10'002; ++i) text += "'10.0.0.1:1', ";
+    text += "]}]\n";
+    auto loaded = load_text(text, "a.yaml");
+    CHECK(loaded.ok());
+    CHECK(loaded.findings.back().message == "1 more findings are not listed");
+    loaded = load_text(text + "pools: [{name: p, backends: [none]}]\n", "a.yaml");
+    CHECK_FALSE(loaded.ok());
+    CHECK(std::ranges::count(loaded.findings, Code::UnknownName, &Finding::code) == 1);
+  }
+
+  TEST_CASE("of a line as long as a file, a finding keeps what is shown") {
+    std::string text = R"({"services": [{"name": "\u00e9)" + std::string(9000, 'x');
+    for (int i = 0; i < 300; ++i) text += "\xc3\xa9";
+    text += R"(", "wrong": 1}]})";
+    auto loaded = load_text(text, "a.json");
+    for (const auto& f : loaded.findings) CHECK(f.source.size() <= 4096);
+    auto unknown = std::ranges::find(loaded.findings, Code::UnknownKey, &Finding::code);
+    REQUIRE(unknown != loaded.findings.end());
+    auto shown = render(*unknown);
+    auto line = shown.substr(shown.find('\n') + 1);
+    auto caret = line.substr(line.find('\n') + 1);
+    auto before = line.substr(0, line.find("\"wrong\""));
+    auto columns = std::ranges::count_if(
+        before, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+    CHECK(static_cast<std::size_t>(columns) == caret.find('^'));
+  }
+
+  TEST_CASE("not every wrong name of a large file gets a hint, which would take hours") {
+    std::string text =
+        "listeners: [{name: l, address: '0.0.0.0:1'}]\npools: [{name: pool1, backends: ['a:1']}]\n"
+        "virtual_hosts: [{hosts: ['*'], routes: [{routing_table: t}]}]\n"
+        "routing_tables:\n  - name: t\n    fallback: pool1\n    keys:\n";
+    for (int i = 0; i < 150; ++i) text += fmt::format("      k{}: pool2\n", i);
+    auto loaded = load_text(text, "a.yaml");
+    CHECK(std::ranges::count(loaded.findings, Code::UnknownName, &Finding::code) == 150);
+    CHECK(std::ranges::count(loaded.findings, "did you mean 'pool1'?", &Finding::hint) == 100);
+  }
 }
 
 }  // namespace

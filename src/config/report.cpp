@@ -32,11 +32,14 @@ unsigned Report::add_file(std::string name, std::string_view text, Spot included
 }
 
 Finding& Report::add(Code code, Spot spot, std::string path, std::string message) {
-  if (findings_.size() == kFindingsMax) {
+  auto& taken = severity_of(code) == Severity::Error ? errors_ : warnings_;
+  if (taken == kFindingsMax) {
     ++left_out_;
     return beyond_;
   }
+  ++taken;
   const auto& file = files_.at(spot.file);
+  auto part = excerpt(file.line(spot.line), spot.column);
   Finding finding{.severity = severity_of(code),
                   .code = code,
                   .file = file.name,
@@ -47,18 +50,40 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
                   .message = std::move(message),
                   .expected = {},
                   .hint = {},
-                  .source = std::string(file.line(spot.line))};
+                  .source = std::string(part.text),
+                  .skipped = part.skipped};
   return findings_.emplace_back(Placed{.finding = std::move(finding), .file = spot.file}).finding;
-}
-
-bool Report::has_errors() const noexcept {
-  return std::ranges::any_of(findings_,
-                             [](auto& p) { return p.finding.severity == Severity::Error; });
 }
 
 bool Report::has_errors_in(unsigned file) const noexcept {
   return std::ranges::any_of(
       findings_, [&](auto& p) { return p.file == file && p.finding.severity == Severity::Error; });
+}
+
+// A file may be one line of many megabytes, and every finding keeps what is shown of it.
+Report::Excerpt Report::excerpt(std::string_view line, unsigned column) {
+  constexpr unsigned kBefore = 256;  // characters; more than is shown
+  constexpr std::size_t kBytes = 4096;
+  if (line.size() <= kBytes) return {line, 0};
+  auto skipped = column > kBefore ? column - kBefore : 0;
+  return {line.substr(byte_of(line, skipped), kBytes), skipped};
+}
+
+// From where the last one was found: findings come more or less in order, and to count from the
+// beginning each time would take minutes.
+std::size_t Report::byte_of(std::string_view line, unsigned character) {
+  if (last_.line != line.data()) last_ = {.line = line.data()};
+  auto& [data, at, byte] = last_;
+  auto is_inside = [&] { return (static_cast<unsigned char>(line[byte]) & 0xc0) == 0x80; };
+  for (; at < character && byte < line.size(); ++at) {
+    ++byte;
+    while (byte < line.size() && is_inside()) ++byte;
+  }
+  for (; at > character; --at) {
+    --byte;
+    while (byte > 0 && is_inside()) --byte;
+  }
+  return byte;
 }
 
 std::string Report::where(Spot spot, Spot from) const {
@@ -87,6 +112,7 @@ std::vector<Finding> Report::take() {
   findings_.clear();
   if (left_out_ > 0) {
     Finding more;
+    more.severity = has_errors() ? Severity::Error : Severity::Warning;
     more.code = Code::TooBig;
     more.file = files_.front().name;
     more.message = fmt::format("{} more findings are not listed", left_out_);

@@ -18,7 +18,8 @@ struct Spot {
 
 class Report {
  public:
-  // Far more than anybody reads; what is beyond is counted in a last line.
+  // Far more than anybody reads, of errors and of warnings; what is beyond is counted in a last
+  // line. Each for themselves: warnings must not crowd out the error that refuses the file.
   static constexpr std::size_t kFindingsMax = 10'000;
 
   // Of the main file. Keeps a view of `text`: it must outlive the report.
@@ -31,7 +32,9 @@ class Report {
 
   // The finding may be completed through the reference until the next add().
   Finding& add(Code code, Spot spot, std::string path, std::string message);
-  bool has_errors() const noexcept;
+
+  bool has_errors() const noexcept { return errors_ > 0; }
+
   bool has_errors_in(unsigned file) const noexcept;
 
   const std::string& name_of(unsigned file) const { return files_.at(file).name; }
@@ -57,11 +60,29 @@ class Report {
     unsigned file;
   };
 
+  // A part of a line, and how many characters stand before it.
+  struct Excerpt {
+    std::string_view text;
+    unsigned skipped;
+  };
+
+  // Where a character of a line was found to begin.
+  struct Found {
+    const char* line = nullptr;
+    unsigned character = 0;
+    std::size_t byte = 0;
+  };
+
+  Excerpt excerpt(std::string_view line, unsigned column);
+  std::size_t byte_of(std::string_view line, unsigned character);
   std::string chain_of(unsigned file) const;
 
   std::vector<File> files_;
   std::vector<Placed> findings_;
   Finding beyond_;
+  Found last_;
+  std::size_t errors_ = 0;
+  std::size_t warnings_ = 0;
   std::size_t left_out_ = 0;
 };
 
