@@ -7,6 +7,7 @@ import pytest
 import websockets
 from lib.http import request
 from lib.util import PATIENCE, SLOW, Crowd, eventually
+from lib.websocket import WebSocketServer
 
 UPGRADE = ["Connection: Upgrade", "Upgrade: echo/1"]
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n"
@@ -23,27 +24,6 @@ def echo(conn):
             data, conn.buffer = conn.buffer, b""
             conn.send(data)
         return
-
-
-class WebSocketServer:
-    """A real one, in a thread of its own."""
-
-    def __init__(self, handler):
-        self.handler, self.started = handler, threading.Event()
-        self.thread = threading.Thread(target=asyncio.run, args=(self.run(),), daemon=True)
-        self.thread.start()
-        assert self.started.wait(PATIENCE)
-
-    async def run(self):
-        self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
-        async with websockets.serve(self.handler, "127.0.0.1", 0, max_size=None, ping_interval=None) as server:
-            self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            self.started.set()
-            await self.over.wait()
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.over.set)
-        self.thread.join(PATIENCE)
 
 
 @pytest.fixture
