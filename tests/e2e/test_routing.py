@@ -327,53 +327,105 @@ def test_a_request_can_ask_for_its_explanation(explainable):
         assert not one.ask(request("/x", host="a.example")).has("X-Cirque-Explain")
 
 
-def test_explanations_are_what_happens(routed):
-    """Thousands of requests to a configuration that was made up: each goes where its explanation says."""
-    chance = random.Random(20261121)
-    hosts = ["a.example", "*.example", "*"]
-    paths = ["/", "/a", "/a/b", "/a/b/c", "/x", "/x/1", "/x/22/y"]
+class Generated:
+    """A configuration that was made up: all kinds of hosts, predicates and targets."""
 
-    def one_route(number):
-        path = chance.choice([{}, {"path": chance.choice(paths)}, {"path_prefix": chance.choice(paths)},
-                              {"path_pattern": chance.choice(["/x/*", "/{a}/b", "/a/**", "/x/{n}/y"])},
-                              {"path_regex": chance.choice(["/x/[0-9]+", "/.*b", "/(a|x).*"])}])
-        more = chance.choice([{}, {}, {"methods": ["GET"]}, {"headers": [{"name": "X-A", "value": "1"}]},
-                              {"query": [{"name": "q", "prefix": "1"}]}, {"cookies": [{"name": "c"}]},
-                              {"sources": [chance.choice(["127.0.0.0/8", "10.0.0.0/8"])]}])
-        where = chance.choice([{"pool": f"p{chance.randrange(4)}"}] * 4 + [{"respond": {"status": 200 + number}}])
+    PATHS = ["/", "/a", "/a/b", "/a/b/c", "/x", "/x/1", "/x/22/y"]
+
+    def __init__(self, seed, backends):
+        self.chance = random.Random(seed)
+        self.listeners = [{"name": name, "address": "127.0.0.1:0"} for name in ("web", "lan")]
+        names = {"h0": ["a.example"], "h1": ["*.example", "192.0.2.1"], "h2": ["*.b.example"], "h3": ["*"]}
+        self.hosts = [{"name": name, "hosts": hosts, "routes": [self.route(number) for number in range(8)]}
+                      for name, hosts in names.items()]
+        self.chance.choice(self.hosts)["listeners"] = ["lan"]
+        self.pools = [{"name": f"p{i}", "backends": [backends[f"p{i}"].address]} for i in range(4)]
+        self.backends = [{"id": f"{tag}{i}", "address": backends[f"tag:{tag}"].address, "tags": [tag]}
+                         for i, tag in enumerate("st")]
+        self.tables = [{"name": f"t{i}", "header": "X-Key", "keys": {"k1": f"p{i}", "k2": "p2"}, "default": "p3"}
+                       for i in range(2)]
+
+    def route(self, number):
+        pick, paths = self.chance.choice, self.PATHS
+        path = pick([{}, {"path": pick(paths)}, {"path_prefix": pick(paths)},
+                     {"path_pattern": pick(["/x/*", "/{a}/b", "/a/**", "/x/{n}/y"])},
+                     {"path_regex": pick(["/x/[0-9]+", "/.*b", "/(a|x).*"])}])
+        field = {"name": "c", **pick([{}, {"value": "1"}, {"prefix": "1"}, {"regex": "[12]"}, {"present": False}])}
+        more = pick([{}, {}, {"methods": ["GET"]}, {"headers": [field]}, {"query": [field]}, {"cookies": [field]},
+                     {"sources": [pick(["127.0.0.0/8", "10.0.0.0/8"])]}])
+        pool = f"p{self.chance.randrange(4)}"
+        where = pick([{"pool": pool}, {"pool": pool}, {"tag": pick("st")}, {"routing_table": pick(["t0", "t1"])},
+                      {"split": [{"pool": "p0"}, {"pool": "p1", "weight": 3}, {"tag": "s"}]},
+                      {"redirect": {"path": "/moved", "status": pick([301, 302, 307, 308])}},
+                      {"respond": {"status": 400 + number}}])
         return {"name": f"r{number}", **path, **more, **where}
 
-    virtual_hosts = []
-    for n, host in enumerate(hosts):
-        routes = [one_route(number) for number in range(8)]
-        virtual_hosts.append({"name": f"h{n}", "hosts": [host], "routes": routes})
-    virtual_hosts = without_dead_routes(virtual_hosts)
-    front = routed([f"p{i}" for i in range(4)], virtual_hosts)
-    asked = 0
-    with Client(front.port("web")) as one:
-        for _ in range(3000):
-            host = chance.choice(["a.example", "b.example", "other"])
-            target = chance.choice(paths + ["/b", "/a/", "/x/1/y", "/q"]) + chance.choice(["", "?q=1", "?q=2"])
-            fields = chance.choices(["X-A: 1", "X-A: 2", "Cookie: c=1", "X-B: 1"], k=chance.randrange(3))
-            answer = one.ask(request(target, *fields, "X-Cirque-Explain: 1", host=host,
-                                     method=chance.choice(["GET", "DELETE"])))
-            told = dict(p.split("=", 1) for p in answer.get("X-Cirque-Explain").split("; "))
-            if "pool" in told:
-                assert (answer.status, answer.get("X-Origin")) == (200, told["pool"])
-            else:
-                assert answer.status == int(told["status"])
-            asked += 1
-    assert asked == 3000
+    def sections(self):
+        return {"listeners": self.listeners, "virtual_hosts": self.hosts, "pools": self.pools,
+                "backends": self.backends, "routing_tables": self.tables}
+
+    def drop_dead_routes(self):
+        """What `cirque validate` finds to be unreachable."""
+        while True:
+            said = cirque("validate", "--format", "json", "-", input=yaml.safe_dump(self.sections()))
+            dead = [f["path"] for f in json.loads(said.stdout)["findings"] if f["code"] == "CQ1416"]
+            if not dead:
+                return
+            host, route = map(int, re.match(r"virtual_hosts\[(\d+)\]\.routes\[(\d+)\]", dead[0]).groups())
+            del self.hosts[host]["routes"][route]
+
+    def request(self):
+        pick = self.chance.choice
+        host = pick(["a.example", "A.Example:80", "b.example", "x.b.example", "192.0.2.1", "other"])
+        target = pick([*self.PATHS, "/b", "/a/", "/x/1/y", "/q"]) + pick(["", "", "?c=1", "?c=12", "?c=3"])
+        fields = self.chance.choices(["C: 1", "C: 2", "Cookie: c=1", "Cookie: a=b; c=7", "X-Key: k1", "X-Key: k2",
+                                      "X-Key: k"], k=self.chance.randrange(4))
+        return request(target, *fields, "X-Cirque-Explain: 1", host=host, method=pick(["GET", "GET", "DELETE"]))
+
+    def leads(self, told):
+        """The route that the explanation names, as the configuration has it."""
+        host = next(host for host in self.hosts if host["name"] == told["virtual_host"])
+        return next(route for route in host["routes"] if route["name"] == told["route"])
 
 
-def without_dead_routes(virtual_hosts):
-    """Drops what `cirque validate` finds to be unreachable."""
-    while True:
-        config = {"listeners": [{"name": "web", "address": "127.0.0.1:0"}], "virtual_hosts": virtual_hosts,
-                  "pools": [{"name": f"p{i}", "backends": ["127.0.0.1:1"]} for i in range(4)]}
-        said = cirque("validate", "--format", "json", "-", input=yaml.safe_dump(config))
-        dead = [f["path"] for f in json.loads(said.stdout)["findings"] if f["code"] == "CQ1416"]
-        if not dead:
-            return virtual_hosts
-        host, route = map(int, re.match(r"virtual_hosts\[(\d+)\]\.routes\[(\d+)\]", dead[0]).groups())
-        del virtual_hosts[host]["routes"][route]
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_explanations_are_what_happens(origin, proxy, seed):
+    """Each request goes where its explanation says, and where the route leads that is named in it."""
+    made = Generated(seed, {name: origin(named(name)) for name in ("p0", "p1", "p2", "p3", "tag:s", "tag:t")})
+    made.drop_dead_routes()
+    front = proxy({}, **made.sections())
+    kinds = set()
+    for listener in ("web", "lan"):
+        with Client(front.port(listener)) as one:
+            for _ in range(750):
+                asked = made.request()
+                answer = one.ask(asked)
+                told = dict(p.split("=", 1) for p in answer.get("X-Cirque-Explain").split("; "))
+                assert told["listener"] == listener
+                kinds.add(check(answer, told, made.leads(told) if "route" in told else {}, asked))
+    assert kinds >= {"miss", "pool", "split", "routing_table", "redirect", "respond"}
+
+
+def check(answer, told, route, asked):
+    """What kind of route it was."""
+    went_to = answer.get("X-Origin")
+    assert (answer.status == 200 and went_to == told.get("pool")) or (
+        went_to is None and str(answer.status) == told["status"]) or "split" in route, (asked, told, answer)
+    if not route:
+        assert (answer.status, told["reason"]) in ((404, "no_route"), (404, "no_virtual_host"))
+        return "miss"
+    if "split" in route:
+        assert {told["pool"], went_to} <= {"p0", "p1", "tag:s"} and answer.status == 200
+        return "split"
+    if "routing_table" in route:
+        assert told["table"] == route["routing_table"]
+        assert "pool" in told or (told["status"], told["reason"]) == ("400", "routing_key_missing")
+        return "routing_table"
+    if "redirect" in route:
+        assert answer.status == route["redirect"]["status"] and "/moved" in answer.get("Location")
+        return "redirect"
+    if "respond" in route:
+        assert answer.status == route["respond"]["status"]
+        return "respond"
+    assert told["pool"] == route.get("pool", f"tag:{route.get('tag')}")
+    return "pool"
