@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 namespace cirque::app {
@@ -40,6 +41,7 @@ FileWatch::~FileWatch() {
 
 // Watching a folder twice is watching it once.
 void FileWatch::watch_all() {
+  is_complete_ = true;
   watch_links(path_);
   for (const auto& path : before_.wanted.paths) watch_links(path);
   for (const auto& folder : before_.wanted.folders) {
@@ -48,9 +50,16 @@ void FileWatch::watch_all() {
   }
 }
 
+// One that is not there is seen to come from the nearest folder above that is.
 void FileWatch::watch_folder(const std::string& path) {
-  const char* folder = path.empty() ? "." : path.c_str();
-  watching_ |= inotify_add_watch(fd_.get(), folder, kEvents) >= 0;
+  fs::path folder = path.empty() ? "." : path;
+  while (inotify_add_watch(fd_.get(), folder.c_str(), kEvents) < 0) {
+    is_complete_ = false;
+    bool is_top = folder == folder.parent_path() || folder.parent_path().empty();
+    if (errno != ENOENT || is_top) return;
+    folder = folder.parent_path();
+  }
+  watching_ = true;
 }
 
 // The folders that the file's name leads through: a name is what changes, not the file behind it.
@@ -105,6 +114,7 @@ std::vector<FileWatch::Mark> FileWatch::marks() const {
 
 // A folder may be a busy one: nothing is read before its files seem to be others.
 void FileWatch::look() {
+  if (!is_complete_) watch_all();
   auto marks_now = marks();
   if (marks_now == marks_) return;
   auto now = config::survey(path_);

@@ -62,6 +62,7 @@ class FileWatch : private loop::Wake {
   Look look_;
   Time latest_{};  // when it looks though it has not become quiet
   bool watching_ = false;
+  bool is_complete_ = true;  // false: a folder that matters could not be watched, or is not there
   config::Survey before_;
   std::vector<Mark> marks_;
 };

@@ -1,6 +1,8 @@
 """SIGHUP: the new configuration as a whole or the old one as it was, and nobody who is served notices."""
 import copy
 import json
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -428,6 +430,35 @@ def test_included_files_are_watched(origin, proxy, client):
     reloads(3, 1)
     (folder / "limits.toml").unlink()
     reloads(4, 1)
+
+
+def watched(front):
+    """What the process has asked the kernel to tell it about."""
+    for info in pathlib.Path(f"/proc/{front.pid}/fdinfo").iterdir():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("inotify ")]
+        if lines:
+            return lines
+    return []
+
+
+def test_a_file_in_a_folder_that_comes_later_and_goes_is_watched(origin, proxy):
+    front = proxy(origin(), server={"watch_config": True})
+    folder = front.config_path.parent / "sub" / "deep"
+
+    def reloads(taken, failed):
+        eventually(lambda: front.metric("config_reloads_total", result="success") == taken
+                   and front.metric("config_reloads_total", result="failure") == failed)
+    in_place(front, yaml.safe_dump(front.config | {"include": "sub/deep/limits.yaml"}))
+    reloads(0, 1)
+    for round in (1, 2):
+        for part in (folder.parent, folder):
+            seen = watched(front)
+            part.mkdir()
+            eventually(lambda: watched(front) != seen)
+        (folder / "limits.yaml").write_text("limits: {target_bytes: 20k}\n")
+        reloads(round, round)
+        shutil.rmtree(folder.parent)
+        reloads(round, round + 1)
 
 
 def test_a_file_that_is_touched_is_not_reloaded(origin, proxy):
