@@ -94,6 +94,9 @@ int write_back(const Command& command, const config::Model& model, std::uint64_t
   if (!history) return complain(history.error());
   auto version = history->get(number);
   if (!version) return complain(version.error());
+  if (version->sources.front().path.ends_with("/<stdin>")) {
+    return complain(fmt::format("version {} came from standard input: there is no file", number));
+  }
   for (const auto& source : version->sources) {
     if (source.is_folder()) continue;
     if (!write_file(source)) {

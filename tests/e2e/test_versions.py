@@ -195,6 +195,15 @@ def test_standard_input_is_applied(kept, tmp_path):
     assert origin_of(kept) == "two"
 
 
+def test_a_version_from_standard_input_has_no_file_to_write_back(kept, tmp_path):
+    done = subprocess.run([BINARY, "apply", "-"], input=kept.text_for("two"), capture_output=True, text=True,
+                          timeout=PATIENCE, cwd=tmp_path)
+    assert done.returncode == 0 and kept.use("three")
+    assert order(kept, "config", "rollback", 2).returncode == 0 and origin_of(kept) == "two"
+    done = order(kept, "config", "rollback", 2, "--write")
+    assert done.returncode == 1 and "standard input" in done.stderr and not (tmp_path / "<stdin>").exists()
+
+
 def test_a_folder_is_applied_and_compared_as_a_whole(kept, tmp_path):
     folder = tmp_path / "conf"
     (folder / "empty").mkdir(parents=True)
