@@ -452,7 +452,9 @@ bool has(const Node& map, std::string_view key) {
   return std::ranges::any_of(map.entries, [&](auto& e) { return e.key.text == key; });
 }
 
+// Only where nothing else tells: one of our own files may have `domain` by mistake.
 bool has_domains(const Node& tree) {
+  if (has(tree, "listeners") || has(tree, "services") || has(tree, "pools")) return false;
   auto hosts = std::ranges::find(tree.entries, "virtual_hosts", [](auto& e) { return e.key.text; });
   if (hosts == tree.entries.end()) return false;
   return std::ranges::any_of(hosts->value.items, [](auto& item) { return has(item, "domain"); });
