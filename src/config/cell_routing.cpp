@@ -8,6 +8,7 @@
 #include <map>
 #include <ranges>
 
+#include "base/text.h"
 #include "config/dialect.h"
 #include "config/slots.h"
 #include "config/values.h"
@@ -313,17 +314,24 @@ class Lowering {
                          fmt::format("invalid URL for placement '{}': '{}' {}", name, url, why));
     };
     constexpr std::string_view kExpected = "http:// and a host, such as http://cell-tier1:9001";
-    if (url.starts_with("https://")) {
+    auto scheme = base::lowered(std::string_view(url).substr(0, url.find(':')));
+    if (scheme == "https") {
       refuse(Code::NotYet, "needs TLS towards the endpoint, which is not supported yet");
       return;
     }
     constexpr std::string_view kScheme = "http://";
-    if (!url.starts_with(kScheme)) {
+    bool is_http = scheme == "http" && url.substr(scheme.size()).starts_with("://");
+    if (!is_http) {
       refuse(Code::BadAddress, "has no http:// in front").expected = kExpected;
       return;
     }
     auto authority = std::string_view(url).substr(kScheme.size());
     authority = authority.substr(0, authority.find_first_of("/?#"));
+    // A user is nobody's host, and a host called unix would be taken for a socket.
+    if (authority.contains('@') || authority.starts_with("unix:")) {
+      refuse(Code::BadAddress, "has more than a host and a port").expected = kExpected;
+      return;
+    }
     bool has_port = authority.find(':', authority.ends_with(']')  ? authority.size()
                                         : authority.contains(']') ? authority.find(']')
                                                                   : 0) != authority.npos;

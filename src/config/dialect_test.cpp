@@ -1,6 +1,7 @@
 #include "config/dialect.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -45,6 +46,23 @@ std::string decided(const Loaded& loaded, std::string_view key, std::string_view
 }
 
 TEST_SUITE("config") {
+  TEST_CASE("what an endpoint of a cell can be") {
+    auto messages = [](std::string_view url) {
+      auto text = fmt::format(R"({{"version": "1", "routingTable": {{"a": "t"}},
+ "cellEndpoints": {{"t": "{}"}}, "defaultPlacement": "t"}})",
+                              url);
+      std::string told;
+      for (const auto& f : load(text, "routing.json").findings) told += f.message;
+      return told;
+    };
+    CHECK(messages("HTTP://cell:9001") == "");
+    CHECK(messages("http://[::1]/x").empty());
+    CHECK(messages("HTTPS://cell").contains("needs TLS"));
+    CHECK(messages("http:cell").contains("has no http:// in front"));
+    CHECK(messages("http://user:secret@cell").contains("has more than a host and a port"));
+    CHECK(messages("http://unix:9001").contains("has more than a host and a port"));
+  }
+
   TEST_CASE("a file of cells, with endpoints alone") {
     auto loaded = load(kLegacy, "routing.json");
     REQUIRE(loaded.findings.empty());
