@@ -215,10 +215,8 @@ class Compiler {
     TablePlan plan{.name = table.name, .header = table.header, .keys = {}, .is_tier = {}};
     std::vector<route::KeySpec> keys;
     keys.reserve(table.keys.size());
-    for (const auto& [key, pool] : table.keys) {
-      auto index = pool_of(pool, &pool);
-      if (index != kNone) keys.push_back({key, index});
-    }
+    // Also those whose pool is wrong, which is told: what is found of a key is told by its number.
+    for (const auto& [key, pool] : table.keys) keys.push_back({key, pool_of(pool, &pool)});
     auto fallback = pool_of(table.fallback, &table.fallback);
     plan.otherwise = fallback;
     auto compiled = route::KeyTable::compile(keys, fallback);
