@@ -1,35 +1,52 @@
 #include "config/files.h"
 
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <map>
 #include <memory>
 
 #include "config/reader.h"
+#include "net/socket.h"
 
 namespace cirque::config {
 namespace {
 
-std::expected<std::string, int> read_all(std::FILE* file) {
+// Waits for a pipe whose other end takes its time. False: too much of it; errno tells.
+bool comes(int fd) {
+  constexpr int kPatienceMs = 2000;
+  pollfd pipe{.fd = fd, .events = POLLIN, .revents = 0};
+  int ready = ::poll(&pipe, 1, kPatienceMs);
+  if (ready == 0) errno = ETIMEDOUT;
+  return ready > 0;
+}
+
+std::expected<std::string, int> read_all(int fd) {
   std::string text;
   char chunk[16 * 1024];
-  while (auto got = std::fread(chunk, 1, sizeof chunk, file)) {
-    text.append(chunk, got);
-    if (text.size() > kFileBytesMax) break;  // the reader says so
+  while (text.size() <= kFileBytesMax) {  // the reader says so
+    auto got = ::read(fd, chunk, sizeof chunk);
+    if (got == 0) break;
+    if (got > 0) {
+      text.append(chunk, static_cast<std::size_t>(got));
+    } else if (errno != EINTR && (errno != EAGAIN || !comes(fd))) {
+      return std::unexpected(errno);
+    }
   }
-  if (std::ferror(file)) return std::unexpected(errno);
   return text;
 }
 
+// Never waits to be opened: a process that serves reads files again, and among them may be a pipe
+// that nobody writes to.
 std::expected<std::string, int> read_path(const std::string& path) {
-  if (path == "-") return read_all(stdin);
-  std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(f); })> file(
-      std::fopen(path.c_str(), "re"));
+  if (path == "-") return read_all(STDIN_FILENO);
+  net::Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file) return std::unexpected(errno);
   return read_all(file.get());
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/load.h"
 
@@ -259,6 +261,17 @@ TEST_SUITE("config") {
     auto empty = load_file("m.yaml", small_world, files);
     REQUIRE(empty.ok());
     CHECK(World(empty.sources, "m.yaml").told().empty());
+  }
+
+  TEST_CASE("nobody waits for a pipe without a writer") {
+    char folder[] = "/tmp/cirque_gather_XXXXXX";
+    REQUIRE(mkdtemp(folder));
+    auto path = std::string(folder) + "/pipe.yaml";
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    auto text = system_files().read(path);
+    CHECK((text && text->empty()));
+    unlink(path.c_str());
+    rmdir(folder);
   }
 
   TEST_CASE("a text includes nothing of this machine") {
