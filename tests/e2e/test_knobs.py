@@ -499,6 +499,82 @@ health_keys("pools[].", ("50ms", "10m"), ("10ms", "1h"), 30)
 health_keys("", ("50ms", "10m"), ("10ms", "1h"), 30)
 
 
+def only_up(conn):
+    """Healthy for who asks for /up alone."""
+    while r := conn.read_request():
+        conn.respond(200 if r.target == "/up" else 500, body=b"x")
+
+
+def health_path(where):
+    @knob(where + "health_check.path", ("/up", False), ("/down", True))
+    def _(world, path):
+        backend = world.origin(only_up)
+        front = checked(world, where, backend.address, path=path, interval="50ms")
+        eventually(lambda: path in backend.targets)
+        return happens_unless(path == "/up", lambda: not front.healthy(backend.address))
+
+
+health_path("pools[].")
+health_path("")
+
+
+def guarded(world, script=named("yes"), **settings):
+    backend = world.origin(script)
+    return world.routed({"pool": "p"}, pools=[{"name": "p", "backends": [backend.address], **settings},
+                                              {"name": "spare", "backends": [world.named("spare")]},
+                                              {"name": "more", "backends": [world.named("more")]}]), backend
+
+
+def failing(conn):
+    while conn.read_request():
+        conn.respond(500, body=b"x")
+
+
+@knob("pools[].circuit_breaker.failure_threshold", (0, [500, 500, 500]), (2, [500, 500, 503]))
+def _(world, threshold):
+    front, _ = guarded(world, failing, circuit_breaker={"failure_threshold": threshold})
+    return [world.ask(front).status for _ in range(3)]
+
+
+@knob("pools[].circuit_breaker.timeout", ("50ms", True), ("1h", False))
+def _(world, timeout):
+    front, backend = guarded(world, failing, circuit_breaker={"failure_threshold": 1, "timeout": timeout})
+    world.ask(front)
+    return happens_unless(timeout == "1h", lambda: world.ask(front).status == 500)
+
+
+@knob("pools[].fallback", ("spare", "spare"), ("more", "more"))
+def _(world, name):
+    front, _ = guarded(world, failing, circuit_breaker={"failure_threshold": 1}, fallback=name)
+    world.ask(front)
+    return world.origin_of(front)
+
+
+@knob("pools[].concurrency_limit", (1, 429), (0, 200))
+def _(world, limit):
+    go = threading.Event()
+
+    def held(conn):
+        while r := conn.read_request():
+            if r.target == "/held":
+                go.wait()
+            conn.respond(200, body=b"x")
+    front, backend = guarded(world, held, concurrency_limit=limit)
+    first = world.client(front.port("web"))
+    first.send(request("/held"))
+    eventually(lambda: "/held" in backend.targets)
+    seen = world.ask(front).status
+    go.set()
+    first.answer()
+    return seen
+
+
+@knob("pools[].max_request_body", (10, 413), (0, 200))
+def _(world, most):
+    front, _ = guarded(world, max_request_body=most)
+    return world.ask(front, method="POST", body=b"x" * 11).status
+
+
 # --- time-outs ---------------------------------------------------------------------------------------------
 
 
