@@ -3,6 +3,7 @@
 // can be shown there. Values are known by their addresses: the model must not move meanwhile, nor a
 // list grow that is not a deque.
 #include <cstddef>
+#include <memory_resource>
 #include <string>
 #include <unordered_map>
 
@@ -41,8 +42,11 @@ class Places {
     std::size_t item;
   };
 
-  std::unordered_map<const void*, Mark> fields_;
-  std::unordered_map<const void*, Mark> records_;
+  // There may be millions, and all of them go at once: taken from the heap one by one they would
+  // be a fifth of the time that a large configuration takes to load.
+  std::pmr::monotonic_buffer_resource memory_;
+  std::pmr::unordered_map<const void*, Mark> fields_{&memory_};
+  std::pmr::unordered_map<const void*, Mark> records_{&memory_};
 };
 
 }  // namespace cirque::config

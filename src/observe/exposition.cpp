@@ -244,6 +244,10 @@ std::string Registry::expose() const {
               "New configurations, by what came of them.");
   page.sample("result=\"success\"", reloads_taken.load(std::memory_order_relaxed));
   page.sample("result=\"failure\"", reloads_refused.load(std::memory_order_relaxed));
+  page.family("cirque_config_publish_seconds", "gauge",
+              "How long it took until every worker had the configuration in use.");
+  page.sample("",
+              std::chrono::duration<double>(publishing.load(std::memory_order_relaxed)).count());
   page.family("cirque_access_log_dropped_total", "counter",
               "Access log lines lost for want of room.");
   page.sample("", access_log_dropped());

@@ -113,6 +113,8 @@ class Registry {
   // Any thread: new configurations that were taken, and those that were refused.
   std::atomic<std::uint64_t> reloads_taken{0};
   std::atomic<std::uint64_t> reloads_refused{0};
+  // Any thread: how long the last configuration took from one thread to all workers.
+  std::atomic<std::chrono::nanoseconds> publishing{};
 
   struct Loop {
     std::uint64_t turns = 0;

@@ -57,6 +57,7 @@ void fill(Registry& registry) {
   registry.worker(1).backend(backend).reuses.add();
   worker.backend(backend).failures.add("upstream_reset");
   registry.set_healthy(backend, false);
+  registry.publishing = 3ms;
 }
 
 }  // namespace
@@ -89,6 +90,7 @@ TEST_CASE("a scrape adds the workers up") {
   CHECK(lines_of(page, "cirque_upstream_healthy") == "cirque_upstream_healthy" + backend + "} 0\n");
   CHECK(lines_of(page, "cirque_upstream_health_transitions_total") ==
         "cirque_upstream_health_transitions_total" + backend + "} 1\n");
+  CHECK(lines_of(page, "cirque_config_publish_seconds") == "cirque_config_publish_seconds 0.003\n");
   CHECK(lines_of(page, "cirque_build_info").starts_with("cirque_build_info{version=\""));
 }
 

@@ -236,9 +236,14 @@ void Engine::publish(const Timeouts& timeouts, const Limits& limits,
   options_.trusted_proxies = trusted_proxies;
   connections_max_ = limits.connections ? limits.connections : connections_from(descriptors_);
   auto edition = make_edition(workers_.size(), std::move(snapshot));
+  auto began = std::chrono::steady_clock::now();
+  auto waiting = std::make_shared<std::atomic<std::size_t>>(workers_.size());
   for (auto& seat : workers_) {
-    seat->run_there(running_, [&seat = *seat, edition]() mutable {
+    seat->run_there(running_, [this, &seat = *seat, edition, began, waiting]() mutable {
       seat.worker->set_edition(std::move(edition));
+      if (waiting->fetch_sub(1, std::memory_order_relaxed) > 1) return;
+      registry_.publishing.store(std::chrono::steady_clock::now() - began,
+                                 std::memory_order_relaxed);
     });
   }
   steward_->set_edition(std::move(edition));

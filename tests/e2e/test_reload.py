@@ -49,6 +49,15 @@ def held(go):
     return script
 
 
+def test_how_long_it_took_to_reach_all_workers_is_told(origin, proxy):
+    front = proxy(origin(), server={"workers": 2})
+    seen = set()
+    for limit in (64, 65, 66):
+        assert front.reload(changed(front, lambda c, limit=limit: c.update(limits={"fields": limit})))
+        seen.add(front.metric("config_publish_seconds"))
+    assert len(seen) > 1 and all(0 < seconds < PATIENCE for seconds in seen)
+
+
 # --- backends --------------------------------------------------------------------------------------------
 
 
