@@ -28,6 +28,9 @@ class Gathering {
 
   Node tree();
 
+  // Of all files that were read.
+  std::size_t nodes() const noexcept { return intake_.nodes; }
+
   // False: a file could not be read, so what seems to be missing may stand there.
   bool is_whole() const noexcept { return is_whole_; }
 

@@ -40,7 +40,7 @@ Loaded judged(Gathering& gathering, Report& report, const World& world) {
   // A file with broken syntax has no trustworthy shape: what is missing may stand behind the
   // mistake.
   if (gathering.is_whole()) {
-    Places places;
+    Places places(gathering.nodes());
     std::shared_ptr<void> written;  // that places tell of
     if (const auto* dialect = dialect_of(tree)) {
       written = read_dialect(*dialect, std::move(tree),

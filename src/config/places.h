@@ -16,6 +16,12 @@ class Places {
  public:
   static constexpr std::size_t kWhole = static_cast<std::size_t>(-1);
 
+  // `nodes`: of the tree that is to be filled in, about.
+  explicit Places(std::size_t nodes = 0) {
+    fields_.reserve(nodes / 3);  // keys are nodes as well, and so are maps and lists
+    records_.reserve(nodes / 6);
+  }
+
   // A list's item, which is `record`; `in` is the record that has the list.
   void put_record(const void* record, Spot spot, const void* in, const Option& list,
                   std::size_t item);
