@@ -23,14 +23,18 @@ bool send_all(int fd, std::string_view text) {
   return true;
 }
 
+// In seconds, without a word from the other side.
+constexpr int kPatience = 30;
+constexpr int kImpatience = 1;
+
 // What the other side sends until it closes; empty when it could not be asked, with errno.
-std::string converse(const Address& where, std::string_view request) {
+std::string converse(const Address& where, std::string_view request, int seconds) {
   sockaddr_storage storage;
   auto length = where.to(storage);
   net::Fd fd(socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  constexpr timeval kPatience{30, 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  const timeval patience{seconds, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) return {};
   if (!send_all(fd.get(), request)) return {};
   std::string answer;
@@ -60,7 +64,7 @@ std::expected<Reply, std::string> ask(const config::Model& model, std::string_vi
       fmt::format("{} {} HTTP/1.0\r\nHost: localhost\r\nX-Cirque-Control: yes\r\n", method, path);
   for (const auto& [name, value] : fields) request += fmt::format("{}: {}\r\n", name, value);
   if (!body.empty()) request += fmt::format("Content-Length: {}\r\n", body.size());
-  auto answer = converse(*address, fmt::format("{}\r\n{}", request, body));
+  auto answer = converse(*address, fmt::format("{}\r\n{}", request, body), kPatience);
   if (answer.empty()) {
     return std::unexpected(
         fmt::format("no answer from {}: {}; is cirque running with this configuration?", where.text,
@@ -76,6 +80,11 @@ std::expected<Reply, std::string> ask(const config::Model& model, std::string_vi
   }
   return Reply{static_cast<int>(*status),
                head == answer.npos ? std::string() : answer.substr(head + 4)};
+}
+
+bool is_admin(const Address& where) {
+  auto answer = converse(where, "GET /who HTTP/1.0\r\nHost: localhost\r\n\r\n", kImpatience);
+  return answer.contains("here are /metrics, /healthz and /readyz");
 }
 
 }  // namespace cirque::app

@@ -21,4 +21,7 @@ std::expected<Reply, std::string> ask(const config::Model& model, std::string_vi
                                       const std::vector<config::TableEntry>& fields = {},
                                       std::string_view body = {});
 
+// Does a cirque answer operators there?
+bool is_admin(const Address& where);
+
 }  // namespace cirque::app

@@ -303,6 +303,12 @@ def test_the_verb_tells_what_only_the_process_can_find(origin, proxy, client):
     assert said.returncode == 1 and "not reloaded" in said.stderr
 
 
+def test_a_running_cirque_is_not_in_the_way_of_its_own_configuration(origin, proxy):
+    front = with_known_admin(origin, proxy)
+    said = subprocess.run([BINARY, "validate", "--strict", front.config_path], capture_output=True, text=True, timeout=PATIENCE)
+    assert said.returncode == 0, said.stderr
+
+
 def test_the_verb_without_a_process(origin, proxy):
     front = with_known_admin(origin, proxy)
     front.check_and_stop()
@@ -444,7 +450,10 @@ def test_included_files_are_watched(origin, proxy, client):
 def watched(front):
     """What the process has asked the kernel to tell it about."""
     for info in pathlib.Path(f"/proc/{front.pid}/fdinfo").iterdir():
-        lines = [line for line in info.read_text().splitlines() if line.startswith("inotify ")]
+        try:
+            lines = [line for line in info.read_text().splitlines() if line.startswith("inotify ")]
+        except FileNotFoundError:  # closed since it was listed
+            continue
         if lines:
             return lines
     return []
