@@ -153,7 +153,8 @@ std::optional<Misuse> set_workers(Command& command, std::string_view what, std::
 const FlagRow kFlags[] = {
     {"--config -c -f", "FILE", "CONFIG_PATH",
      "run validate test adapt explain reload plan apply confirm config demo",
-     "The configuration, YAML or (when its name ends in .json) JSON; - is standard input. Without "
+     "The configuration: YAML, or TOML or JSON when its name ends so; a folder for all the files "
+     "in it; - is standard input. Without "
      "it: "
      "config/default.yaml, else /etc/cirque/cirque.yaml.",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {

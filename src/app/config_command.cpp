@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <vector>
 
 #include "app/orders.h"
+#include "app/terminal.h"
+#include "app/utc.h"
 #include "app/versions.h"
 #include "base/json.h"
 #include "cirque/result.h"
@@ -22,28 +23,13 @@ using config::History;
 using config::Source;
 using config::Version;
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  base::append_json(out, text);
-  return out + '"';
-}
-
-// "2026-01-31T23:59:59Z", as strftime() wants its `format`.
-std::string utc(std::int64_t unix_time, const char* format) {
-  auto time = static_cast<std::time_t>(unix_time);
-  std::tm parts{};
-  char text[64];
-  if (!gmtime_r(&time, &parts)) return fmt::format("{}", unix_time);
-  return {text, std::strftime(text, sizeof text, format, &parts)};
-}
-
 // --- for programs -------------------------------------------------------------------------------
 
 // All but the end, for what comes behind.
 std::string json_head(const Version& v) {
   return fmt::format(R"({{"number":{},"time":{},"hash":{},"source":{},"note":{})", v.number,
-                     quoted(utc(v.unix_time, "%Y-%m-%dT%H:%M:%SZ")), quoted(v.hash),
-                     quoted(v.source), quoted(v.note));
+                     base::json_string(rfc3339(v.unix_time)), base::json_string(v.hash),
+                     base::json_string(v.source), base::json_string(v.note));
 }
 
 std::string history_json(const std::vector<Version>& versions) {
@@ -56,8 +42,8 @@ std::string version_json(const Version& version) {
   std::vector<std::string> files;
   for (const auto& source : version.sources) {
     if (source.is_folder()) continue;
-    files.push_back(
-        fmt::format(R"({{"path":{},"text":{}}})", quoted(source.path), quoted(source.text)));
+    files.push_back(fmt::format(R"({{"path":{},"text":{}}})", base::json_string(source.path),
+                                base::json_string(source.text)));
   }
   return fmt::format("{},\"files\":[{}]}}\n", json_head(version), fmt::join(files, ","));
 }
@@ -183,10 +169,7 @@ std::expected<std::string, std::string> answer_config(const Command& command) {
 int config_command(const Command& command) {
   if (command.config_action == ConfigAction::Rollback) return rollback(command);
   auto answer = answer_config(command);
-  if (!answer) {
-    std::fprintf(stderr, "cirque: %s\n", answer.error().c_str());
-    return 1;
-  }
+  if (!answer) return complain(answer.error());
   std::fwrite(answer->data(), 1, answer->size(), stdout);
   return std::fflush(stdout) == 0 ? 0 : 1;
 }

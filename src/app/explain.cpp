@@ -5,17 +5,13 @@
 #include <cstdio>
 
 #include "app/ask.h"
+#include "app/terminal.h"
 #include "base/text.h"
 #include "config/explain.h"
 #include "config/load.h"
 
 namespace cirque::app {
 namespace {
-
-int complain(const std::string& what) {
-  std::fprintf(stderr, "cirque: %s\n", what.c_str());
-  return 1;
-}
 
 config::Asked asked_by(const Command& command) {
   config::Asked asked;

@@ -4,27 +4,11 @@
 
 #include <ctime>
 
+#include "app/utc.h"
 #include "base/json.h"
 #include "config/content_hash.h"
 
 namespace cirque::app {
-namespace {
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  base::append_json(out, text);
-  return out + '"';
-}
-
-std::string rfc3339(std::int64_t unix_time) {
-  auto time = static_cast<std::time_t>(unix_time);
-  std::tm parts{};
-  char text[32];
-  if (!gmtime_r(&time, &parts)) return {};
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
-}  // namespace
 
 InUse InUse::now(const config::Loaded& loaded) {
   constexpr std::size_t kShown = 12;
@@ -35,7 +19,8 @@ InUse InUse::now(const config::Loaded& loaded) {
 
 std::string InUse::json() const {
   return fmt::format(R"({{"last_reload_at":{},"source":{},"version":{}}})",
-                     quoted(rfc3339(unix_time)), quoted(source), quoted(version)) +
+                     base::json_string(rfc3339(unix_time)), base::json_string(source),
+                     base::json_string(version)) +
          "\n";
 }
 

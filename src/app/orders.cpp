@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "app/ask.h"
+#include "app/terminal.h"
 #include "app/versions.h"
 #include "config/bundle.h"
 #include "config/load.h"
@@ -18,11 +19,6 @@
 
 namespace cirque::app {
 namespace {
-
-int complain(const std::string& what) {
-  std::fprintf(stderr, "cirque: %s\n", what.c_str());
-  return 1;
-}
 
 // Prints what the process says.
 int order(const config::Model& model, std::string_view path,

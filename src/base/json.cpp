@@ -166,6 +166,12 @@ void append_json(std::string& to, std::string_view text) {
   to.resize(static_cast<std::size_t>(write_json(to.data() + size, text) - to.data()));
 }
 
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  append_json(out, text);
+  return out + '"';
+}
+
 void append_json(std::string& to, double number) {
   if (!std::isfinite(number)) {
     to += "null";

@@ -18,6 +18,8 @@ constexpr std::size_t json_size_max(std::string_view text) noexcept {
 char* write_json(char* to, std::string_view text) noexcept;
 
 void append_json(std::string& to, std::string_view text);
+// With the quotes.
+std::string json_string(std::string_view text);
 // The shortest digits that read back as the same number; null for what JSON has no number for.
 void append_json(std::string& to, double number);
 

@@ -239,7 +239,8 @@ std::string explanation_text(const Explanation& e) {
 
 std::string markdown() {
   std::string out =
-      "# Configuration\n\n<!-- Made by `cirque help config --markdown` from src/config/model.cpp: "
+      "# Configuration\n\n<!-- Made by `cirque help config --markdown` from "
+      "src/config/model_*.cpp: "
       "change it there. -->\n\n";
   out += wrapped(kSyntax, 0, 100);
   out +=

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kNames = {"text", "json", "sarif", "github"};
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  base::append_json(out, text);
-  return out + '"';
-}
-
 std::string_view severity_text(const Finding& finding) noexcept {
   return finding.severity == Severity::Error ? "error" : "warning";
 }
@@ -41,8 +35,9 @@ std::string json(std::span<const Finding> findings) {
     rows.push_back(fmt::format(
         R"({{"severity":"{}","code":"{}","file":{},"line":{},"column":{},"width":{},"path":{},)"
         R"("message":{},"expected":{},"hint":{}}})",
-        severity_text(f), text_of(f.code), quoted(f.file), f.line, f.column, f.width,
-        quoted(f.path), quoted(f.message), quoted(f.expected), quoted(f.hint)));
+        severity_text(f), text_of(f.code), base::json_string(f.file), f.line, f.column, f.width,
+        base::json_string(f.path), base::json_string(f.message), base::json_string(f.expected),
+        base::json_string(f.hint)));
   }
   return fmt::format("{{\"findings\":[{}]}}\n", joined(rows));
 }
@@ -57,7 +52,8 @@ std::string sarif_rules(std::span<const Finding> findings) {
     const auto* explanation = explanation_of(text_of(code));
     rules.push_back(fmt::format(
         R"({{"id":"{}","shortDescription":{{"text":{}}},"fullDescription":{{"text":{}}}}})",
-        text_of(code), quoted(explanation->title), quoted(explanation->text)));
+        text_of(code), base::json_string(explanation->title),
+        base::json_string(explanation->text)));
   }
   return joined(rules);
 }
@@ -76,14 +72,14 @@ std::string sarif(std::span<const Finding> findings, std::string_view version) {
     results.push_back(fmt::format(
         R"({{"ruleId":"{}","level":"{}","message":{{"text":{}}},"locations":[{{"physicalLocation":)"
         R"({{"artifactLocation":{{"uri":{}}}{}}}}}]}})",
-        text_of(f.code), severity_text(f), quoted(whole_message(f)), quoted(f.file),
-        sarif_region(f)));
+        text_of(f.code), severity_text(f), base::json_string(whole_message(f)),
+        base::json_string(f.file), sarif_region(f)));
   }
   return fmt::format(
       R"({{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":[)"
       R"({{"tool":{{"driver":{{"name":"cirque","version":{},"rules":[{}]}}}},"results":[{}]}}]}})"
       "\n",
-      quoted(version), sarif_rules(findings), joined(results));
+      base::json_string(version), sarif_rules(findings), joined(results));
 }
 
 // Of a workflow command's value; properties escape ':' and ',' as well.

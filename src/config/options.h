@@ -1,7 +1,7 @@
 #pragma once
 // Tables of options: parser, defaults, the check for unknown keys, help, documentation, the JSON
 // Schema, `cirque adapt` and tests all read them, so that they cannot disagree. The canonical one
-// is in model.cpp; the dialects have their own.
+// is in model_*.cpp; the dialects have their own.
 #include <cstdint>
 #include <map>
 #include <memory>

@@ -101,8 +101,10 @@ Result<std::uint32_t> Passage::find_open(Exchange& exchange, const Lane& lane,
       if (next == kNone && decision.table) next = decision.table->otherwise;
     }
     if (why.empty()) {
-      if (!failover.empty()) exchange.stamps().set("X-Failover-Reason", failover);
-      if (!failover.empty()) exchange.log_fields().set("failover_reason", failover);
+      if (!failover.empty()) {
+        exchange.stamps().set("X-Failover-Reason", failover);
+        exchange.log_fields().set("failover_reason", failover);
+      }
       return pool;
     }
     if (failover.empty()) failover = why;

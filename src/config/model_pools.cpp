@@ -1,0 +1,247 @@
+// The canonical options: of what is behind us: pools, backends, and the tables that lead to them.
+#include "config/model_options.h"
+#include "config/slots.h"
+
+namespace cirque::config {
+namespace {
+
+// Of a health check: the pools' own, and that of the pools which tags make.
+#define HEALTH_OPTIONS(prefix, Record, member)                                              \
+  {.path = prefix "health_check.timeout",                                                   \
+   .type = Type::Duration,                                                                  \
+   .slot = IN(Record, member.timeout),                                                      \
+   .min = kShort,                                                                           \
+   .max = 10 * kMinute,                                                                     \
+   .doc = "How long a check may take.",                                                     \
+   .example = "500ms",                                                                      \
+   .also = "timeout_ms timeout_secs"},                                                      \
+      {.path = prefix "health_check.interval",                                              \
+       .type = Type::Duration,                                                              \
+       .slot = IN(Record, member.interval),                                                 \
+       .min = kShort,                                                                       \
+       .max = kHour,                                                                        \
+       .doc = "The time from one check to the next.",                                       \
+       .example = "5s",                                                                     \
+       .also = "frequency_secs frequency every interval_secs"},                             \
+      {.path = prefix "health_check.unhealthy_threshold",                                   \
+       .type = Type::Number,                                                                \
+       .slot = IN(Record, member.unhealthy_threshold),                                      \
+       .min = 1,                                                                            \
+       .max = 100,                                                                          \
+       .doc = "So many checks in a row must fail before the backend is taken out.",         \
+       .example = "3",                                                                      \
+       .also = "fall failures"},                                                            \
+      {.path = prefix "health_check.healthy_threshold",                                     \
+       .type = Type::Number,                                                                \
+       .slot = IN(Record, member.healthy_threshold),                                        \
+       .min = 1,                                                                            \
+       .max = 100,                                                                          \
+       .doc = "So many checks in a row must succeed before it is back.",                    \
+       .example = "2",                                                                      \
+       .also = "rise passes successes"},                                                    \
+      {.path = prefix "health_check.path",                                                  \
+       .type = Type::Text,                                                                  \
+       .slot = IN(Record, member.path),                                                     \
+       .min = 1,                                                                            \
+       .max = 2048,                                                                         \
+       .doc =                                                                               \
+           "Ask for this by GET, and take 2xx alone for healthy. Without it, a connection " \
+           "that opens is enough.",                                                         \
+       .example = "/health",                                                                \
+       .also = "http_path uri url"}
+
+const Option kOptions[] = {
+    {.path = "pools",
+     .type = Type::List,
+     .slot = RECORDS(Model, pools),
+     .doc = "Sets of interchangeable backends.",
+     .also = "upstreams clusters backend_pools upstream"},
+    {.path = "pools[].name",
+     .type = Type::Name,
+     .slot = IN(Pool, name),
+     .min = 1,
+     .max = 64,
+     .doc = "What routes call it, and logs and metrics. No two share a name.",
+     .example = "web",
+     .need = Need::Required,
+     .also = "id"},
+    {.path = "pools[].backends",
+     .type = Type::Members,
+     .slot = IN(Pool, backends),
+     .doc = "Addresses, and ids of `backends`. They take turns, round robin over the healthy ones. "
+            "All addresses of a name are used, and the name is resolved again every "
+            "timeouts.dns_refresh.",
+     .example = "['127.0.0.1:3000', web-v1]",
+     .also = "servers upstreams targets members endpoints"},
+    {.path = "pools[].tag",
+     .type = Type::Name,
+     .slot = IN(Pool, tag),
+     .min = 1,
+     .max = 64,
+     .doc = "All `backends` that carry this tag, besides those that are listed.",
+     .example = "a",
+     .also = "tags"},
+    {.path = "pools[].host",
+     .type = Type::Name,
+     .slot = IN(Pool, host),
+     .min = 1,
+     .max = 255,
+     .doc = "The Host that the backends are asked for; X-Forwarded-Host has the client's. Without "
+            "it they are asked for the client's.",
+     .example = "app.internal",
+     .also = "host_header authority"},
+    {.path = "pools[].health_check",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "A TCP connection is opened to every backend from time to time; one that does not "
+            "answer gets no requests until it does.",
+     .also = "health healthcheck check"},
+    HEALTH_OPTIONS("pools[].", Pool, health_check),
+    {.path = "pools[].circuit_breaker",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "After so many failures in a row (5xx, or no answer) the pool gets no requests for a "
+            "while; then one, which decides.",
+     .also = "breaker circuit"},
+    {.path = "pools[].circuit_breaker.failure_threshold",
+     .type = Type::Number,
+     .slot = IN(Pool, circuit_breaker.failure_threshold),
+     .min = 0,
+     .max = 1'000'000,
+     .doc = "So many failures in a row open it; 0: there is no breaker.",
+     .example = "5",
+     .also = "failures threshold"},
+    {.path = "pools[].circuit_breaker.timeout",
+     .type = Type::Duration,
+     .slot = IN(Pool, circuit_breaker.timeout),
+     .min = kShort,
+     .max = kHour,
+     .doc = "How long it stays open before one request may try.",
+     .example = "30s",
+     .also = "open_for reset_timeout"},
+    {.path = "pools[].fallback",
+     .type = Type::Name,
+     .slot = IN(Pool, fallback),
+     .min = 1,
+     .max = 64,
+     .doc = "The pool that takes the requests while this one's breaker is open or none of its "
+            "backends is healthy; X-Failover-Reason tells which. Without it, a routing table's "
+            "default stands in for a pool without healthy backends.",
+     .example = "tier3",
+     .also = "failover backup"},
+    {.path = "pools[].concurrency_limit",
+     .type = Type::Number,
+     .slot = IN(Pool, concurrency_limit),
+     .min = 0,
+     .max = 10'000'000,
+     .doc = "Requests at a time, of all workers together; the next gets 429. 0: any number.",
+     .example = "100",
+     .also = "max_concurrency max_requests"},
+    {.path = "pools[].max_request_body",
+     .type = Type::Size,
+     .slot = IN(Pool, max_request_body),
+     .min = 0,
+     .max = std::uint64_t{1} << 40,
+     .doc = "The largest body of a request; a larger one gets 413, also when it comes in chunks. "
+            "0: any.",
+     .example = "10m",
+     .also = "max_request_body_bytes client_max_body_size body_limit"},
+
+    {.path = "health_check",
+     .type = Type::Map,
+     .slot = {},
+     .doc = "Of the pools that have no section of their own, because a route's tag makes them.",
+     .also = "health healthcheck"},
+    HEALTH_OPTIONS("", Model, tag_health),
+
+    {.path = "backends",
+     .type = Type::List,
+     .slot = RECORDS(Model, backends),
+     .doc = "Backends with names and tags, for pools and routes to choose from.",
+     .also = "servers endpoints"},
+    {.path = "backends[].id",
+     .type = Type::Name,
+     .slot = IN(Backend, id),
+     .min = 1,
+     .max = 64,
+     .doc = "Its name. No two share one, and it has no colon.",
+     .example = "web-v1",
+     .need = Need::Required,
+     .also = "name"},
+    {.path = "backends[].address",
+     .type = Type::Target,
+     .slot = IN(Backend, address),
+     .doc = "Where it listens: an address or a name with a port, or a unix socket.",
+     .example = "10.0.0.1:3000",
+     .need = Need::Required,
+     .also = "url host upstream addr"},
+    {.path = "backends[].tags",
+     .type = Type::Names,
+     .slot = IN(Backend, tags),
+     .min = 1,
+     .max = 64,
+     .doc = "What routes and pools may choose it by.",
+     .example = "[a, b]",
+     .also = "tag labels"},
+
+    {.path = "routing_tables",
+     .type = Type::List,
+     .slot = RECORDS(Model, routing_tables),
+     .doc = "From a key in a request to a pool (cell routing). The answer tells where it went and "
+            "why in X-Routed-To and X-Route-Reason.",
+     .also = "tables maps cells"},
+    {.path = "routing_tables[].name",
+     .type = Type::Name,
+     .slot = IN(RoutingTable, name),
+     .min = 1,
+     .max = 64,
+     .doc = "What routes call it. No two share a name.",
+     .example = "cells",
+     .need = Need::Required,
+     .also = "id"},
+    {.path = "routing_tables[].header",
+     .type = Type::Name,
+     .slot = IN(RoutingTable, header),
+     .min = 1,
+     .max = 64,
+     .doc = "The header field that has the key. A request without it is answered with 400.",
+     .example = "X-Tenant",
+     .also = "key_header field"},
+    {.path = "routing_tables[].keys",
+     .type = Type::Table,
+     .slot = IN(RoutingTable, keys),
+     .min = 1,
+     .max = 64,
+     .doc = "Which key goes to which pool. Keys are compared byte by byte.",
+     .example = "{acme: tier1, globex: tier2}",
+     .need = Need::Required,
+     .also = "table entries routes routingTable map"},
+    {.path = "routing_tables[].default",
+     .type = Type::Name,
+     .slot = IN(RoutingTable, fallback),
+     .min = 1,
+     .max = 64,
+     .doc = "The pool of all other keys.",
+     .example = "tier3",
+     .need = Need::Required,
+     .also = "default_pool default_placement fallback otherwise"},
+    {.path = "routing_tables[].tiers",
+     .type = Type::Names,
+     .slot = IN(RoutingTable, tiers),
+     .min = 1,
+     .max = 64,
+     .doc = "The pools that many keys share: X-Route-Reason says tier for them, and dedicated for "
+            "all others. tier1, tier2 and tier3 when not given.",
+     .example = "[tier1, tier2]",
+     .also = "shared"},
+};
+
+#undef HEALTH_OPTIONS
+
+}  // namespace
+
+std::span<const Option> pool_options() noexcept {
+  return kOptions;
+}
+
+}  // namespace cirque::config
