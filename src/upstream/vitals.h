@@ -1,6 +1,6 @@
 #pragma once
-// What choosing asks of a backend: may it be chosen, since when, how much does it carry, and how
-// quickly does it answer.
+// What choosing asks of a member, which is a backend in one pool: may it be chosen, since when, how
+// much does it carry, and how quickly does it answer.
 #include <atomic>
 #include <cstdint>
 #include <utility>
@@ -9,8 +9,8 @@
 
 namespace cirque::upstream {
 
-// How often any backend of the process has become usable or stopped being so. Whoever keeps a list
-// of those that are looks at this one number, and only when it has changed at all the backends.
+// How often any member of the process has become usable or stopped being so. Whoever keeps a list
+// of those that are looks at this one number, and only when it has changed at all the members.
 class Bulletin {
  public:
   std::uint64_t issue() const noexcept { return issue_.load(std::memory_order_acquire); }
@@ -28,13 +28,13 @@ class Bulletin {
 enum class Ailment : std::uint8_t {
   Unhealthy = 1,  // active checks
   Ejected = 2,    // results of live traffic
-  Draining = 4,   // somebody wants it so: it gets nothing, not even when all others are ailing
+  Draining = 4,   // somebody wants it so: it gets nothing, not even when all others ail
 };
 
-// Any thread; all atomics, each good by itself. Lives as long as its backend.
+// Any thread; all atomics, each good by itself. Outlives reloads that keep the member.
 class alignas(64) Vitals {
  public:
-  // Usable since `since`: a backend that was added just now is slow to start, one that has been
+  // Usable since `since`: one that was added just now is slow to start, one that has been
   // there for ever is not.
   explicit Vitals(Bulletin& bulletin, Time since = kForEver) noexcept
       : bulletin_(bulletin), usable_since_(since) {}
@@ -43,7 +43,7 @@ class alignas(64) Vitals {
 
   // True: it was usable and is no longer.
   bool set(Ailment ailment) noexcept;
-  // True: it was the last ailment, and the backend is usable again.
+  // True: it was the last ailment, and the member is usable again.
   bool clear(Ailment ailment, Time now) noexcept;
 
   bool is_usable() const noexcept { return ailments_.load(std::memory_order_acquire) == 0; }
