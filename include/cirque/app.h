@@ -81,7 +81,9 @@ class [[nodiscard]] Step {
   std::coroutine_handle<promise_type> handle_;
 };
 
-enum class Recovery : std::uint8_t { GiveUp, Retry };
+// What becomes of a request whose attempt has failed. All but Retry end it with that failure; the
+// metrics tell them apart.
+enum class Recovery : std::uint8_t { Retry, GiveUp, TooMany, OverBudget, NobodyElse, Overloaded };
 
 // One object serves all workers at once: what it changes itself must be safe to change from several
 // threads. An exchange, and everything reached through it, belongs to the calling thread alone.
@@ -112,7 +114,8 @@ class App {
 
   virtual Body on_response_body(Exchange&, Body body) { return body; }
 
-  // An attempt failed. The engine has already checked that a replay is safe and within bounds.
+  // An attempt failed, or came to a status that its terms count as a failure (then error.status is
+  // that). The engine has already checked that a replay is safe and within the terms.
   virtual Recovery on_failure(Exchange&, const Error&) { return Recovery::Retry; }
 
   // Always called, always last, never waits.

@@ -1,5 +1,6 @@
 #pragma once
 // One request and its answer on their way through the proxy, and what is known about them.
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <string_view>
@@ -29,12 +30,28 @@ struct Link {
   bool tls = false;
 };
 
+// How far the engine goes to have a request answered. In all of it, a request that a peer may have
+// seen is sent again only if its method is idempotent (RFC 9110 9.2.2) and its body can start over.
+struct RetryTerms {
+  unsigned sends = 3;  // a request is shown to so many peers at most
+  Duration
+      per_try{};  // the head of an answer must be here by then; zero: no limit but the engine's
+  std::bitset<100> statuses = {};  // of 500 to 599: answers that are as good as none
+
+  bool operator==(const RetryTerms&) const = default;
+
+  bool is_failure(int status) const noexcept {
+    return status >= 500 && status <= 599 && statuses.test(static_cast<std::size_t>(status - 500));
+  }
+};
+
 // Where an attempt goes.
 struct Peer {
   Address address;
   std::string_view name;  // how logs and metrics call it; empty: its address
   // Set by pools of the library, which know their backends already; it wins over `address`.
   upstream::Backend* backend = nullptr;
+  const RetryTerms* terms = nullptr;  // null: the usual ones; outlives the attempt
 
   // "127.0.0.1:3001", "[::1]:3001", "unix:/run/app.sock"
   static Result<Peer> at(std::string_view address) {
@@ -71,6 +88,7 @@ class Exchange {
   std::string_view peer;    // the name of the last peer that was tried
   unsigned attempts = 0;
   bool reused = false;  // the last attempt went over a pooled connection
+  bool seen = false;    // the last peer may have seen some of the request, and acted upon it
 
   // Tells the story: why something was decided. Printed in the access log.
   void note(std::string_view why);
@@ -95,6 +113,9 @@ class Exchange {
     return *log_fields_;
   }
 
+  // How long the last peer took for the head of its answer; zero: it has not sent one.
+  Duration head_latency() const noexcept;
+
   // Waits without keeping the core from other work.
   Task<> sleep(Duration time);
 
@@ -107,8 +128,8 @@ class Exchange {
 
   // The same, if it was made.
   template <class State>
-  const State* state() const noexcept {
-    return static_cast<const State*>(slot_);
+  State* state() const noexcept {
+    return static_cast<State*>(slot_);
   }
 
  protected:

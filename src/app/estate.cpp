@@ -28,7 +28,7 @@ std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded, std::s
   return change;
 }
 
-std::vector<config::BackendState> Estate::states(std::uint32_t pool) const {
+std::vector<upstream::OriginState> Estate::states(std::uint32_t pool) const {
   return pools_.states(blueprint_->pools[pool].name);
 }
 

@@ -28,7 +28,7 @@ class Estate {
   std::optional<Change> apply(const config::Loaded& loaded, std::string in_use);
 
   // Of the backends of a pool, by its index in the blueprint.
-  std::vector<config::BackendState> states(std::uint32_t pool) const;
+  std::vector<upstream::OriginState> states(std::uint32_t pool) const;
 
   // Of the last requests.
   std::vector<config::Sample> samples() const { return sampler_.all(); }

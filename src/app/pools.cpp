@@ -20,10 +20,16 @@ bool same(const upstream::GuardPolicy& a, const upstream::GuardPolicy& b) {
 }
 
 bool same(const config::PoolPlan& a, const config::PoolPlan& b) {
-  return same(a.health, b.health) && same(a.guard, b.guard) && a.host == b.host &&
-         a.body_max == b.body_max &&
-         std::ranges::equal(a.origins, b.origins, {}, &upstream::Origin::text,
-                            &upstream::Origin::text);
+  return same(a.health, b.health) && same(a.guard, b.guard) && a.terms == b.terms &&
+         a.hash_key == b.hash_key && a.retries == b.retries && a.host == b.host &&
+         a.body_max == b.body_max && a.origins == b.origins;
+}
+
+upstream::KeeperSettings settings_of(const config::PoolPlan& plan, Duration dns_refresh) {
+  return {.health = plan.health,
+          .terms = plan.terms,
+          .retries = plan.retries.budget,
+          .dns_refresh = dns_refresh};
 }
 
 }  // namespace
@@ -55,12 +61,12 @@ std::shared_ptr<upstream::Pool> Pools::make_pool(const std::string& name) {
     delete pool;
     if (!alive.expired()) engine->forget_departed();
   };
-  return {new upstream::Pool(name), bury};
+  return {new upstream::Pool(name, engine_.directory().bulletin), bury};
 }
 
 std::unique_ptr<Pools::Running> Pools::make(const config::PoolPlan& plan, Duration dns_refresh) {
-  upstream::KeeperSettings settings{.health = plan.health, .dns_refresh = dns_refresh};
-  auto made = std::make_unique<Running>(plan, make_pool(plan.name), engine_, resolver_, settings);
+  auto made = std::make_unique<Running>(plan, make_pool(plan.name), engine_, resolver_,
+                                        settings_of(plan, dns_refresh));
   made->keeper.start(plan.origins);
   return made;
 }
@@ -81,7 +87,7 @@ std::vector<control::Serving> Pools::apply(const config::Blueprint& wanted, Dura
     Running& kept = *known.mapped();
     pools.push_back({kept.pool, kept.guard});
     ++(same(kept.plan, plan) ? change.unchanged : change.changed);
-    kept.keeper.update(plan.origins, {.health = plan.health, .dns_refresh = dns_refresh});
+    kept.keeper.update(plan.origins, settings_of(plan, dns_refresh));
     kept.guard->set_policy(plan.guard);
     kept.plan = plan;
     running_.insert(std::move(known));
@@ -93,12 +99,10 @@ std::vector<control::Serving> Pools::apply(const config::Blueprint& wanted, Dura
   return pools;
 }
 
-std::vector<config::BackendState> Pools::states(const std::string& pool) const {
-  std::vector<config::BackendState> states;
+std::vector<upstream::OriginState> Pools::states(const std::string& pool) const {
   auto found = running_.find(pool);
-  if (found == running_.end()) return states;
-  for (bool healthy : found->second->keeper.states()) states.push_back({healthy});
-  return states;
+  if (found == running_.end()) return {};
+  return found->second->keeper.states();
 }
 
 }  // namespace cirque::app

@@ -31,7 +31,7 @@ class Pools {
                                       Change& change);
 
   // Of the backends of that pool, in the order of its origins.
-  std::vector<config::BackendState> states(const std::string& pool) const;
+  std::vector<upstream::OriginState> states(const std::string& pool) const;
 
  private:
   struct Running;

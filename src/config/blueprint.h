@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cirque/exchange.h"
 #include "config/model.h"
 #include "config/places.h"
 #include "route/key_table.h"
@@ -19,12 +20,36 @@ namespace cirque::config {
 
 using route::kNone;
 
+// What of a request is to stay with one backend.
+struct HashKey {
+  enum class Kind : std::uint8_t { None, Header, Cookie, Query, Path, Client };
+  Kind kind = Kind::None;
+  std::string name = {};
+
+  bool is_set() const noexcept { return kind != Kind::None; }
+
+  bool operator==(const HashKey&) const = default;
+};
+
+struct RetryPlan {
+  RetryTerms terms;
+  upstream::RetryPolicy budget;
+  Duration backoff = 25ms;
+  Duration backoff_max = 1s;
+  std::size_t body_max = 0;  // of a request's body that is kept to be sent again
+
+  bool operator==(const RetryPlan&) const = default;
+};
+
 struct PoolPlan {
   std::string name;
   std::string host;  // that is asked for; empty: the client's
   std::vector<upstream::Origin> origins;
   upstream::HealthPolicy health;
   upstream::GuardPolicy guard;
+  upstream::RollTerms terms;
+  HashKey hash_key;
+  RetryPlan retries;
   std::uint32_t fallback = kNone;
   std::uint64_t body_max = 0;  // 0: any
 

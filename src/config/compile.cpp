@@ -90,6 +90,9 @@ class Compiler {
                                             .origins = {},
                                             .health = policy_of(pool.health_check, pool.host),
                                             .guard = guard_of(pool),
+                                            .terms = terms_of(pool),
+                                            .hash_key = hash_key_of(pool.balance),
+                                            .retries = retries_of(pool.retries),
                                             .body_max = pool.max_request_body});
       for (const auto& member : pool.backends) add_member(plan, member);
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
@@ -118,6 +121,68 @@ class Compiler {
             .concurrency = pool.concurrency_limit};
   }
 
+  static upstream::RollTerms terms_of(const Pool& pool) {
+    const auto& balance = pool.balance;
+    const auto& passive = pool.passive_health;
+    return {.balancer = {.method = static_cast<upstream::Method>(balance.method),
+                         .slow_start = {.window = balance.slow_start},
+                         .spill = {.spill_percent = static_cast<double>(balance.spill_below),
+                                   .panic_percent = static_cast<double>(balance.panic_below)},
+                         .hash_bound = balance.hash_bound / 100.0},
+            .has_outliers = passive.errors > 0 || passive.gateway_errors > 0 || passive.compare,
+            .outliers = {.errors = passive.errors,
+                         .gateway_errors = passive.gateway_errors,
+                         .ejection = passive.ejection,
+                         .ejection_max = passive.ejection_max,
+                         .ejected_percent_max = static_cast<double>(passive.ejected_percent_max),
+                         .window_members_min = passive.compare ? kComparedMin : 0}};
+  }
+
+  HashKey hash_key_of(const Balance& balance) {
+    using Kind = HashKey::Kind;
+    bool is_hash = balance.method == Balance::Hash;
+    if (balance.hash_by.empty()) {
+      if (is_hash && places_.at(&balance.method)) {
+        add(Code::MissingKey, &balance.method, "the method hash needs hash_by").expected =
+            "hash_by: header:NAME, cookie:NAME, query:NAME, path or client";
+      }
+      return {};
+    }
+    static constexpr std::pair<std::string_view, Kind> kKinds[] = {{"header:", Kind::Header},
+                                                                   {"cookie:", Kind::Cookie},
+                                                                   {"query:", Kind::Query},
+                                                                   {"path", Kind::Path},
+                                                                   {"client", Kind::Client}};
+    for (auto [word, kind] : kKinds) {
+      bool has_name = word.ends_with(':');
+      bool fits = has_name
+                      ? balance.hash_by.starts_with(word) && balance.hash_by.size() > word.size()
+                      : balance.hash_by == word;
+      if (!fits) continue;
+      if (!is_hash) {
+        add(Code::NoEffectYet, &balance.hash_by, "hash_by does nothing without method: hash");
+        return {};
+      }
+      return {kind, has_name ? balance.hash_by.substr(word.size()) : std::string()};
+    }
+    add(Code::BadText, &balance.hash_by, fmt::format("'{}' is nothing to hash by", balance.hash_by))
+        .expected = "header:NAME, cookie:NAME, query:NAME, path or client";
+    return {};
+  }
+
+  RetryPlan retries_of(const Retries& retries) {
+    RetryPlan plan{
+        .terms = {.sends = retries.attempts + 1, .per_try = retries.per_try_timeout},
+        .budget = {.percent = retries.budget_percent, .per_second = retries.budget_per_second},
+        .backoff = retries.backoff,
+        .backoff_max = retries.backoff_max,
+        .body_max = retries.body};
+    for (const auto& text : retries.statuses) {
+      if (auto status = base::parse_number(text, 599)) plan.terms.statuses.set(*status - 500);
+    }
+    return plan;
+  }
+
   void read_fallbacks() {
     for (std::uint32_t i = 0; i < model_.pools.size(); ++i) {
       const auto& fallback = model_.pools[i].fallback;
@@ -134,12 +199,22 @@ class Compiler {
     bool is_id = member.port == 0 && !member.address;
     if (!is_id) return add_origin(plan, member);
     auto found = backends_.find(member.text);
-    if (found != backends_.end()) return add_origin(plan, model_.backends[found->second].address);
+    if (found != backends_.end()) return add_origin(plan, model_.backends[found->second]);
     unknown("backend", member.text, backends_, &member);
   }
 
   static void add_origin(PoolPlan& plan, const HostPort& at) {
-    plan.origins.push_back({at.text, at.host, at.port, at.address});
+    plan.origins.push_back(
+        {.text = at.text, .host = at.host, .port = at.port, .address = at.address});
+  }
+
+  static void add_origin(PoolPlan& plan, const Backend& backend) {
+    add_origin(plan, backend.address);
+    auto& origin = plan.origins.back();
+    origin.weight = backend.weight;
+    origin.priority = backend.priority;
+    origin.rank = backend.backup ? upstream::Rank::Backup : upstream::Rank::Main;
+    origin.drains = backend.drain;
   }
 
   void add_tagged(PoolPlan& plan, const std::string& tag, const void* field) {
@@ -151,7 +226,7 @@ class Compiler {
     for (const auto& origin : plan.origins) there.insert(origin.text);
     for (const auto& backend : model_.backends) {
       if (std::ranges::find(backend.tags, tag) == backend.tags.end()) continue;
-      if (there.insert(backend.address.text).second) add_origin(plan, backend.address);
+      if (there.insert(backend.address.text).second) add_origin(plan, backend);
     }
   }
 
@@ -193,7 +268,10 @@ class Compiler {
     if (is_new) {
       auto& plan = plan_.pools.emplace_back();
       plan.name = fmt::format("tag:{}", target.tag);
+      const Pool usual;
       plan.health = policy_of(model_.tag_health);
+      plan.terms = terms_of(usual);
+      plan.retries = retries_of(usual.retries);
       add_tagged(plan, target.tag, &target.tag);
     }
     return found->second;
@@ -570,6 +648,7 @@ class Compiler {
   }
 
   static constexpr std::size_t kHintsMax = 100;
+  static constexpr std::uint32_t kComparedMin = 5;  // backends, or there is no usual behaviour
 
   const Model& model_;
   const Places& places_;

@@ -43,6 +43,8 @@ std::string_view type_name(const Option& option) {
       return "list of addresses";
     case Type::Names:
       return "list of names";
+    case Type::Numbers:
+      return "list of numbers";
     case Type::Members:
       return "list of addresses and backends";
     case Type::Table:

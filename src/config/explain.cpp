@@ -156,15 +156,29 @@ class Explainer {
 
   void tell_backends(std::uint32_t number) {
     const auto& pool = blueprint_.pools[number];
-    auto states = options_.states ? options_.states(number) : std::vector<BackendState>();
+    auto states = options_.states ? options_.states(number) : std::vector<upstream::OriginState>();
     if (pool.origins.empty()) line("  backend", "none: every request gets 503");
     for (std::size_t i = 0; i < pool.origins.size(); ++i) {
       const auto& origin = pool.origins[i];
-      std::string_view state = i >= states.size()  ? "health is not known here"
-                               : states[i].healthy ? "healthy: takes its turn"
-                                                   : "down: gets nothing until a check succeeds";
-      line("  backend", fmt::format("{} ({})", origin.text, state));
+      auto state = i < states.size() ? state_of(states[i]) : "health is not known here";
+      line("  backend", fmt::format("{} ({}{})", origin.text, state, standing_of(origin)));
     }
+  }
+
+  static std::string_view state_of(const upstream::OriginState& state) noexcept {
+    if (state.drains) return "drains: gets nothing new";
+    if (!state.is_known) return "its name has no address yet";
+    if (!state.is_healthy) return "down: gets nothing until a check succeeds";
+    return state.is_ejected ? "left out for its bad answers" : "healthy: takes its turn";
+  }
+
+  // What is not as usual.
+  static std::string standing_of(const upstream::Origin& origin) {
+    std::string out;
+    if (origin.weight != 1) out += fmt::format("; weight {}", origin.weight);
+    if (origin.priority != 0) out += fmt::format("; priority {}", origin.priority);
+    if (origin.rank == upstream::Rank::Backup) out += "; backup";
+    return out;
   }
 
   void tell_timeouts() {

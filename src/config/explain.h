@@ -9,16 +9,11 @@
 
 namespace cirque::config {
 
-// What is known of one backend at this moment.
-struct BackendState {
-  bool healthy = true;
-};
-
 struct ExplainOptions {
   std::string listener;  // empty: the first
   // Of the origins of a pool, in its order; empty: nothing is known, as when the process is not
   // asked.
-  std::function<std::vector<BackendState>(std::uint32_t pool)> states = {};
+  std::function<std::vector<upstream::OriginState>(std::uint32_t pool)> states = {};
 };
 
 // Ends with a line break. Quotes the request: for the one who sent it, or who runs the proxy.

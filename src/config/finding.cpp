@@ -237,9 +237,10 @@ constexpr Explanation kExplanations[] = {
     {Code::UnusedListener, "a listener without virtual hosts (warning)",
      "Whoever connects there gets 404 whatever he asks.", "", ""},
     {Code::NoEffectYet, "a setting without effect (warning)",
-     "The file, in the language of another proxy, has a setting that this version of cirque reads "
-     "but does not act upon. Requests are served without it.",
-     "", ""},
+     "It belongs to another setting, which is not there; or the file, in the language of another "
+     "proxy, asks for what this version of cirque reads but does not act upon. Requests are served "
+     "without it.",
+     "balance: {hash_by: path}", "balance: {method: hash, hash_by: path}"},
     {Code::CannotListen, "an address that cannot be listened on here (warning)",
      "On the machine where this was checked another process has the address, or the machine does "
      "not have it, or the user may not listen on it. A running cirque of the same user is not in "

@@ -177,6 +177,8 @@ Node shape(const Option& option) {
       return list_of(or_variable(text_like(kNetwork)));
     case Type::NameServers:
       return list_of(or_variable(text_like(kNameServer)));
+    case Type::Numbers:
+      return list_of(or_variable(integer(option.min, option.max)));
     case Type::Names:
       return list_of(or_variable(text_of(option, kNoSpaces)));
     case Type::Table:

@@ -240,7 +240,7 @@ TEST_SUITE("config") {
       bool takes_list = option.type == Type::List || option.type == Type::Connect ||
                         option.type == Type::Networks || option.type == Type::NameServers ||
                         option.type == Type::Names || option.type == Type::Members ||
-                        option.type == Type::Include;
+                        option.type == Type::Numbers || option.type == Type::Include;
       if (!takes_list) must_tell(option, option.key(), "[a]", Code::WrongType);
       bool takes_text = option.type == Type::Include;
       if (is_group(option) || (takes_list && !takes_text))
@@ -266,6 +266,12 @@ TEST_SUITE("config") {
         must_tell(option, option.key(), fmt::format("[{}]", too_long), Code::BadText);
         must_tell(option, option.key(), "['a b']", Code::BadText);
         must_tell(option, option.key(), "[7]", Code::WrongType);
+      }
+      if (option.type == Type::Numbers) {
+        must_tell(option, option.key(), "[x]", Code::WrongType);
+        must_tell(option, option.key(), "['7']", Code::WrongType);
+        must_tell(option, option.key(), fmt::format("[{}]", option.max + 1), Code::OutOfRange);
+        must_tell(option, option.key(), fmt::format("[{}]", option.min - 1), Code::OutOfRange);
       }
       if (option.type == Type::Members) {
         must_tell(option, option.key(), "['a:0']", Code::BadAddress);

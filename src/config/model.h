@@ -61,8 +61,49 @@ struct Backend {
   std::string id;
   HostPort address;
   std::vector<std::string> tags;
+  unsigned weight = 1;
+  unsigned priority = 0;
+  bool backup = false;
+  bool drain = false;
 
   bool operator==(const Backend&) const = default;
+};
+
+struct Balance {
+  enum Method : std::uint8_t { RoundRobin, LeastRequests, Latency, Random, Hash };
+
+  Method method = RoundRobin;
+  std::string hash_by;        // "header:X-User"; empty: not given
+  unsigned hash_bound = 125;  // percent
+  Duration slow_start{};
+  unsigned spill_below = 50;  // percent
+  unsigned panic_below = 0;   // percent; 0: never
+
+  bool operator==(const Balance&) const = default;
+};
+
+struct PassiveHealth {
+  unsigned errors = 5;
+  unsigned gateway_errors = 5;
+  bool compare = false;
+  Duration ejection = 30s;
+  Duration ejection_max = 5min;
+  unsigned ejected_percent_max = 50;
+
+  bool operator==(const PassiveHealth&) const = default;
+};
+
+struct Retries {
+  unsigned attempts = 2;
+  Duration per_try_timeout{};  // 0: none
+  std::vector<std::string> statuses;
+  Duration backoff = 25ms;
+  Duration backoff_max = 1s;
+  unsigned budget_percent = 20;
+  unsigned budget_per_second = 3;
+  std::size_t body = std::size_t{64} * 1024;
+
+  bool operator==(const Retries&) const = default;
 };
 
 struct CircuitBreaker {
@@ -78,7 +119,10 @@ struct Pool {
   // Of an entry without port and address, `text` is the id of a Backend.
   std::vector<HostPort> backends;
   std::string tag;
+  Balance balance;
   HealthCheck health_check;
+  PassiveHealth passive_health;
+  Retries retries;
   CircuitBreaker circuit_breaker;
   std::string fallback;  // the pool that stands in; empty: none
   unsigned concurrency_limit = 0;

@@ -222,6 +222,7 @@ std::string_view nearest_choice(const Option& option, std::string_view text) {
 std::string bounds_of(const Option& option) {
   switch (option.type) {
     case Type::Number:
+    case Type::Numbers:
     case Type::Duration:
     case Type::Milliseconds:
     case Type::Seconds:
@@ -286,6 +287,8 @@ std::string expected_of(const Option& option) {
       return "a list of IP addresses and blocks, such as ['10.0.0.0/8']";
     case Type::Names:
       return such_as("a list of names");
+    case Type::Numbers:
+      return such_as("a list of whole numbers");
     case Type::Members:
       return "a list of addresses with ports and of names of backends, such as ['127.0.0.1:3000']";
     case Type::Table:
@@ -300,6 +303,7 @@ std::string expected_of(const Option& option) {
 
 std::string expected_item_of(const Option& option) {
   if (option.type == Type::Names || option.type == Type::Table) return "a name without spaces";
+  if (option.type == Type::Numbers) return fmt::format("a whole number, {}", bounds_of(option));
   if (option.type == Type::Members) {
     return "an address and a port, such as 127.0.0.1:3000, or the id of one of `backends`";
   }
@@ -326,6 +330,7 @@ bool is_plain(const Option& option, std::string_view text) {
   switch (option.type) {
     case Type::Flag:
     case Type::Number:
+    case Type::Numbers:
     case Type::Milliseconds:
     case Type::Seconds:
       return true;

@@ -35,6 +35,7 @@ enum class Type : std::uint8_t {
   Connect,      // a list of addresses to connect to
   Networks,     // a list of addresses and blocks
   Names,        // a list of names
+  Numbers,      // a list of whole numbers, kept as they are written
   Members,      // a list of addresses to connect to, and of names of backends
   Table,        // a map of texts to names
   NameServers,  // a list of IP addresses; port 53 unless given
@@ -58,7 +59,7 @@ struct Records {
 using Slot = std::variant<std::monostate, Records, In<bool>, In<unsigned>, In<int>, In<std::size_t>,
                           In<Duration>, In<std::string>, In<HostPort>, In<std::vector<HostPort>>,
                           In<std::vector<std::string>>, In<std::vector<TableEntry>>, In<log::Level>,
-                          In<log::Format>, In<AccessLog::Format>>;
+                          In<log::Format>, In<AccessLog::Format>, In<Balance::Method>>;
 
 struct Option {
   std::string_view path;  // "timeouts.drain", "services[].name"

@@ -79,6 +79,8 @@ class SampleTrees {
         return list([&] { return text_node(network()); });
       case Type::NameServers:
         return list([&] { return text_node(name_server()); });
+      case Type::Numbers:
+        return list([&] { return plain_node(std::to_string(amount_of(option))); });
       case Type::Names:
         return list([&] { return text_node(text_for(option)); });
       case Type::Table:

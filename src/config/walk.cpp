@@ -109,6 +109,7 @@ class Walk {
       case Type::Networks:
       case Type::NameServers:
       case Type::Names:
+      case Type::Numbers:
         if (is(Node::Kind::List, option, value, trail)) elements(option, key, value, trail);
         break;
       default:
@@ -233,6 +234,18 @@ class Walk {
   const void* element(const Option& option, const Node& item, const Trail& trail) {
     if (option.type == Type::Names) {
       if (!is_text(option, item, trail)) return nullptr;
+      return &at<std::vector<std::string>>(option).emplace_back(item.text);
+    }
+    if (option.type == Type::Numbers) {
+      auto number = item.plain ? base::parse_number(item.text, UINT64_MAX) : std::nullopt;
+      if (!number) {
+        wrong_type(option, item, trail).expected = expected_item_of(option);
+        return nullptr;
+      }
+      if (*number < option.min || *number > option.max) {
+        out_of_range(option, item, trail);
+        return nullptr;
+      }
       return &at<std::vector<std::string>>(option).emplace_back(item.text);
     }
     if (option.type == Type::Networks) {
@@ -426,6 +439,9 @@ class Walk {
     }
     if (auto* slot = std::get_if<In<log::Format>>(&option.slot)) {
       (*slot)(record_) = static_cast<log::Format>(chosen);
+    }
+    if (auto* slot = std::get_if<In<Balance::Method>>(&option.slot)) {
+      (*slot)(record_) = static_cast<Balance::Method>(chosen);
     }
     if (auto* slot = std::get_if<In<AccessLog::Format>>(&option.slot)) {
       (*slot)(record_) = static_cast<AccessLog::Format>(chosen);

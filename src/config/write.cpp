@@ -68,9 +68,11 @@ class Writing {
     return node;
   }
 
-  Node said(const Option&, In<std::vector<std::string>> slot, void* record) const {
+  Node said(const Option& option, In<std::vector<std::string>> slot, void* record) const {
     auto node = list_node();
-    for (const auto& text : slot(record)) node.items.push_back(text_node(text));
+    for (const auto& text : slot(record)) {
+      node.items.push_back(is_plain(option, text) ? plain_node(text) : text_node(text));
+    }
     return node;
   }
 

@@ -4,27 +4,12 @@
 
 #include "base/random.h"
 #include "config/explain.h"
-#include "control/passage.h"
+#include "control/errand.h"
 
 namespace cirque::control {
 namespace {
 
 using config::Decision;
-
-// What is known of a request between its stations.
-struct Errand {
-  upstream::Pool* pool = nullptr;
-  upstream::Tried tried;
-  Passage* passage = nullptr;  // null: nothing stood before the pool
-};
-
-Error nobody(upstream::Pool& pool) noexcept {
-  bool unresolved = pool.is_empty();
-  return {.fault = Fault::NoPeer,
-          .side = Side::Upstream,
-          .status = 503,
-          .reason = unresolved ? "upstream_dns_failed" : "no_healthy_backend"};
-}
 
 // Chance needs no quality here, only independence of the cores.
 std::uint64_t chance() noexcept {
@@ -94,9 +79,8 @@ Step Gateway::on_request(Exchange& exchange) {
   if (Sampler::is_due(exchange.started)) [[unlikely]] {
     routing_of(exchange).sampler->offer(exchange, lane.plan->name, lane.blueprint->interests);
   }
-  auto& errand = exchange.slot<Errand>();
   if (lane.plan->only_pool != config::kNone) {
-    errand.pool = lane.pools[lane.plan->only_pool].pool.get();
+    exchange.slot<Errand>().go_to(lane, lane.plan->only_pool);
     return go_on;
   }
   const auto& blueprint = *lane.blueprint;
@@ -128,12 +112,12 @@ Step Gateway::on_request(Exchange& exchange) {
 }
 
 Step Gateway::forward(Exchange& exchange, const Lane& lane, const Decision& decision) {
-  auto& errand = exchange.slot<Errand>();
   auto pool = decision.index;
+  Passage* passage = nullptr;
   if (!lane.blueprint->pools[pool].is_plain() || decision.table) {
     if (decision.table) tell_routing(exchange, lane, decision, pool);
-    errand.passage = &exchange.arena.make<Passage>();
-    auto passed = errand.passage->enter(exchange, lane, decision);
+    passage = &exchange.arena.make<Passage>();
+    auto passed = passage->enter(exchange, lane, decision);
     if (!passed) return fail(passed.error());
     pool = *passed;
     if (decision.table && pool != decision.index) tell_routing(exchange, lane, decision, pool);
@@ -141,20 +125,20 @@ Step Gateway::forward(Exchange& exchange, const Lane& lane, const Decision& deci
       exchange.request.headers.set(Name::Host, host);
     }
   }
-  errand.pool = lane.pools[pool].pool.get();
+  exchange.slot<Errand>().go_to(lane, pool, passage);
   return go_on;
 }
 
-void Gateway::on_done(const Exchange& exchange) noexcept {
-  const auto* errand = exchange.state<Errand>();
-  if (errand && errand->passage) errand->passage->leave(exchange);
+Task<Peer> Gateway::choose(Exchange& exchange) {
+  return exchange.slot<Errand>().choose(exchange);
 }
 
-Task<Peer> Gateway::choose(Exchange& exchange) {
-  auto& errand = exchange.slot<Errand>();
-  auto* backend = errand.pool->choose(errand.tried);
-  if (!backend) return fail(nobody(*errand.pool));
-  return Peer{.address = {}, .name = {}, .backend = backend};
+Recovery Gateway::on_failure(Exchange& exchange, const Error& error) {
+  return exchange.slot<Errand>().on_failure(exchange, error);
+}
+
+void Gateway::on_done(const Exchange& exchange) noexcept {
+  if (auto* errand = exchange.state<Errand>()) errand->on_done(exchange);
 }
 
 }  // namespace cirque::control

@@ -16,7 +16,8 @@ Error refusal(Side side, std::uint16_t status, std::string_view reason) {
 // A body that ends with an error when it is longer than it may be.
 class LimitedBody final : public Source {
  public:
-  LimitedBody(Body inner, std::uint64_t most) noexcept : inner_(std::move(inner)), left_(most) {}
+  LimitedBody(Body inner, std::uint64_t most) noexcept
+      : inner_(std::move(inner)), most_(most), left_(most) {}
 
   Task<Piece> next() override {
     Piece piece = co_await ok(inner_->next());
@@ -29,12 +30,18 @@ class LimitedBody final : public Source {
 
   std::optional<std::uint64_t> remaining() const noexcept override { return inner_->remaining(); }
 
+  bool rewind() noexcept override {
+    left_ = most_;
+    return inner_->rewind();
+  }
+
   const Headers* trailers() const noexcept override { return inner_->trailers(); }
 
   static Error too_large() { return refusal(Side::Client, 413, "request_body_too_large"); }
 
  private:
   Body inner_;
+  const std::uint64_t most_;
   std::uint64_t left_;
 };
 

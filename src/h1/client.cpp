@@ -11,7 +11,8 @@ ClientTurn::ClientTurn(net::Stream& stream, net::Outbox& outbox, Arena& arena,
       out(stream, outbox, arena, settings.write_stall),
       arena_(arena),
       settings_(settings),
-      parser_(settings.head) {}
+      parser_(settings.head),
+      first_byte_(settings.first_byte) {}
 
 void ClientTurn::begin(const Request& request, std::string_view upgrade) {
   method_ = request.method;
@@ -47,10 +48,11 @@ Result<Unit> ClientTurn::heed(const Result<Unit>& readable) noexcept {
   auto error = readable.error();
   if (error.fault != Fault::Timeout) return fail(from_peer(error));
   if (!out.is_complete()) {  // the request is still on its way: its own deadlines watch over it
-    head_until_ = in.stream().loop().now() + settings_.first_byte;
+    head_until_ = in.stream().loop().now() + first_byte_;
     return done;
   }
-  error.reason = "upstream_header_timeout";
+  error.reason = is_hurried_ ? "upstream_try_timeout" : "upstream_header_timeout";
+  error.replayable = is_hurried_ && !heard_;  // another peer was meant to be asked by now
   error.status = 504;
   return fail(error);
 }
@@ -58,7 +60,7 @@ Result<Unit> ClientTurn::heed(const Result<Unit>& readable) noexcept {
 void ClientTurn::await_head(Response& into) noexcept {
   into.headers.clear();
   parser_.reset();
-  head_until_ = in.stream().loop().now() + settings_.first_byte;
+  head_until_ = in.stream().loop().now() + first_byte_;
 }
 
 Result<bool> ClientTurn::advance_head(Response& into) {

@@ -51,6 +51,12 @@ class ClientTurn {
   // What the wait came to: an error, or more to wait for.
   Result<Unit> heed(const Result<Unit>& readable) noexcept;
 
+  // The head is to be here sooner than the settings say.
+  void hurry(Duration first_byte) noexcept {
+    is_hurried_ = first_byte < first_byte_;
+    if (is_hurried_) first_byte_ = first_byte;
+  }
+
   // The message is over in both directions and the connection is in a known state.
   bool is_reusable() const noexcept;
 
@@ -89,6 +95,8 @@ class ClientTurn {
   unsigned informational_ = 0;
   unsigned keep_alive_seconds_ = 0;
   Time head_until_{};
+  Duration first_byte_;
+  bool is_hurried_ = false;
 };
 
 }  // namespace cirque::h1

@@ -12,6 +12,10 @@ namespace {
 constexpr std::array<std::string_view, ServiceMetrics::kClasses> kClassTexts = {
     "1xx", "2xx", "3xx", "4xx", "5xx", "499"};
 
+// By NoRetry.
+constexpr std::array<std::string_view, BackendMetrics::kNoRetries> kNoRetryTexts = {
+    "method", "body", "heard", "attempts", "budget", "no_peer", "overload", "app"};
+
 // A label's value: it comes from the configuration, where anything may stand.
 std::string escaped(std::string_view label) {
   std::string out;
@@ -69,6 +73,8 @@ struct BackendRow {
   std::string labels;
   bool healthy;
   std::uint64_t transitions;
+  bool ejected;
+  std::uint64_t ejections;
   PartsOf<BackendMetrics> parts;
 };
 
@@ -159,6 +165,16 @@ void write_backends(Page& page, const std::vector<BackendRow>& rows) {
       if (n) page.sample(fmt::format("{},reason=\"{}\"", row.labels, reasons()[r].slug), n);
     }
   }
+  counters("cirque_upstream_retries_total", "Requests sent again after an attempt here had failed.",
+           &BackendMetrics::retries);
+  page.family("cirque_upstream_retries_suppressed_total", "counter",
+              "Requests not sent again after an attempt here had failed, by reason.");
+  for (const auto& row : rows) {
+    for (unsigned n = 0; n < kNoRetryTexts.size(); ++n) {
+      auto count = sum(row.parts, [&](auto& m) { return m.no_retries[n].get(); });
+      if (count) page.sample(fmt::format("{},reason=\"{}\"", row.labels, kNoRetryTexts[n]), count);
+    }
+  }
   page.family("cirque_upstream_connections", "gauge",
               "Connections that carry a request, and those that workers keep for the next.");
   for (const auto& row : rows) {
@@ -171,6 +187,11 @@ void write_backends(Page& page, const std::vector<BackendRow>& rows) {
   for (const auto& row : rows) page.sample(row.labels, row.healthy ? 1 : 0);
   page.family("cirque_upstream_health_transitions_total", "counter", "Changes of health.");
   for (const auto& row : rows) page.sample(row.labels, row.transitions);
+  page.family("cirque_upstream_ejected", "gauge",
+              "1 while it is left out of its pool for what it did to requests.");
+  for (const auto& row : rows) page.sample(row.labels, row.ejected ? 1 : 0);
+  page.family("cirque_upstream_ejections_total", "counter", "How often it was left out.");
+  for (const auto& row : rows) page.sample(row.labels, row.ejections);
 }
 
 void write_connections(Page& page, const PartsOf<WorkerMetrics>& workers) {
@@ -227,6 +248,8 @@ std::string Registry::expose() const {
                                escaped(backend.name)),
                    backend.healthy,
                    backend.transitions,
+                   backend.ejected,
+                   backend.ejections,
                    {&kNoBackend}};
     for (const auto* worker : workers) {
       if (auto* part = worker->find_backend(i)) row.parts.push_back(part);

@@ -47,4 +47,11 @@ void Registry::set_healthy(unsigned backend, bool healthy) {
   ++backends_[backend].transitions;
 }
 
+void Registry::set_ejected(unsigned backend, bool ejected) {
+  std::lock_guard lock(mutex_);
+  if (backend >= backends_.size() || backends_[backend].ejected == ejected) return;
+  backends_[backend].ejected = ejected;
+  backends_[backend].ejections += ejected;
+}
+
 }  // namespace cirque::observe

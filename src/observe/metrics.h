@@ -38,11 +38,18 @@ struct ServiceMetrics {
   ReasonCounts reasons;
 };
 
+// Why a request whose attempt failed was not sent again.
+enum class NoRetry : std::uint8_t { Method, Body, Heard, Attempts, Budget, NoPeer, Overload, App };
+
 struct BackendMetrics {
+  static constexpr unsigned kNoRetries = 8;
+
   Counter connects;
   Counter reuses;
   Counter requests;
   ReasonCounts failures;
+  Counter retries;  // after an attempt here had failed
+  std::array<Counter, kNoRetries> no_retries;
   Gauge active;  // connections that carry a request
   Gauge idle;
   Counter expired;    // idle connections ended by time or by the peer
@@ -106,6 +113,8 @@ class Registry {
 
   // By backend index.
   void set_healthy(unsigned backend, bool healthy);
+  // Left out of its pool for what it did to requests, or back.
+  void set_ejected(unsigned backend, bool ejected);
 
   // The Prometheus text format, version 0.0.4.
   std::string expose() const;
@@ -132,6 +141,8 @@ class Registry {
     std::string name;
     bool healthy = true;
     std::uint64_t transitions = 0;
+    bool ejected = false;
+    std::uint64_t ejections = 0;
   };
 
   mutable std::mutex mutex_;

@@ -28,6 +28,7 @@ constexpr std::array kErrorTypes = {
     ErrorType{"upstream_closed_before_response", "connection_terminated"},
     ErrorType{"upstream_reset", "connection_terminated"},
     ErrorType{"upstream_header_timeout", "http_response_timeout"},
+    ErrorType{"upstream_try_timeout", "http_response_timeout"},
     ErrorType{"upstream_idle_timeout", "connection_read_timeout"},
     ErrorType{"upstream_write_timeout", "connection_write_timeout"},
     ErrorType{"upstream_header_too_large", "http_response_header_section_size"},

@@ -5,10 +5,12 @@
 namespace cirque::proxy {
 namespace {
 
+using observe::NoRetry;
+
 // Every backend of a pool may be refused a connection; but a request that ends connections is not
-// shown to more than this many peers.
+// shown to more peers than the terms say.
 constexpr unsigned kConnectAttemptsMax = 16;
-constexpr unsigned kSentAttemptsMax = 3;
+constexpr RetryTerms kUsualTerms;
 
 // The protocol that the client asks to switch to, where we would go along. HTTP/2 by upgrade is not
 // among them: it would carry requests past everything that we check.
@@ -25,11 +27,42 @@ upstream::Hold hold_of(Journey& x, const Peer& peer) {
   return roster.hold(peer.address, peer.name, x.site.metrics);
 }
 
-// May what went wrong be answered by sending the request once more?
-bool may_replay(Journey& x, const Error& error, bool was_sent) {
-  if (error.side != Side::Upstream || !error.replayable) return false;
-  if (was_sent && !is_idempotent(x.request.method)) return false;
-  return !x.request.body || x.request.body->rewind();
+// May what went wrong be answered by sending the request once more? If not: why.
+std::optional<NoRetry> obstacle(Journey& x, const Error& error) {
+  if (!error.replayable) return NoRetry::Heard;
+  if (x.seen && !is_idempotent(x.request.method)) return NoRetry::Method;
+  x.upload.reset();  // it would go on where the body begins again
+  bool starts_over = !x.request.body || x.request.body->rewind();
+  return starts_over ? std::nullopt : std::optional(NoRetry::Body);
+}
+
+bool may_replay(Journey& x, const Error& error) {
+  return error.side == Side::Upstream && !obstacle(x, error);
+}
+
+NoRetry why_of(Recovery recovery) noexcept {
+  switch (recovery) {
+    case Recovery::TooMany:
+      return NoRetry::Attempts;
+    case Recovery::OverBudget:
+      return NoRetry::Budget;
+    case Recovery::NobodyElse:
+      return NoRetry::NoPeer;
+    case Recovery::Overloaded:
+      return NoRetry::Overload;
+    default:
+      return NoRetry::App;
+  }
+}
+
+// None: once more.
+std::optional<NoRetry> judge(Journey& x, const Error& error, unsigned sent,
+                             const RetryTerms& terms) {
+  if (auto in_the_way = obstacle(x, error)) return in_the_way;
+  if (x.attempts >= kConnectAttemptsMax || sent >= terms.sends) return NoRetry::Attempts;
+  if (!x.site.stations.failure) return std::nullopt;
+  auto recovery = x.site.app->on_failure(x, error);
+  return recovery == Recovery::Retry ? std::nullopt : std::optional(why_of(recovery));
 }
 
 void count_failure(upstream::Local& local, const Error& error) {
@@ -51,12 +84,12 @@ bool is_informational(const Response& response) noexcept {
 }
 
 // Sends the request over one connection, an idle one if `way` says so and there is one, and reads
-// the final head. `was_sent`: the peer may have seen some of the request. On failure the connection
-// is closed: the conversation on it is unfinished.
+// the final head. Exchange::seen tells whether the peer may have seen some of the request. On
+// failure the connection is closed: the conversation on it is unfinished.
 enum class Way : bool { Pooled, Fresh };
 
-Task<> converse(Journey& x, upstream::Local& local, Way way, bool& was_sent) {
-  was_sent = false;
+Task<> converse(Journey& x, upstream::Local& local, const RetryTerms& terms, Way way) {
+  x.seen = false;
   auto connection = way == Way::Pooled ? x.worker.roster.take_idle(local) : nullptr;
   x.reused = connection != nullptr;
   if (x.reused) {
@@ -66,11 +99,12 @@ Task<> converse(Journey& x, upstream::Local& local, Way way, bool& was_sent) {
   }
   begin_call(x, local, std::move(connection));
   auto& turn = x.call->turn;
+  if (terms.per_try > Duration::zero()) turn.hurry(terms.per_try);
   auto outcome = co_await x.upload.emplace(x).start();
-  was_sent = outcome || !outcome.error().replayable;
+  x.seen = outcome || !outcome.error().replayable;
   // A peer that stopped taking the body may have answered already; only the client's failure is
   // final.
-  bool hopeless = !outcome && (!was_sent || outcome.error().side != Side::Upstream);
+  bool hopeless = !outcome && (!x.seen || outcome.error().side != Side::Upstream);
   if (!hopeless) {
     turn.await_head(x.response);
     for (outcome = done; outcome;) {
@@ -97,11 +131,35 @@ Task<> converse(Journey& x, upstream::Local& local, Way way, bool& was_sent) {
   co_return done;
 }
 
+// It was answered, but that is as good as no answer.
+Error bad_status(const Journey& x) noexcept {
+  return {.fault = Fault::Refused,
+          .side = Side::Upstream,
+          .replayable = true,
+          .status = static_cast<std::uint16_t>(x.response.status),
+          .reason = "upstream_status"};
+}
+
+void begin_attempt(Journey& x, const Peer& peer) {
+  ++x.attempts;
+  x.chosen = x.worker.loop.now();
+  x.connected = x.answered = Time{};
+  x.local = hold_of(x, peer);  // before we wait: until then the pool keeps it
+  x.peer = (*x.local).backend->name;
+}
+
+// To the next one.
+void move_on(Journey& x, const Error& failure) {
+  (*x.local).metrics.retries.add();
+  x.note(failure.reason);
+  x.end_attempt();
+}
+
 }  // namespace
 
 // A pooled connection that turns out to be dead costs the peer nothing: the same one is tried over
 // a fresh connection. Whatever else goes wrong sends the request to the next peer, while that is
-// safe.
+// safe and within the terms.
 Task<> attempt_until_answered(Journey& x) {
   App& app = *x.site.app;
   std::optional<Error> last;
@@ -109,34 +167,31 @@ Task<> attempt_until_answered(Journey& x) {
   for (;;) {
     auto peer = co_await app.choose(x);
     if (!peer) co_return fail(last.value_or(peer.error()));
-    ++x.attempts;
-    x.chosen = x.worker.loop.now();
-    x.connected = x.answered = Time{};
-    x.local = hold_of(x, *peer);  // before we wait: until then the pool keeps it
+    const auto& terms = peer->terms ? *peer->terms : kUsualTerms;
+    begin_attempt(x, *peer);
     auto& local = *x.local;
-    x.peer = local.backend->name;
     if (x.site.stations.attempt) {
       Attempt attempt{x.attempts, *peer, x.request};
       auto verdict = co_await ok(co_await app.on_attempt(x, attempt));
       if (verdict == Step::Verdict::Answered) co_return done;
     }
-    bool was_sent = false;
-    auto outcome = co_await converse(x, local, Way::Pooled, was_sent);
-    if (outcome) co_return done;
-    count_failure(local, outcome.error());
-    if (x.reused && may_replay(x, outcome.error(), was_sent)) {
-      x.note("pooled connection was dead");
-      outcome = co_await converse(x, local, Way::Fresh, was_sent);
-      if (outcome) co_return done;
+    auto outcome = co_await converse(x, local, terms, Way::Pooled);
+    if (!outcome && x.reused && may_replay(x, outcome.error())) {
       count_failure(local, outcome.error());
+      x.note("pooled connection was dead");
+      outcome = co_await converse(x, local, terms, Way::Fresh);
     }
-    last = outcome.error();
-    sent += was_sent;
-    bool again = may_replay(x, *last, was_sent) && x.attempts < kConnectAttemptsMax &&
-                 sent < kSentAttemptsMax;
-    if (again && x.site.stations.failure) again = app.on_failure(x, *last) == Recovery::Retry;
-    if (!again) co_return fail(*last);
-    x.note(last->reason);
+    if (outcome && !terms.is_failure(x.response.status)) co_return done;
+    last = outcome ? bad_status(x) : outcome.error();
+    count_failure(local, *last);
+    if (last->side != Side::Upstream) co_return fail(*last);
+    sent += x.seen;
+    if (auto why = judge(x, *last, sent, terms)) {
+      local.metrics.no_retries[static_cast<std::size_t>(*why)].add();
+      if (outcome) co_return done;  // a bad answer is better than none
+      co_return fail(*last);
+    }
+    move_on(x, *last);
   }
 }
 

@@ -21,6 +21,11 @@ void Exchange::note(std::string_view why) {
 }
 
 // Every exchange is the outer half of a journey.
+Duration Exchange::head_latency() const noexcept {
+  const auto& journey = static_cast<const proxy::Journey&>(*this);
+  return journey.answered != Time{} ? journey.answered - journey.connected : Duration::zero();
+}
+
 Task<> Exchange::sleep(Duration time) {
   co_await static_cast<proxy::Journey*>(this)->worker.loop.sleep(time);
   co_return done;

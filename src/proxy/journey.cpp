@@ -5,6 +5,11 @@ namespace cirque::proxy {
 void Journey::end_call() noexcept {
   upload.reset();
   request.body = Body();
+  end_attempt();
+}
+
+void Journey::end_attempt() noexcept {
+  upload.reset();
   response.body = Body();
   if (!call) return;
   bool reusable = !tunnelling && call->turn.is_reusable();

@@ -103,7 +103,10 @@ class Journey final : public Exchange {
     for (const auto& field : *stamps_) response.headers.set(field.name, field.value);
   }
 
-  // Hands the connection back to its pool, or closes it.
+  // Hands the connection back to its pool, or closes it. The request's body stays for another
+  // attempt.
+  void end_attempt() noexcept;
+  // There will be no other.
   void end_call() noexcept;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// One address that answers requests, as all cores know it: its health, its load, what was learned
-// of it.
+// One address that answers requests, as all cores know it: its load, and what was learned of it.
+// How it fares in each of its pools is in roll.h.
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -33,8 +33,6 @@ class Backend : public std::enable_shared_from_this<Backend> {
   const std::string name;  // as the configuration has it: the label of its metrics
   const unsigned metrics;  // its index in observe::Registry
 
-  // Health checks write, choosing reads.
-  std::atomic<bool> healthy{true};
   // Open connections of the whole process, idle ones included.
   std::atomic<std::uint32_t> connections{0};
 

@@ -1,5 +1,6 @@
 #include "upstream/balancer.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "base/check.h"
@@ -66,7 +67,7 @@ Balancer::Balancer(std::shared_ptr<const MemberSet> set, const Bulletin& bulleti
       load_(load),
       random_(seed),
       issue_(bulletin.issue() - 1),  // nothing is known yet
-      standings_(set_->members().size(), Standing::Unknown) {
+      states_(set_->members().size(), State::Unknown) {
   for (const auto& tier : set_->tiers()) {
     tiers_.push_back({.policy = make_policy(tier, random_.next()), .candidates = {}});
     tiers_.back().candidates.reserve(tier.places.size());
@@ -100,7 +101,20 @@ std::optional<Choice> Balancer::choose(const Asked& asked) noexcept {
   if (footing_ == Footing::Nobody) return std::nullopt;
   auto tier = draw_tier(asked.hash);
   if (auto place = tiers_[tier].policy->choose(asked)) return Choice{*place, footing_};
-  return choose_elsewhere(tier, asked);
+  if (auto elsewhere = choose_elsewhere(tier, asked)) return elsewhere;
+  return choose_ejected(asked);
+}
+
+std::optional<Choice> Balancer::choose_ejected(const Asked& asked) noexcept {
+  auto count = static_cast<std::uint32_t>(states_.size());
+  auto first = static_cast<std::uint32_t>(random_.next() % count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto place = (first + i) % count;
+    if (states_[place] == State::Ejected && !asked.was_tried(place)) {
+      return Choice{place, Footing::Panic};
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<Choice> Balancer::choose_elsewhere(std::size_t not_here,
@@ -135,7 +149,7 @@ std::size_t Balancer::draw_tier(std::uint64_t hash) noexcept {
 void Balancer::look(Time now) noexcept {
   issue_ = bulletin_.issue();  // first: what changes from here on is seen the next time
   bool has_ramped = now >= look_again_;
-  bool has_changed = note_standings();
+  bool has_changed = note_states();
   looked_ = now;
   if (!has_ramped && !has_changed) return;
   weigh_tiers();
@@ -144,24 +158,32 @@ void Balancer::look(Time now) noexcept {
   for (std::size_t i = 0; i < tiers_.size(); ++i) fill_tier(i, now);
 }
 
-Balancer::Standing Balancer::standing_of(const Member& member) noexcept {
-  if (member.weight == 0 || member.vitals->has(Ailment::Draining)) return Standing::Away;
-  return member.vitals->is_usable() ? Standing::Usable : Standing::Ailing;
+Balancer::State Balancer::state_of(const Member& member) noexcept {
+  if (member.weight == 0 || member.vitals->has(Ailment::Draining)) return State::Away;
+  if (member.vitals->is_usable()) return State::Usable;
+  return member.vitals->is_merely_ejected() ? State::Ejected : State::Down;
 }
 
 // True: somebody's has changed, and be it there and back, after which it starts slowly again. Else
 // that issue was of another pool.
-bool Balancer::note_standings() noexcept {
+bool Balancer::note_states() noexcept {
   bool has_changed = false;
   bool is_slow = set_->terms().slow_start.window > Duration::zero();
-  for (std::size_t place = 0; place < standings_.size(); ++place) {
+  for (std::size_t place = 0; place < states_.size(); ++place) {
     const Member& member = set_->members()[place];
-    auto standing = standing_of(member);
-    has_changed |= standing != standings_[place];
+    auto state = state_of(member);
+    has_changed |= state != states_[place];
     has_changed |= is_slow && member.vitals->usable_since() >= looked_;
-    standings_[place] = standing;
+    states_[place] = state;
   }
+  spares_ejected_ = std::ranges::find(states_, State::Usable) == states_.end();
   return has_changed;
+}
+
+bool Balancer::is_in(State state) const noexcept {
+  if (state == State::Usable) return true;
+  if (state == State::Ejected) return spares_ejected_ || footing_ == Footing::Panic;
+  return state == State::Down && footing_ == Footing::Panic;
 }
 
 void Balancer::weigh_tiers() noexcept {
@@ -169,8 +191,10 @@ void Balancer::weigh_tiers() noexcept {
     healths_[i].weight = healths_[i].usable = 0;
     for (auto place : set_->tiers()[i].places) {
       double weight = set_->members()[place].weight;
-      if (standings_[place] != Standing::Away) healths_[i].weight += weight;
-      if (standings_[place] == Standing::Usable) healths_[i].usable += weight;
+      if (states_[place] != State::Away) healths_[i].weight += weight;
+      bool is_usable =
+          states_[place] == State::Usable || (spares_ejected_ && states_[place] == State::Ejected);
+      if (is_usable) healths_[i].usable += weight;
     }
   }
 }
@@ -178,12 +202,10 @@ void Balancer::weigh_tiers() noexcept {
 void Balancer::fill_tier(std::size_t tier, Time now) noexcept {
   auto& candidates = tiers_[tier].candidates;
   candidates.clear();
-  bool is_panic = footing_ == Footing::Panic;
   for (auto place : set_->tiers()[tier].places) {
     const Member& member = set_->members()[place];
-    bool is_in = standings_[place] == Standing::Usable ||
-                 (is_panic && standings_[place] == Standing::Ailing);
-    if (is_in) candidates.push_back({place, weight_now(member, now), member.vitals});
+    if (is_in(states_[place]))
+      candidates.push_back({place, weight_now(member, now), member.vitals});
   }
   if (!candidates.empty()) tiers_[tier].policy->set_candidates(candidates, shares_[tier]);
 }

@@ -22,6 +22,8 @@ struct BalancerTerms {
   SlowStart slow_start = {};  // not for hashes: what is cold gets warm with its own keys only
   SpillPolicy spill = {};
   double hash_bound = 1.25;  // times the average; above 1
+
+  bool operator==(const BalancerTerms&) const = default;
 };
 
 struct Member {
@@ -89,7 +91,8 @@ class Balancer {
   ~Balancer();
 
   // None: there is nobody, or everybody who can be asked was tried. A request that was elsewhere
-  // before goes to the tier that is due, then to the others in their order, backups too.
+  // before goes to the tier that is due, then to the others in their order, backups too, and in the
+  // end to who is ejected: nobody knows that it is down.
   //
   // Breakers and limits are not known here: whoever is refused by them asks again, with that place
   // among the tried.
@@ -97,23 +100,25 @@ class Balancer {
 
  private:
   // As it was when it was last looked at.
-  enum class Standing : std::uint8_t { Unknown, Usable, Ailing, Away };
+  enum class State : std::uint8_t { Unknown, Usable, Ejected, Down, Away };
 
   struct Tier {
     std::unique_ptr<Policy> policy;
     std::vector<Candidate> candidates;
   };
 
-  static Standing standing_of(const Member& member) noexcept;
+  static State state_of(const Member& member) noexcept;
   std::unique_ptr<Policy> make_policy(const MemberSet::Tier& tier, std::uint64_t seed) const;
 
   void look(Time now) noexcept;
-  bool note_standings() noexcept;
+  bool note_states() noexcept;
+  bool is_in(State state) const noexcept;
   void weigh_tiers() noexcept;
   void fill_tier(std::size_t tier, Time now) noexcept;
   double weight_now(const Member& member, Time now) noexcept;
   std::size_t draw_tier(std::uint64_t hash) noexcept;
   std::optional<Choice> choose_elsewhere(std::size_t not_here, const Asked& asked) noexcept;
+  std::optional<Choice> choose_ejected(const Asked& asked) noexcept;
 
   const std::shared_ptr<const MemberSet> set_;
   const Bulletin& bulletin_;
@@ -121,8 +126,9 @@ class Balancer {
   base::Random random_;
   std::uint64_t issue_;
   Time looked_ = Time::min();
-  Time look_again_ = kNever;         // as somebody's weight rises
-  std::vector<Standing> standings_;  // by place
+  Time look_again_ = kNever;     // as somebody's weight rises
+  std::vector<State> states_;    // by place
+  bool spares_ejected_ = false;  // as nobody else is usable
   std::vector<Tier> tiers_;
   std::vector<TierHealth> healths_;
   std::vector<double> shares_;

@@ -256,7 +256,7 @@ TEST_CASE("requests spill over to the next priority in proportion") {
   }
 }
 
-TEST_CASE("when nobody is usable everybody is asked, but not who drains") {
+TEST_CASE("in panic, when nobody is usable everybody is asked, but not who drains") {
   for (auto method : kMethods) {
     CAPTURE(static_cast<int>(method));
     World world;
@@ -264,7 +264,7 @@ TEST_CASE("when nobody is usable everybody is asked, but not who drains") {
     world.members[8].priority = 1;
     world.members[9].rank = Rank::Backup;
     world.vitals[0].set(Ailment::Draining);
-    world.open(method);
+    world.open({.method = method, .spill = {.panic_percent = 1}});
     for (std::uint32_t place = 1; place < 10; ++place) world.fail(place);
     auto counts = world.count(8'000);
     CHECK(counts[0] == 0);

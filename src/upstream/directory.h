@@ -7,6 +7,7 @@
 
 #include "upstream/backend.h"
 #include "upstream/overflow.h"
+#include "upstream/vitals.h"
 
 namespace cirque::upstream {
 
@@ -17,6 +18,7 @@ class Directory {
   std::shared_ptr<Backend> find_or_add(const ReuseKey& key, const std::string& name,
                                        unsigned metrics_index);
   Overflow overflow;
+  Bulletin bulletin;
 
  private:
   struct Hash {

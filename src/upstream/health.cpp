@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -22,25 +23,30 @@ bool HealthState::count(bool success) noexcept {
   return true;
 }
 
-void HealthChecks::watch(const Members& members) {
-  std::erase_if(probes_, [&](const auto& entry) {
-    return std::ranges::none_of(members, [&](auto& m) { return m.get() == entry.first; });
-  });
-  for (const auto& backend : members) {
-    auto& scope = probes_[backend.get()];
+void HealthChecks::watch(const std::vector<Seat>& seats) {
+  std::set<const Standing*> wanted;
+  for (const auto& seat : seats) wanted.insert(seat.standing.get());
+  std::erase_if(probes_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  for (const auto& seat : seats) {
+    auto& scope = probes_[seat.standing.get()];
     if (scope) continue;
     scope = std::make_unique<loop::Scope>();
-    scope->spawn(probe_forever(backend));
+    scope->spawn(probe_forever(seat));
   }
 }
 
-Task<> HealthChecks::probe_forever(std::shared_ptr<Backend> backend) {
-  HealthState state(policy_, backend->healthy.load(std::memory_order_relaxed));
+Task<> HealthChecks::probe_forever(Seat seat) {
+  auto& vitals = seat.standing->vitals;
+  HealthState state(policy_, !vitals.has(Ailment::Unhealthy));
   for (;;) {
-    auto outcome = co_await probe(*backend);
+    auto outcome = co_await probe(*seat.backend);
     if (state.count(outcome.has_value())) {
-      backend->healthy.store(state.is_healthy(), std::memory_order_relaxed);
-      on_change_(*backend, state.is_healthy(), outcome ? "" : outcome.error().reason);
+      if (state.is_healthy()) {
+        vitals.clear(Ailment::Unhealthy, loop_.now());
+      } else {
+        vitals.set(Ailment::Unhealthy);
+      }
+      on_change_(seat, state.is_healthy(), outcome ? "" : outcome.error().reason);
     }
     co_await loop_.sleep(until_next(state.is_in_transition()));
   }

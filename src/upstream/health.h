@@ -1,6 +1,6 @@
 #pragma once
 // Active health: a TCP connect now and then, or a GET, to every backend of a pool. Runs on the
-// steward; cores only read the verdict.
+// steward; cores only read the verdict, in the backend's standing.
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "upstream/backend.h"
-#include "upstream/pool.h"
+#include "upstream/roll.h"
 
 namespace cirque::net {
 class Stream;
@@ -50,19 +50,19 @@ class HealthState {
 class HealthChecks {
  public:
   // `reason` is a slug, empty for a success.
-  using OnChange = std::function<void(const Backend&, bool healthy, std::string_view reason)>;
+  using OnChange = std::function<void(const Seat&, bool healthy, std::string_view reason)>;
 
   HealthChecks(loop::Loop& loop, HealthPolicy policy, OnChange on_change)
       : loop_(loop), policy_(policy), on_change_(std::move(on_change)) {}
 
   // From now on exactly these are probed; what is new is probed at once and starts healthy.
-  void watch(const Members& members);
+  void watch(const std::vector<Seat>& seats);
 
   // Verdicts stay, and hold for the next probe what is wanted now.
   void set_policy(const HealthPolicy& policy) noexcept { policy_ = policy; }
 
  private:
-  Task<> probe_forever(std::shared_ptr<Backend> backend);
+  Task<> probe_forever(Seat seat);
   Task<> probe(const Backend& backend);
   Task<> ask(net::Stream& stream, const Backend& backend, Time deadline);
   Duration until_next(bool is_in_transition) noexcept;
@@ -70,7 +70,7 @@ class HealthChecks {
   loop::Loop& loop_;
   HealthPolicy policy_;
   OnChange on_change_;
-  std::map<Backend*, std::unique_ptr<loop::Scope>> probes_;
+  std::map<const Standing*, std::unique_ptr<loop::Scope>> probes_;
   base::Random random_;
 };
 

@@ -68,12 +68,15 @@ TEST_CASE("a backend that goes is found down, and one that returns is found up")
                                                {.reuse_port = false, .congestion_control = {}})
                                        .value());
   auto address = net::local_address(listening->get());
-  auto backend = std::make_shared<upstream::Backend>(upstream::ReuseKey{address}, "b", 0);
+  upstream::Bulletin bulletin;
+  upstream::Seat seat{
+      .backend = std::make_shared<upstream::Backend>(upstream::ReuseKey{address}, "b", 0),
+      .standing = std::make_shared<upstream::Standing>(bulletin, upstream::Vitals::kForEver)};
   std::vector<std::string> told;
   upstream::HealthChecks checks(
       loop, {.timeout = 1s, .interval = 2ms},
-      [&](const upstream::Backend& b, bool healthy, std::string_view why) {
-        CHECK(&b == backend.get());
+      [&](const upstream::Seat& which, bool healthy, std::string_view why) {
+        CHECK(which.backend == seat.backend);
         told.push_back(healthy ? "up" : "down " + std::string(why));
       });
   auto turn_until = [&](auto check) {
@@ -83,15 +86,15 @@ TEST_CASE("a backend that goes is found down, and one that returns is found up")
       loop.turn(loop::Loop::Wait::No);
     }
   };
-  checks.watch({backend});
+  checks.watch({seat});
   listening.reset();
   turn_until([&] { return told.size() == 1; });
   CHECK(told[0] == "down upstream_connect_refused");
-  CHECK_FALSE(backend->healthy);
+  CHECK_FALSE(seat.standing->vitals.is_usable());
   listening.emplace(net::listen(address, {.reuse_port = false, .congestion_control = {}}).value());
   turn_until([&] { return told.size() == 2; });
   CHECK(told[1] == "up");
-  CHECK(backend->healthy);
+  CHECK(seat.standing->vitals.is_usable());
   checks.watch({});  // no probe is left that could call back
   listening.reset();
   for (int i = 0; i < 50; ++i) loop.turn(loop::Loop::Wait::No);

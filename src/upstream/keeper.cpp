@@ -16,25 +16,34 @@ Keeper::Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
       metrics_(registry.add_pool(pool.name)),
       settings_(settings),
       checks_(loop, settings.health,
-              [this](const Backend& backend, bool healthy, std::string_view reason) {
-                on_health(backend, healthy, reason);
+              [this](const Seat& seat, bool healthy, std::string_view reason) {
+                on_health(seat, healthy, reason);
               }) {}
 
 void Keeper::start(std::vector<Origin> origins) {
   update(std::move(origins), settings_);
+  has_started_ = true;
 }
 
 void Keeper::update(std::vector<Origin> origins, KeeperSettings settings) {
   settings_ = settings;
   checks_.set_policy(settings.health);
+  pool_.budget.set_policy(settings.retries);
   auto before = std::move(entries_);
   entries_.clear();
   for (auto& origin : origins) {
     auto known = std::ranges::find_if(
         before, [&](const auto& entry) { return entry && entry->origin.text == origin.text; });
-    entries_.push_back(known != before.end() ? std::move(*known) : make_entry(std::move(origin)));
+    if (known == before.end()) {
+      entries_.push_back(make_entry(std::move(origin)));
+    } else {
+      entries_.push_back(std::move(*known));
+      entries_.back()->origin = std::move(origin);
+    }
   }
   publish();
+  bool sweeps = settings_.terms.has_outliers;
+  if (sweeps && sweeping_.running() == 0) sweeping_.spawn(sweep_forever());
   for (auto& entry : entries_) {
     bool is_name = !entry->origin.address;
     if (is_name && entry->refreshing.running() == 0) {
@@ -52,14 +61,22 @@ std::unique_ptr<Keeper::Entry> Keeper::make_entry(Origin origin) {
 }
 
 bool Keeper::all_resolved() const noexcept {
-  return std::ranges::none_of(entries_, [](const auto& entry) { return entry->members.empty(); });
+  return std::ranges::none_of(entries_, [](const auto& entry) { return entry->seats.empty(); });
 }
 
-std::vector<bool> Keeper::states() const {
-  std::vector<bool> states;
+std::vector<OriginState> Keeper::states() const {
+  std::vector<OriginState> states;
   for (const auto& entry : entries_) {
-    states.push_back(std::ranges::any_of(
-        entry->members, [](const auto& backend) { return backend->healthy.load(); }));
+    auto& state = states.emplace_back(
+        OriginState{.is_known = !entry->seats.empty(), .drains = entry->origin.drains});
+    bool is_usable = false;
+    for (const auto& seat : entry->seats) {
+      const auto& vitals = seat.standing->vitals;
+      state.is_healthy |= !vitals.has(Ailment::Unhealthy);
+      is_usable |= !vitals.has(Ailment::Unhealthy) && !vitals.has(Ailment::Ejected);
+      state.connections += seat.backend->connections.load(std::memory_order_relaxed);
+    }
+    state.is_ejected = state.is_healthy && !is_usable;
   }
   return states;
 }
@@ -70,9 +87,8 @@ Task<> Keeper::refresh_forever(Entry& entry) {
     auto addresses = co_await resolver_.resolve(entry.origin.host, entry.origin.port);
     if (addresses) {
       bool changed = !std::ranges::equal(
-          entry.members, *addresses, [](const std::shared_ptr<Backend>& known, const Address& now) {
-            return known->key.address == now;
-          });
+          entry.seats, *addresses,
+          [](const Seat& known, const Address& now) { return known.backend->key.address == now; });
       if (changed) {
         log::info("upstream", "name resolved",
                   {{"pool", pool_.name},
@@ -87,35 +103,56 @@ Task<> Keeper::refresh_forever(Entry& entry) {
       log::warn("upstream", "name does not resolve, trying on",
                 {{"pool", pool_.name},
                  {"name", entry.origin.text},
-                 {"addresses_kept", static_cast<std::int64_t>(entry.members.size())}});
+                 {"addresses_kept", static_cast<std::int64_t>(entry.seats.size())}});
     }
-    bool waiting_for_first = entry.members.empty();
+    bool waiting_for_first = entry.seats.empty();
     co_await loop_.sleep(waiting_for_first ? std::min(kSoon, settings_.dns_refresh)
                                            : settings_.dns_refresh);
   }
 }
 
+// Who was there before stays as it is; who is new to a pool that runs is slow to start.
 void Keeper::take(Entry& entry, const std::vector<Address>& addresses) {
-  Members members;
+  auto before = std::move(entry.seats);
+  entry.seats.clear();
   for (const auto& address : addresses) {
-    members.push_back(directory_.find_or_add({address}, entry.origin.text, entry.metrics));
+    auto known = std::ranges::find(before, address,
+                                   [](const Seat& seat) { return seat.backend->key.address; });
+    if (known != before.end()) {
+      entry.seats.push_back(*known);
+      continue;
+    }
+    auto since = has_started_ ? loop_.now() : Vitals::kForEver;
+    entry.seats.push_back(
+        {.backend = directory_.find_or_add({address}, entry.origin.text, entry.metrics),
+         .standing = std::make_shared<Standing>(directory_.bulletin, since)});
   }
-  entry.members = std::move(members);
   registry_.set_healthy(entry.metrics, true);
 }
 
 void Keeper::publish() {
-  Members all;
+  std::vector<Seat> all;
   for (const auto& entry : entries_) {
-    all.insert(all.end(), entry->members.begin(), entry->members.end());
+    const auto& origin = entry->origin;
+    for (auto& seat : entry->seats) {
+      seat.weight = origin.weight;
+      seat.priority = origin.priority;
+      seat.rank = origin.rank;
+      auto& vitals = seat.standing->vitals;
+      origin.drains ? vitals.set(Ailment::Draining) : vitals.clear(Ailment::Draining, loop_.now());
+      if (!settings_.terms.has_outliers) vitals.clear(Ailment::Ejected, loop_.now());
+      all.push_back(seat);
+    }
   }
   checks_.watch(all);
-  pool_.set_members(std::move(all));
+  pool_.set_roll(make_roll(std::move(all), settings_.terms));
   on_change();
 }
 
-void Keeper::on_health(const Backend& backend, bool healthy, std::string_view reason) {
+void Keeper::on_health(const Seat& seat, bool healthy, std::string_view reason) {
+  const auto& backend = *seat.backend;
   registry_.set_healthy(backend.metrics, healthy);
+  if (healthy) pardon(seat);
   auto address = backend.key.address.text();
   if (healthy) {
     log::info("upstream", "backend is up",
@@ -127,6 +164,48 @@ void Keeper::on_health(const Backend& backend, bool healthy, std::string_view re
                {"address", address},
                {"reason", reason}});
   }
+}
+
+// It was down, which is why its answers were bad, and is no longer.
+void Keeper::pardon(const Seat& seat) {
+  auto roll = pool_.roll();
+  if (roll->outliers.members.empty()) return;
+  auto found = std::ranges::find(roll->seats, seat.standing, &Seat::standing);
+  if (found == roll->seats.end()) return;
+  auto place = static_cast<std::uint32_t>(found - roll->seats.begin());
+  pool_.outliers.pardon(roll->outliers, place, loop_.now());
+}
+
+// Also after the pool has stopped asking for it: who is out then is to come back.
+Task<> Keeper::sweep_forever() {
+  constexpr Duration kEvery = 1s;
+  for (;;) {
+    co_await loop_.sleep(kEvery);
+    auto roll = pool_.roll();
+    if (roll->outliers.members.empty()) continue;
+    pool_.outliers.sweep(
+        roll->outliers, loop_.now(),
+        [&](std::uint32_t place, EjectionCause cause) { on_ejection(*roll, place, cause); });
+  }
+}
+
+void Keeper::on_ejection(const Roll& roll, std::uint32_t place, EjectionCause cause) {
+  const auto& [backend, standing, weight, priority, rank] = roll.seats[place];
+  auto address = backend->key.address.text();
+  registry_.set_ejected(backend->metrics, cause != EjectionCause::None);
+  if (cause == EjectionCause::None) {
+    log::info("upstream", "backend is back",
+              {{"pool", pool_.name}, {"backend", backend->name}, {"address", address}});
+    return;
+  }
+  auto left =
+      std::chrono::ceil<std::chrono::seconds>(standing->conduct.ejected_until() - loop_.now());
+  log::warn("upstream", "backend is left out",
+            {{"pool", pool_.name},
+             {"backend", backend->name},
+             {"address", address},
+             {"reason", name_of(cause)},
+             {"seconds", static_cast<std::int64_t>(left.count())}});
 }
 
 }  // namespace cirque::upstream

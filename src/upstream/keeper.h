@@ -10,6 +10,7 @@
 #include "observe/metrics.h"
 #include "upstream/directory.h"
 #include "upstream/health.h"
+#include "upstream/pool.h"
 
 namespace cirque::upstream {
 
@@ -19,11 +20,28 @@ struct Origin {
   std::string host;
   std::uint16_t port = 0;
   std::optional<Address> address;
+  std::uint32_t weight = 1;  // of each of its addresses
+  std::uint32_t priority = 0;
+  Rank rank = Rank::Main;
+  bool drains = false;  // gets no new requests
+
+  bool operator==(const Origin&) const = default;
 };
 
 struct KeeperSettings {
   HealthPolicy health;
+  RollTerms terms = {};
+  RetryPolicy retries = {};
   Duration dns_refresh = 10s;
+};
+
+// How an origin fares, all its addresses taken together.
+struct OriginState {
+  bool is_known = false;    // it has an address
+  bool is_healthy = false;  // one of its addresses is, as checks say
+  bool is_ejected = false;  // all that are healthy were left out for what they did
+  bool drains = false;
+  std::uint32_t connections = 0;  // open ones, idle or not
 };
 
 // Lives on the steward's loop, which outlives it; so do resolver, directory and registry.
@@ -43,8 +61,8 @@ class Keeper {
 
   bool all_resolved() const noexcept;
 
-  // Of every origin: whether any of its addresses is healthy.
-  std::vector<bool> states() const;
+  // In the order of the origins.
+  std::vector<OriginState> states() const;
 
   // Called after the pool has other members.
   std::function<void()> on_change = [] {};
@@ -53,7 +71,7 @@ class Keeper {
   struct Entry {
     Origin origin;
     unsigned metrics = 0;
-    Members members;
+    std::vector<Seat> seats;
     std::string trouble;  // the last failure, told once
     loop::Scope refreshing = {};
   };
@@ -62,7 +80,10 @@ class Keeper {
   Task<> refresh_forever(Entry& entry);
   void take(Entry& entry, const std::vector<Address>& addresses);
   void publish();
-  void on_health(const Backend& backend, bool healthy, std::string_view reason);
+  void on_health(const Seat& seat, bool healthy, std::string_view reason);
+  void pardon(const Seat& seat);
+  Task<> sweep_forever();
+  void on_ejection(const Roll& roll, std::uint32_t place, EjectionCause cause);
 
   loop::Loop& loop_;
   net::Resolver& resolver_;
@@ -73,6 +94,8 @@ class Keeper {
   KeeperSettings settings_;
   std::vector<std::unique_ptr<Entry>> entries_;
   HealthChecks checks_;
+  bool has_started_ = false;  // who joins after that is new to the pool
+  loop::Scope sweeping_;
 };
 
 }  // namespace cirque::upstream

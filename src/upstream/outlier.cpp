@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace cirque::upstream {
 namespace {
@@ -73,16 +74,30 @@ std::string_view name_of(EjectionCause cause) noexcept {
 bool Outliers::on_result(const OutlierGroup& group, std::uint32_t place, Outcome outcome,
                          Time now) noexcept {
   Conduct& conduct = *group.members[place].conduct;
+  bool is_usual = outcome == Outcome::Good && conduct.is_spotless() && !group.compares();
+  if (is_usual) [[likely]]
+    return false;
   if (conduct.ejected_for() != EjectionCause::None) return false;
-  count(group.policy, conduct, outcome);
+  count(group, conduct, outcome);
   if (conduct.accused_of_.load(std::memory_order_relaxed) == EjectionCause::None) return false;
   return judge(group, now);
 }
 
-void Outliers::count(const OutlierPolicy& policy, Conduct& conduct, Outcome outcome) noexcept {
+// Nobody but a judge changes a standing: its time is over, and one looks.
+void Outliers::pardon(const OutlierGroup& group, std::uint32_t place, Time now) noexcept {
+  Conduct& conduct = *group.members[place].conduct;
+  if (conduct.ejected_for() == EjectionCause::None) return;
+  conduct.until_.store(now, std::memory_order_relaxed);
+  judge(group, now);
+}
+
+void Outliers::count(const OutlierGroup& group, Conduct& conduct, Outcome outcome) noexcept {
+  const auto& policy = group.policy;
   bool is_good = outcome == Outcome::Good;
-  conduct.window_.fetch_add(Conduct::kOne + (is_good ? Conduct::kGoodOne : 0),
-                            std::memory_order_relaxed);
+  if (group.compares()) {
+    conduct.window_.fetch_add(Conduct::kOne + (is_good ? Conduct::kGoodOne : 0),
+                              std::memory_order_relaxed);
+  }
   if (is_good) forget(conduct.errors_);
   if (outcome != Outcome::Gateway) forget(conduct.gateway_errors_);
   if (is_good) return;
@@ -156,7 +171,9 @@ void Outliers::eject(const Member& member, EjectionCause cause, const OutlierPol
   conduct.times_.store(times, std::memory_order_relaxed);
   conduct.until_.store(now + std::min(policy.ejection * times, policy.ejection_max),
                        std::memory_order_relaxed);
+  conduct.last_cause_.store(cause, std::memory_order_relaxed);
   conduct.cause_.store(cause, std::memory_order_relaxed);
+  conduct.ejections_.fetch_add(1, std::memory_order_release);
   member.vitals->set(Ailment::Ejected);
 }
 
@@ -168,10 +185,16 @@ void Outliers::sweep(const OutlierGroup& group, Time now, const OnChange& on_cha
   judge(group, now);
   for (std::uint32_t place = 0; place < group.members.size(); ++place) {
     Conduct& conduct = *group.members[place].conduct;
+    auto tell = [&](EjectionCause cause) {
+      conduct.told_ = cause;
+      on_change(place, cause);
+    };
+    auto ejections = conduct.ejections_.load(std::memory_order_acquire);
+    if (ejections != std::exchange(conduct.told_ejections_, ejections)) {
+      tell(conduct.last_cause_.load(std::memory_order_relaxed));
+    }
     auto cause = conduct.ejected_for();
-    if (cause == conduct.told_) continue;
-    conduct.told_ = cause;
-    on_change(place, cause);
+    if (cause != conduct.told_) tell(cause);
   }
 }
 

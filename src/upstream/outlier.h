@@ -38,6 +38,8 @@ struct OutlierPolicy {
   std::uint32_t window_requests_min = 100;
   std::uint32_t window_members_min = 5;  // zero: do not compare
   double deviations = 1.9;
+
+  bool operator==(const OutlierPolicy&) const = default;
 };
 
 // How one member has behaved. Any thread; outlives reloads that keep the member.
@@ -46,6 +48,12 @@ class Conduct {
   EjectionCause ejected_for() const noexcept { return cause_.load(std::memory_order_relaxed); }
 
   Time ejected_until() const noexcept { return until_.load(std::memory_order_relaxed); }
+
+  // Its last answer was good, as far as is counted: one more changes nothing.
+  bool is_spotless() const noexcept {
+    return errors_.load(std::memory_order_relaxed) == 0 &&
+           gateway_errors_.load(std::memory_order_relaxed) == 0;
+  }
 
  private:
   friend class Outliers;
@@ -64,8 +72,11 @@ class Conduct {
   std::atomic<EjectionCause> cause_{EjectionCause::None};  // None: not ejected
   std::atomic<std::uint32_t> times_{0};
   std::atomic<Time> until_{Time::min()};
+  std::atomic<EjectionCause> last_cause_{EjectionCause::None};
+  std::atomic<std::uint32_t> ejections_{0};
   // What was told of it. Steward only.
   EjectionCause told_ = EjectionCause::None;
+  std::uint32_t told_ejections_ = 0;
 };
 
 // The members of a pool and what is asked of them. Frozen; made anew when either changes.
@@ -77,6 +88,10 @@ struct OutlierGroup {
 
   std::vector<Member> members;  // by place
   OutlierPolicy policy = {};
+
+  bool compares() const noexcept {
+    return policy.window_members_min > 0 && members.size() >= policy.window_members_min;
+  }
 };
 
 // One a pool, which outlives its groups. No locks: a result is one atomic addition, and as long as
@@ -96,10 +111,14 @@ class Outliers {
   bool on_result(const OutlierGroup& group, std::uint32_t place, Outcome outcome,
                  Time now) noexcept;
 
+  // Any thread: it has shown otherwise that it is well, and comes back at once.
+  void pardon(const OutlierGroup& group, std::uint32_t place, Time now) noexcept;
+
   // Told of one that was ejected, and with None of one that is back.
   using OnChange = std::function<void(std::uint32_t place, EjectionCause cause)>;
 
-  // Every second or so, on the steward: ends what is over, compares, and tells what has happened.
+  // Every second or so, on the steward: ends what is over, compares, and tells what has happened
+  // since, be it over again.
   void sweep(const OutlierGroup& group, Time now, const OnChange& on_change);
 
   // How often somebody was accused and spared, as too many were ejected already or no other was
@@ -107,7 +126,7 @@ class Outliers {
   std::uint64_t spared() const noexcept { return spared_.load(std::memory_order_relaxed); }
 
  private:
-  static void count(const OutlierPolicy& policy, Conduct& conduct, Outcome outcome) noexcept;
+  static void count(const OutlierGroup& group, Conduct& conduct, Outcome outcome) noexcept;
   bool judge(const OutlierGroup& group, Time now) noexcept;
 
   struct Sentence {

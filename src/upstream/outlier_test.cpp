@@ -122,6 +122,28 @@ TEST_CASE("an ejected member comes back when its time is over, with a clean slat
   CHECK_FALSE(world.is_ejected(1));
 }
 
+TEST_CASE("who is pardoned is back at once, with a clean slate") {
+  World world(3);
+  world.outliers.pardon(world.group, 1, world.now);
+  CHECK(world.ejected() == 0);
+  world.report(1, Outcome::Error, 5);
+  CHECK(world.is_ejected(1));
+  world.outliers.pardon(world.group, 1, world.now);
+  CHECK_FALSE(world.is_ejected(1));
+  CHECK_FALSE(world.report(1, Outcome::Error, 4));
+  CHECK(world.report(1, Outcome::Error));
+}
+
+TEST_CASE("what was over before anybody looked is told all the same") {
+  World world(3);
+  world.report(1, Outcome::Error, 5);
+  world.outliers.pardon(world.group, 1, world.now);
+  world.sweep();
+  CHECK(world.told == Told{{1, EjectionCause::Errors}, {1, EjectionCause::None}});
+  world.sweep();
+  CHECK(world.told.empty());
+}
+
 TEST_CASE("each ejection is longer than the last, up to a limit") {
   World world(3);
   for (auto length : {30s, 60s, 90s, 120s, 150s, 180s, 210s, 240s, 270s, 300s, 300s, 300s}) {
@@ -190,7 +212,8 @@ TEST_CASE("a share that is full has room again when somebody comes back") {
   CHECK_FALSE(world.is_ejected(0));
   CHECK(world.is_ejected(1));
   world.sweep();
-  CHECK(world.told == Told{{1, EjectionCause::Errors}});  // the other was there and back
+  CHECK(world.told ==
+        Told{{0, EjectionCause::Errors}, {0, EjectionCause::None}, {1, EjectionCause::Errors}});
 }
 
 TEST_CASE("who answers well much less often than the others is ejected at the window's end") {

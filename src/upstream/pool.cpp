@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/random.h"
+#include "loop/loop.h"
+
 namespace cirque::upstream {
 namespace {
 
@@ -32,73 +35,147 @@ Ids ids;
 // Never the same for two lists, whatever pools they are of.
 std::atomic<std::uint64_t> editions{1};
 
-struct Copy {
-  std::uint64_t edition = 0;
-  std::shared_ptr<const Members> members;
+// Requests are told to the budget of retries by so many at a time, as all cores write there.
+constexpr std::uint32_t kBatch = 64;
+
+void let_go(LocalRoll* local) noexcept {
+  if (!local) return;
+  local->is_current = false;
+  if (local->picks == 0) delete local;
+}
+
+enum class Fit : bool { Usable, Spared };
+
+// Spared: left out for what it did to requests, but nothing says that it is down.
+bool fits(const Vitals& vitals, Fit fit) noexcept {
+  return fit == Fit::Usable ? vitals.is_usable() : vitals.is_merely_ejected();
+}
+
+struct LetGo {
+  void operator()(LocalRoll* local) const noexcept { let_go(local); }
 };
 
-// By pool id. A pool that is gone leaves its last copy behind until another has its number.
-thread_local std::vector<Copy> copies;
+// By pool id. A pool that is gone leaves its last behind until another has its number.
+thread_local std::vector<std::unique_ptr<LocalRoll, LetGo>> locals;
 
 }  // namespace
 
-Pool::Pool(std::string n) : name(std::move(n)), id_(ids.take()), edition_(editions.fetch_add(1)) {}
+Pool::Pool(std::string n, const Bulletin& bulletin)
+    : name(std::move(n)), bulletin_(bulletin), id_(ids.take()), edition_(editions.fetch_add(1)) {}
 
 Pool::~Pool() {
-  for (const auto& backend : *members_) backend->leave_pool();
+  for (const auto& seat : roll_->seats) seat.backend->leave_pool();
   ids.give_back(id_);
 }
 
-void Pool::set_members(Members members) {
-  auto changed = std::make_shared<const Members>(std::move(members));
-  for (const auto& backend : *changed) backend->join_pool();  // first: who stays has never left
+void Pool::set_roll(Roll roll) {
+  auto changed = std::make_shared<const Roll>(std::move(roll));
+  for (const auto& seat : changed->seats) seat.backend->join_pool();  // first: who stays never left
   {
     std::lock_guard lock(mutex_);
-    members_.swap(changed);
+    roll_.swap(changed);
     edition_.store(editions.fetch_add(1), std::memory_order_release);
   }
-  for (const auto& backend : *changed) backend->leave_pool();
+  for (const auto& seat : changed->seats) seat.backend->leave_pool();
+}
+
+std::shared_ptr<const Roll> Pool::roll() {
+  std::lock_guard lock(mutex_);
+  return roll_;
+}
+
+LocalRoll& Pool::here() {
+  if (locals.size() <= id_) locals.resize(id_ + 1);
+  auto& local = locals[id_];
+  auto edition = edition_.load(std::memory_order_acquire);
+  if (!local || local->edition != edition) [[unlikely]] {
+    auto fresh =
+        std::make_unique<LocalRoll>(LocalRoll{.edition = edition, .roll = roll(), .balancer = {}});
+    if (fresh->roll->members) {
+      base::Random random;
+      fresh->balancer =
+          std::make_unique<Balancer>(fresh->roll->members, bulletin_, load, random.next());
+    }
+    local.reset(fresh.release());
+  }
+  return *local;
 }
 
 bool Pool::has_healthy() {
-  return std::ranges::any_of(members(),
-                             [](auto& m) { return m->healthy.load(std::memory_order_relaxed); });
+  return std::ranges::any_of(here().roll->seats, [](const Seat& seat) {
+    const auto& vitals = seat.standing->vitals;
+    return fits(vitals, Fit::Usable) || fits(vitals, Fit::Spared);
+  });
 }
 
-const Members& Pool::members() {
-  if (copies.size() <= id_) copies.resize(id_ + 1);
-  Copy& copy = copies[id_];
-  auto edition = edition_.load(std::memory_order_acquire);
-  if (copy.edition != edition) {
-    std::lock_guard lock(mutex_);
-    copy = {edition, members_};
+Pick Pool::choose(Tried& tried, std::uint64_t hash) {
+  auto& local = here();
+  if (!tried.any()) {
+    if (++local.uncounted == kBatch) {
+      budget.count_requests(loop::monotonic_now(), std::exchange(local.uncounted, 0));
+    }
   }
-  return *copy.members;
+  std::optional<std::uint32_t> place;
+  if (local.balancer) {
+    auto choice = local.balancer->choose(
+        {.now = loop::monotonic_now(), .hash = hash, .tried = tried.places()});
+    if (choice) place = choice->place;
+  } else {
+    place = whose_turn(*local.roll, tried);
+  }
+  if (!place) return {};
+  tried.add(*place);
+  return {*this, local, *place};
 }
 
-Backend* Pool::choose(Tried& tried) {
-  const Members& all = members();
-  auto is_candidate = [&](std::size_t place) {
-    return !tried.has(place) && all[place]->healthy.load(std::memory_order_relaxed);
+std::optional<std::uint32_t> Pool::whose_turn(const Roll& roll, const Tried& tried) noexcept {
+  const auto& seats = roll.seats;
+  auto fit = Fit::Usable;
+  auto is_candidate = [&](std::uint32_t place) {
+    return fits(seats[place].standing->vitals, fit) && !tried.has(place);
   };
-  std::size_t candidates = 0;
-  for (std::size_t place = 0; place < all.size(); ++place) candidates += is_candidate(place);
-  if (candidates == 0) return nullptr;
+  auto count = static_cast<std::uint32_t>(seats.size());
+  auto count_candidates = [&] {
+    std::uint32_t candidates = 0;
+    for (std::uint32_t place = 0; place < count; ++place) candidates += is_candidate(place);
+    return candidates;
+  };
+  auto candidates = count_candidates();
+  if (candidates == 0) [[unlikely]] {
+    fit = Fit::Spared;
+    candidates = count_candidates();
+    if (candidates == 0) return std::nullopt;
+  }
   // Counted among the candidates: the turns of one that is down are shared by all the others, and
   // do not all fall to its neighbour.
   // A second attempt takes no turn of its own, or every first one would fall to the same member.
   auto taken = tried.any() ? turn_.load(std::memory_order_relaxed)
                            : turn_.fetch_add(1, std::memory_order_relaxed);
   auto turn = taken % candidates;
-  for (std::size_t place = 0;; ++place) {
+  for (std::uint32_t place = 0;; ++place) {
     if (!is_candidate(place)) {
-      if (place + 1 == all.size()) return nullptr;  // its health has changed since it was counted
+      if (place + 1 == count) return std::nullopt;  // its health has changed since it was counted
       continue;
     }
-    if (turn-- > 0 && place + 1 < all.size()) continue;
-    tried.add(place);
-    return all[place].get();
+    if (turn-- > 0 && place + 1 < count) continue;
+    return place;
   }
+}
+
+bool Pool::take_retry(Time now) {
+  budget.count_requests(now, std::exchange(here().uncounted, 0));
+  return budget.take(now);
+}
+
+Pick::Pick(Pool& pool, LocalRoll& local, std::uint32_t place) noexcept
+    : pool_(&pool), local_(&local), place_(place) {
+  ++local_->picks;
+  if (local.balancer) flight_ = Flight(seat().standing->vitals, pool.load);
+}
+
+void Pick::report(Outcome outcome, Time now) noexcept {
+  const auto& group = local_->roll->outliers;
+  if (!group.members.empty()) pool_->outliers.on_result(group, place_, outcome, now);
 }
 
 }  // namespace cirque::upstream

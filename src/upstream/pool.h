@@ -3,60 +3,129 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
-#include "upstream/backend.h"
+#include "upstream/retry_budget.h"
+#include "upstream/roll.h"
+#include "upstream/tried.h"
 
 namespace cirque::upstream {
 
-using Members = std::vector<std::shared_ptr<Backend>>;
+class Pool;
 
-// The backends that one exchange has tried already, by their place in the pool.
-class Tried {
- public:
-  bool has(std::size_t place) const noexcept { return place < 64 && (bits_ >> place & 1); }
-
-  void add(std::size_t place) noexcept {
-    if (place < 64) bits_ |= 1ULL << place;
-  }
-
-  bool any() const noexcept { return bits_ != 0; }
-
- private:
-  std::uint64_t bits_ = 0;
+// A pool's roll on one core: what that core chooses from, kept as long as one of its requests is
+// with a member of it. Counting references to a shared one would be a write to shared memory for
+// every request.
+struct LocalRoll {
+  std::uint64_t edition = 0;
+  std::shared_ptr<const Roll> roll;
+  std::unique_ptr<Balancer> balancer;  // null: even turns
+  std::uint32_t picks = 0;
+  std::uint32_t uncounted = 0;  // requests that the budget does not know of
+  bool is_current = true;
 };
 
-// Round robin over the healthy members, exact across cores: the turn is one shared counter. Members
-// change when names resolve anew; a core sees the new list with its next choice.
+// The member that a request goes to, from the choice to the end of the answer. One core.
+class Pick {
+ public:
+  Pick() noexcept = default;
+
+  Pick(Pool& pool, LocalRoll& local, std::uint32_t place) noexcept;
+
+  Pick(Pick&& other) noexcept
+      : pool_(other.pool_),
+        local_(std::exchange(other.local_, nullptr)),
+        place_(other.place_),
+        flight_(std::move(other.flight_)) {}
+
+  Pick& operator=(Pick&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(local_, other.local_);
+    std::swap(place_, other.place_);
+    std::swap(flight_, other.flight_);
+    return *this;
+  }
+
+  ~Pick() { reset(); }
+
+  void reset() noexcept {
+    flight_ = Flight();
+    auto* local = std::exchange(local_, nullptr);
+    if (local && --local->picks == 0 && !local->is_current) delete local;
+  }
+
+  explicit operator bool() const noexcept { return local_ != nullptr; }
+
+  const Seat& seat() const noexcept { return local_->roll->seats[place_]; }
+
+  // What came of it, for passive health. Not for what the client broke off.
+  void report(Outcome outcome, Time now) noexcept;
+
+  // It took so long for the head of an answer that was good.
+  void observe(Duration latency, Time now) noexcept {
+    if (local_->balancer) seat().standing->vitals.observe(latency, now);
+  }
+
+ private:
+  Pool* pool_ = nullptr;
+  LocalRoll* local_ = nullptr;
+  std::uint32_t place_ = 0;
+  Flight flight_;  // where somebody asks how many there are
+};
+
+// Members change when names resolve anew; a core sees the new list with its next choice.
+//
+// With even turns, which is what there is unless something else is asked for, one shared counter
+// makes them exact across cores. Otherwise each core has a balancer of its own.
 class Pool {
  public:
-  explicit Pool(std::string n);
+  Pool(std::string n, const Bulletin& bulletin);
   ~Pool();
 
   const std::string name;
 
   // Steward only. Tells the backends that come and those that go.
-  void set_members(Members members);
+  void set_roll(Roll roll);
 
-  // Any thread. Whose turn it is: the next healthy one that was not tried, or null. The backend is
-  // good until this core chooses again; whoever waits before that takes hold of it (roster.h).
-  Backend* choose(Tried& tried);
+  // Any thread. A usable member that was not tried; or, where there is none, one that was left out
+  // for what it did, but that no check has found down. `hash`: of what is to stay with one member,
+  // where the pool's method asks for that. The request is counted for the budget of retries.
+  Pick choose(Tried& tried, std::uint64_t hash = 0);
 
-  bool is_empty() { return members().empty(); }
+  bool is_empty() { return here().roll->seats.empty(); }
 
   // Is there one that choose() would give somebody who has tried none?
   bool has_healthy();
 
- private:
-  // This core's copy of the list: counting references to a shared one would be a write per request.
-  const Members& members();
+  // What is to stay with one member is asked for.
+  bool wants_hash() {
+    const auto& members = here().roll->members;
+    return members && members->terms().method == Method::Hash;
+  }
 
+  // Any thread: may a request that was seen by a member be sent to another one? Counts it.
+  bool take_retry(Time now);
+
+  // Steward only.
+  std::shared_ptr<const Roll> roll();
+
+  RetryBudget budget;
+  Outliers outliers;
+  PoolLoad load;
+
+ private:
+  friend class Pick;
+  LocalRoll& here();
+  std::optional<std::uint32_t> whose_turn(const Roll& roll, const Tried& tried) noexcept;
+
+  const Bulletin& bulletin_;
   const unsigned id_;
   std::atomic<std::uint64_t> turn_{0};
   std::atomic<std::uint64_t> edition_;
   std::mutex mutex_;
-  std::shared_ptr<const Members> members_ = std::make_shared<Members>();
+  std::shared_ptr<const Roll> roll_ = std::make_shared<Roll>();
 };
 
 }  // namespace cirque::upstream

@@ -9,32 +9,53 @@
 #include <thread>
 #include <vector>
 
+#include "loop/loop.h"
+
 using namespace cirque;
+using upstream::Ailment;
 using upstream::Backend;
-using upstream::Members;
+using upstream::Bulletin;
 using upstream::Pool;
+using upstream::Roll;
+using upstream::Seat;
+using upstream::Standing;
 using upstream::Tried;
+using upstream::Vitals;
 
 namespace {
 
-Members members(int count) {
-  Members all;
+Bulletin bulletin;
+
+using Seats = std::vector<Seat>;
+
+Seats seats(int count) {
+  Seats all;
   for (int i = 0; i < count; ++i) {
     auto port = static_cast<std::uint16_t>(1 + i);
-    all.push_back(
-        std::make_shared<Backend>(upstream::ReuseKey{Address::parse_ip("127.0.0.1", port).value()},
-                                  std::to_string(i), static_cast<unsigned>(i)));
+    all.push_back({.backend = std::make_shared<Backend>(
+                       upstream::ReuseKey{Address::parse_ip("127.0.0.1", port).value()},
+                       std::to_string(i), static_cast<unsigned>(i)),
+                   .standing = std::make_shared<Standing>(bulletin, Vitals::kForEver)});
   }
   return all;
+}
+
+void sit(Pool& pool, Seats all, const upstream::RollTerms& terms = {}) {
+  pool.set_roll(upstream::make_roll(std::move(all), terms));
+}
+
+Backend* chosen(Pool& pool, Tried& tried) {
+  auto pick = pool.choose(tried);
+  return pick ? pick.seat().backend.get() : nullptr;
 }
 
 std::map<std::string, int> count_choices(Pool& pool, int rounds) {
   std::map<std::string, int> counts;
   for (int i = 0; i < rounds; ++i) {
     Tried tried;
-    auto* chosen = pool.choose(tried);
-    REQUIRE(chosen);
-    ++counts[chosen->name];
+    auto* backend = chosen(pool, tried);
+    REQUIRE(backend);
+    ++counts[backend->name];
   }
   return counts;
 }
@@ -44,25 +65,25 @@ std::map<std::string, int> count_choices(Pool& pool, int rounds) {
 TEST_SUITE_BEGIN("upstream");
 
 TEST_CASE("an empty pool has nobody") {
-  Pool pool("p");
+  Pool pool("p", bulletin);
   Tried tried;
   CHECK(pool.is_empty());
-  CHECK(pool.choose(tried) == nullptr);
+  CHECK(chosen(pool, tried) == nullptr);
   CHECK_FALSE(tried.any());
 }
 
 TEST_CASE("everybody's turn comes equally often") {
-  Pool pool("p");
-  pool.set_members(members(3));
+  Pool pool("p", bulletin);
+  sit(pool, seats(3));
   for (auto& [name, count] : count_choices(pool, 300)) CHECK(count == 100);
 }
 
 TEST_CASE("with one down the others share its turns alike") {
   for (int down = 0; down < 4; ++down) {
-    Pool pool("p");
-    auto all = members(4);
-    all[static_cast<std::size_t>(down)]->healthy = false;
-    pool.set_members(all);
+    Pool pool("p", bulletin);
+    auto all = seats(4);
+    all[static_cast<std::size_t>(down)].standing->vitals.set(Ailment::Unhealthy);
+    sit(pool, all);
     auto counts = count_choices(pool, 300);
     CAPTURE(down);
     CHECK(counts.size() == 3);
@@ -75,11 +96,11 @@ TEST_CASE("with one down the others share its turns alike") {
 }
 
 TEST_CASE("nobody is chosen twice for one exchange, and then there is nobody left") {
-  Pool pool("p");
-  pool.set_members(members(5));
+  Pool pool("p", bulletin);
+  sit(pool, seats(5));
   Tried tried;
   std::vector<Backend*> seen;
-  while (auto* backend = pool.choose(tried)) {
+  while (auto* backend = chosen(pool, tried)) {
     CHECK(std::ranges::find(seen, backend) == seen.end());
     seen.push_back(backend);
   }
@@ -88,46 +109,46 @@ TEST_CASE("nobody is chosen twice for one exchange, and then there is nobody lef
 }
 
 TEST_CASE("all down is nobody, and one that returns is found") {
-  Pool pool("p");
-  auto all = members(3);
-  for (auto& b : all) b->healthy = false;
-  pool.set_members(all);
+  Pool pool("p", bulletin);
+  auto all = seats(3);
+  for (auto& seat : all) seat.standing->vitals.set(Ailment::Unhealthy);
+  sit(pool, all);
   Tried tried;
-  CHECK(pool.choose(tried) == nullptr);
-  all[1]->healthy = true;
-  CHECK(pool.choose(tried) == all[1].get());
+  CHECK(chosen(pool, tried) == nullptr);
+  all[1].standing->vitals.clear(Ailment::Unhealthy, Time{});
+  CHECK(chosen(pool, tried) == all[1].backend.get());
 }
 
 TEST_CASE("more members than Tried can tell apart still all get their turn") {
-  Pool pool("p");
-  pool.set_members(members(100));
+  Pool pool("p", bulletin);
+  sit(pool, seats(100));
   CHECK(count_choices(pool, 1000).size() == 100);
 }
 
 TEST_CASE("new members count with the next choice, on every thread") {
-  Pool pool("p");
-  pool.set_members(members(1));
-  auto replaced = members(1);
+  Pool pool("p", bulletin);
+  sit(pool, seats(1));
+  auto replaced = seats(1);
   std::atomic<int> phase{0};
   std::thread other([&] {
     Tried before, after;
-    REQUIRE(pool.choose(before));
+    REQUIRE(chosen(pool, before));
     phase = 1;
     phase.notify_all();
     phase.wait(1);
-    CHECK(pool.choose(after) == replaced[0].get());
+    CHECK(chosen(pool, after) == replaced[0].backend.get());
   });
   phase.wait(0);
-  pool.set_members(replaced);
+  sit(pool, replaced);
   phase = 2;
   phase.notify_all();
   other.join();
 }
 
 TEST_CASE("turns are exact across threads") {
-  Pool pool("p");
-  auto all = members(4);
-  pool.set_members(all);
+  Pool pool("p", bulletin);
+  auto all = seats(4);
+  sit(pool, all);
   std::atomic<int> counts[4] = {};
   {
     std::vector<std::jthread> threads;
@@ -135,7 +156,7 @@ TEST_CASE("turns are exact across threads") {
       threads.emplace_back([&] {
         for (int i = 0; i < 1000; ++i) {
           Tried tried;
-          counts[pool.choose(tried)->metrics]++;
+          counts[chosen(pool, tried)->metrics]++;
         }
       });
     }
@@ -144,22 +165,97 @@ TEST_CASE("turns are exact across threads") {
 }
 
 TEST_CASE("a backend has left when no pool lists it any more") {
-  auto all = members(2);
-  CHECK_FALSE(all[0]->has_left());
+  auto all = seats(2);
+  CHECK_FALSE(all[0].backend->has_left());
   {
-    Pool one("p"), other("q");
-    one.set_members(all);
-    other.set_members({all[0], all[0]});
-    one.set_members({all[0]});
-    CHECK_FALSE(all[0]->has_left());
-    CHECK(all[1]->has_left());
-    one.set_members({all[1]});
-    CHECK_FALSE(all[0]->has_left());
-    CHECK_FALSE(all[1]->has_left());
-    other.set_members({});
-    CHECK(all[0]->has_left());
+    Pool one("p", bulletin), other("q", bulletin);
+    sit(one, all);
+    sit(other, {all[0], all[0]});
+    sit(one, {all[0]});
+    CHECK_FALSE(all[0].backend->has_left());
+    CHECK(all[1].backend->has_left());
+    sit(one, {all[1]});
+    CHECK_FALSE(all[0].backend->has_left());
+    CHECK_FALSE(all[1].backend->has_left());
+    sit(other, {});
+    CHECK(all[0].backend->has_left());
   }
-  CHECK(all[1]->has_left());
+  CHECK(all[1].backend->has_left());
+}
+
+TEST_CASE("who was left out is asked once nobody else is there, and who is down is not") {
+  for (bool is_even : {true, false}) {
+    CAPTURE(is_even);
+    Pool pool("p", bulletin);
+    auto all = seats(3);
+    if (!is_even) all[0].weight = 2;
+    sit(pool, all);
+    all[0].standing->vitals.set(Ailment::Ejected);
+    all[1].standing->vitals.set(Ailment::Unhealthy);
+    all[1].standing->vitals.set(Ailment::Ejected);
+    Tried tried;
+    CHECK(chosen(pool, tried) == all[2].backend.get());
+    CHECK(chosen(pool, tried) == all[0].backend.get());
+    CHECK(chosen(pool, tried) == nullptr);
+    all[2].standing->vitals.set(Ailment::Draining);
+    CHECK(pool.has_healthy());
+    Tried again;
+    CHECK(chosen(pool, again) == all[0].backend.get());
+    all[0].standing->vitals.set(Ailment::Unhealthy);
+    CHECK_FALSE(pool.has_healthy());
+    Tried in_vain;
+    CHECK(chosen(pool, in_vain) == nullptr);
+  }
+}
+
+TEST_CASE("weights ask for more than even turns, and get it") {
+  Pool pool("p", bulletin);
+  auto all = seats(2);
+  all[0].weight = 3;
+  sit(pool, all);
+  auto counts = count_choices(pool, 400);
+  CHECK(counts["0"] == 300);
+  CHECK(counts["1"] == 100);
+}
+
+TEST_CASE("what was picked stays, whatever the pool becomes meanwhile") {
+  auto pool = std::make_unique<Pool>("p", bulletin);
+  sit(*pool, seats(1));
+  Tried tried;
+  auto pick = pool->choose(tried);
+  REQUIRE(pick);
+  sit(*pool, seats(2));
+  Tried other;
+  CHECK(pool->choose(other));
+  CHECK(pick.seat().backend->name == "0");
+  pool.reset();
+  CHECK(pick.seat().backend->name == "0");
+}
+
+TEST_CASE("bad answers in a row leave a member out") {
+  Pool pool("p", bulletin);
+  auto all = seats(2);
+  sit(pool, all, {.has_outliers = true, .outliers = {.errors = 3, .gateway_errors = 0}});
+  for (int i = 0; i < 6; ++i) {
+    Tried tried;
+    auto pick = pool.choose(tried);
+    bool is_bad = pick.seat().backend->name == "0";
+    pick.report(is_bad ? upstream::Outcome::Error : upstream::Outcome::Good, Time{1s});
+  }
+  CHECK(all[0].standing->vitals.has(Ailment::Ejected));
+  auto counts = count_choices(pool, 10);
+  CHECK(counts["1"] == 10);
+}
+
+TEST_CASE("requests are counted for the budget of retries") {
+  Pool pool("p", bulletin);
+  sit(pool, seats(1));
+  pool.budget.set_policy({.percent = 20, .per_second = 0});
+  count_choices(pool, 100);
+  auto now = loop::monotonic_now();
+  int retries = 0;
+  while (pool.take_retry(now)) ++retries;
+  CHECK(retries == 20);
 }
 
 TEST_SUITE_END();

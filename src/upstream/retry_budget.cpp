@@ -35,15 +35,16 @@ void RetryBudget::set_policy(const RetryPolicy& policy) noexcept {
   per_second_.store(policy.per_second, std::memory_order_relaxed);
 }
 
-void RetryBudget::count_request(Time now) noexcept {
+void RetryBudget::count_requests(Time now, std::uint32_t count) noexcept {
   auto second = second_of(now);
   auto& place = requests_[second % kRing];
   auto word = place.load(std::memory_order_relaxed);
   while (second_of(word) < second) {
-    if (place.compare_exchange_weak(word, word_of(second, 1), std::memory_order_relaxed)) return;
+    if (place.compare_exchange_weak(word, word_of(second, count), std::memory_order_relaxed))
+      return;
   }
-  // Should the place have gone over to a later second meanwhile, the request counts in that one.
-  place.fetch_add(1, std::memory_order_relaxed);
+  // Should the place have gone over to a later second meanwhile, they count in that one.
+  place.fetch_add(count, std::memory_order_relaxed);
 }
 
 // A retry is allowed by the sum of two things: past seconds, which do not change any more, and the

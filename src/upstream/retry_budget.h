@@ -12,6 +12,8 @@ namespace cirque::upstream {
 struct RetryPolicy {
   std::uint32_t percent = 20;    // of the requests of the window
   std::uint32_t per_second = 3;  // besides, so that a quiet service retries at all
+
+  bool operator==(const RetryPolicy&) const = default;
 };
 
 // Shared by all workers: atomics, no lock, no allocation. The window is the running second of the
@@ -32,7 +34,10 @@ class RetryBudget {
   RetryBudget& operator=(const RetryBudget&) = delete;
 
   // A request has come, and will perhaps be retried.
-  void count_request(Time now) noexcept;
+  void count_request(Time now) noexcept { count_requests(now, 1); }
+
+  // Several have, of late.
+  void count_requests(Time now, std::uint32_t count) noexcept;
 
   // May there be one retry more? If so, it is counted; it cannot be given back.
   bool take(Time now) noexcept;

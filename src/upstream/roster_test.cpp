@@ -223,13 +223,28 @@ TEST_CASE("the same address is the same backend, whoever asks") {
 
 // --- backends that leave their pools
 
+namespace {
+
+void sit(upstream::Pool& pool, const std::vector<std::shared_ptr<upstream::Backend>>& backends) {
+  static upstream::Bulletin bulletin;
+  std::vector<upstream::Seat> seats;
+  for (const auto& backend : backends) {
+    seats.push_back(
+        {.backend = backend,
+         .standing = std::make_shared<upstream::Standing>(bulletin, upstream::Vitals::kForEver)});
+  }
+  pool.set_roll(upstream::make_roll(std::move(seats), {}));
+}
+
+}  // namespace
+
 TEST_CASE("idle connections to a backend that has left are closed, and it is forgotten") {
   Core core;
-  upstream::Pool pool("p");
-  pool.set_members({core.local.backend});
+  upstream::Pool pool("p", core.directory.bulletin);
+  sit(pool, {core.local.backend});
   core.roster.give_back(core.local, std::move(*core.connect()));
   core.hold = {};
-  pool.set_members({});
+  sit(pool, {});
   CHECK(core.roster.size() == 1);
   auto peer = core.accept();
   core.roster.forget_departed();
@@ -241,11 +256,11 @@ TEST_CASE("idle connections to a backend that has left are closed, and it is for
 
 TEST_CASE("a backend that has left stays until the last one who uses it is done") {
   Core core;
-  upstream::Pool pool("p");
+  upstream::Pool pool("p", core.directory.bulletin);
   auto backend = core.local.backend;
-  pool.set_members({backend});
+  sit(pool, {backend});
   auto connection = core.connect();
-  pool.set_members({});
+  sit(pool, {});
   core.roster.forget_departed();
   CHECK(core.roster.size() == 1);
   CHECK(backend->connections == 1);
@@ -258,10 +273,10 @@ TEST_CASE("a backend that has left stays until the last one who uses it is done"
 
 TEST_CASE("the last hold may go before the word that a backend has left") {
   Core core;
-  upstream::Pool pool("p");
-  pool.set_members({core.local.backend});
+  upstream::Pool pool("p", core.directory.bulletin);
+  sit(pool, {core.local.backend});
   core.roster.give_back(core.local, std::move(*core.connect()));
-  pool.set_members({});
+  sit(pool, {});
   core.hold = {};
   CHECK(core.roster.size() == 0);
   core.roster.forget_departed();
@@ -270,28 +285,28 @@ TEST_CASE("the last hold may go before the word that a backend has left") {
 
 TEST_CASE("a backend that comes back in time keeps its connections") {
   Core core;
-  upstream::Pool pool("p");
+  upstream::Pool pool("p", core.directory.bulletin);
   auto backend = core.local.backend;
-  pool.set_members({backend});
+  sit(pool, {backend});
   core.roster.give_back(core.local, std::move(*core.connect()));
   core.hold = {};
-  pool.set_members({});
-  pool.set_members({backend});
+  sit(pool, {});
+  sit(pool, {backend});
   core.roster.forget_departed();
   CHECK(core.roster.take_idle(*core.roster.hold(*backend)));
 }
 
 TEST_CASE("addresses that rotate for ever leave nothing behind") {
   Core core;
-  upstream::Pool pool("p");
+  upstream::Pool pool("p", core.directory.bulletin);
   for (int i = 0; i < 1000; ++i) {
     auto port = static_cast<std::uint16_t>(1 + i);
     auto address = Address::parse_ip("127.0.0.9", port).value();
-    pool.set_members({core.directory.find_or_add({address}, "name", 0)});
+    sit(pool, {core.directory.find_or_add({address}, "name", 0)});
     upstream::Tried tried;
-    auto* chosen = pool.choose(tried);
-    REQUIRE(chosen);
-    CHECK(&*core.roster.hold(*chosen) != &core.local);
+    auto pick = pool.choose(tried);
+    REQUIRE(pick);
+    CHECK(&*core.roster.hold(*pick.seat().backend) != &core.local);
     core.roster.forget_departed();
     CHECK(core.roster.size() <= 2);  // and the one of the core
   }
@@ -299,11 +314,11 @@ TEST_CASE("addresses that rotate for ever leave nothing behind") {
 
 TEST_CASE("a peer that an application named by its address is not forgotten with a pool") {
   Core core;
-  upstream::Pool pool("p");
-  pool.set_members({core.local.backend});
+  upstream::Pool pool("p", core.directory.bulletin);
+  sit(pool, {core.local.backend});
   core.hold = core.roster.hold(core.local.backend->key.address, "", 0);
   core.roster.give_back(core.local, std::move(*core.connect()));
-  pool.set_members({});
+  sit(pool, {});
   core.roster.forget_departed();
   CHECK(core.roster.take_idle(core.local));
 }

@@ -9,6 +9,8 @@ struct SlowStart {
   Duration window = Duration::zero();  // zero: full weight at once
   double aggression = 1;               // above 1: more of the weight early; 1: in proportion
   double min_percent = 10;
+
+  bool operator==(const SlowStart&) const = default;
 };
 
 // The part of its weight, above 0 and at most 1, that a member usable since then has.

@@ -70,7 +70,7 @@ Footing share_out(std::span<const TierHealth> tiers, const SpillPolicy& policy,
     return is_first ? Footing::Normal : Footing::Spilled;
   }
   if (fill(tiers, policy, Rank::Backup, shares) > 0) return Footing::Backup;
-  return panic(tiers, shares);
+  return policy.panic_percent > 0 ? panic(tiers, shares) : Footing::Nobody;
 }
 
 }  // namespace cirque::upstream

@@ -11,9 +11,11 @@ struct SpillPolicy {
   // over-provisioning factor said the other way round: its 1.4 is 71 percent.
   double spill_percent = 50;
   // Below this share of usable members in all priorities together, with nowhere left to spill to,
-  // health is not believed and everybody is asked (Envoy's panic threshold; 50 there). Zero: only
-  // when nobody is usable, as backends that are down fail requests, and usually they are down.
+  // health is not believed and everybody is asked (Envoy's panic threshold; 50 there). Zero: never,
+  // as backends that are down fail requests, and usually they are down.
   double panic_percent = 0;
+
+  bool operator==(const SpillPolicy&) const = default;
 };
 
 enum class Rank : std::uint8_t { Main, Backup };
@@ -31,7 +33,7 @@ enum class Footing : std::uint8_t {
   Spilled,  // to several, as one is not well enough
   Backup,   // nobody else is usable
   Panic,    // to members that are not usable, for want of others
-  Nobody,   // there are no members, or all drain
+  Nobody,   // there is nobody to ask
 };
 
 // Tiers in the order of priority, backups last. Writes the share of each, which add up to 1 but for

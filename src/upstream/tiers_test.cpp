@@ -66,9 +66,11 @@ TEST_CASE("backups get requests only when nobody else is usable") {
   check(share({{5, 5, kBackup}}), Footing::Backup, {1});
 }
 
-TEST_CASE("when nobody is usable, everybody but the backups is asked, by weight") {
-  check(share({{10, 0}, {30, 0}, {5, 0, kBackup}}), Footing::Panic, {0.25, 0.75, 0});
-  check(share({{5, 0, kBackup}}), Footing::Panic, {1});
+TEST_CASE("when nobody is usable, nobody is asked; in panic everybody but the backups, by weight") {
+  SpillPolicy panics{.panic_percent = 1};
+  check(share({{10, 0}, {30, 0}, {5, 0, kBackup}}), Footing::Nobody, {0, 0, 0});
+  check(share({{10, 0}, {30, 0}, {5, 0, kBackup}}, panics), Footing::Panic, {0.25, 0.75, 0});
+  check(share({{5, 0, kBackup}}, panics), Footing::Panic, {1});
 }
 
 TEST_CASE("below the panic threshold health is not believed, if that is wanted") {

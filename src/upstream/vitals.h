@@ -52,6 +52,11 @@ class alignas(64) Vitals {
     return ailments_.load(std::memory_order_acquire) & static_cast<std::uint8_t>(ailment);
   }
 
+  // No check has found it down, and nobody wants it to drain.
+  bool is_merely_ejected() const noexcept {
+    return ailments_.load(std::memory_order_acquire) == static_cast<std::uint8_t>(Ailment::Ejected);
+  }
+
   Time usable_since() const noexcept { return usable_since_.load(std::memory_order_relaxed); }
 
   // Requests of the whole process that it has not answered: see Flight.
@@ -90,6 +95,8 @@ struct alignas(64) PoolLoad {
 // One request under way, from the choice to the end of the answer. Both outlive it.
 class Flight {
  public:
+  Flight() noexcept = default;  // none
+
   Flight(Vitals& vitals, PoolLoad& pool) noexcept : vitals_(&vitals), pool_(&pool) {
     vitals_->in_flight_.fetch_add(1, std::memory_order_relaxed);
     pool_->in_flight.fetch_add(1, std::memory_order_relaxed);
@@ -111,8 +118,8 @@ class Flight {
   }
 
  private:
-  Vitals* vitals_;
-  PoolLoad* pool_;
+  Vitals* vitals_ = nullptr;
+  PoolLoad* pool_ = nullptr;
 };
 
 }  // namespace cirque::upstream

@@ -575,6 +575,249 @@ def _(world, most):
     return world.ask(front, method="POST", body=b"x" * 11).status
 
 
+# --- balancing ---------------------------------------------------------------------------------------------
+
+
+def several(world, *scripts, backend=None, sections=None, **pool):
+    """A proxy on a pool of origins with these scripts, or names; `backend`: more of the first."""
+    made = [world.origin(named(s) if isinstance(s, str) else s) for s in scripts]
+    backends = [{"id": f"b{i}", "address": o.address, "tags": ["t"]} for i, o in enumerate(made)]
+    backends[0].update(backend or {})
+    front = world.routed({"pool": "p"}, backends=backends, pools=[{"name": "p", "tag": "t", **pool}],
+                         **(sections or {}))
+    front.made = made
+    return front
+
+
+def seen_origins(world, front, targets):
+    return len({world.origin_of(front, target) for target in targets})
+
+
+@knob("pools[].balance.method", ("round_robin", 2), ("hash", 1))
+def _(world, method):
+    front = several(world, "one", "two", balance={"method": method, "hash_by": "path"})
+    return seen_origins(world, front, ["/"] * 8)
+
+
+@knob("pools[].balance.hash_by", ("path", 2), ("query:user", 1))
+def _(world, key):
+    front = several(world, "one", "two", balance={"method": "hash", "hash_by": key})
+    return seen_origins(world, front, [f"/{n}?user=7" for n in range(32)])
+
+
+@knob("pools[].balance.hash_bound", (101, 2), (10_000, 1))
+def _(world, bound):
+    go = threading.Event()
+
+    def held(conn):
+        conn.read_request()
+        go.wait()
+        conn.respond()
+    front = several(world, held, held, balance={"method": "hash", "hash_by": "path", "hash_bound": bound})
+    clients = [world.client(front.port("web")) for _ in range(6)]
+    for number, one in enumerate(clients):
+        one.send(request("/same"))
+        eventually(lambda n=number: sum(len(o.requests) for o in front.made) > n)
+    busy = sum(bool(o.requests) for o in front.made)
+    go.set()
+    for one in clients:
+        one.answer()
+    return busy
+
+
+@knob("pools[].balance.slow_start", ("0s", True), ("1h", False))
+def _(world, window):
+    front = several(world, "one", "two", balance={"slow_start": window}, health_check={"interval": "50ms"})
+    late = front.made[0]
+    late.stop_listening()
+    eventually(lambda: not front.healthy(late.address))
+    late.start()
+    eventually(lambda: front.healthy(late.address))
+    before = len(late.requests)
+    for _ in range(40):
+        world.ask(front)
+    return len(late.requests) - before >= 15
+
+
+def half_down(world, **settings):
+    """Two backends of the first priority, of which one is down, and one of the second."""
+    dead = f"127.0.0.1:{dead_port()}"
+    next_one = world.origin(named("next"))
+    backends = [{"id": "a", "address": world.named("yes"), "tags": ["t"]}, {"id": "b", "address": dead, "tags": ["t"]},
+                {"id": "c", "address": next_one.address, "tags": ["t"], "priority": 1}]
+    front = world.routed({"pool": "p"}, backends=backends, pools=[
+        {"name": "p", "tag": "t", "health_check": {"interval": "50ms"}, **settings}])
+    eventually(lambda: not front.healthy(dead))
+    return front
+
+
+@knob("pools[].balance.spill_below", (0, 1), (100, 2))
+def _(world, percent):
+    return seen_origins(world, half_down(world, balance={"spill_below": percent}), ["/"] * 60)
+
+
+@knob("pools[].balance.panic_below", (0, 503), (100, 200))
+def _(world, percent):
+    def ill(conn):
+        while r := conn.read_request():
+            conn.respond(500 if r.target == "/health" else 200)
+    front = several(world, ill, balance={"panic_below": percent}, health_check={"interval": "50ms", "path": "/health"})
+    eventually(lambda: not front.healthy(front.made[0].address))
+    return world.ask(front).status
+
+
+@knob("backends[].weight", (0, 1), (1, 2))
+def _(world, weight):
+    return seen_origins(world, several(world, "one", "two", backend={"weight": weight}), ["/"] * 8)
+
+
+@knob("backends[].priority", (0, 2), (1, 1))
+def _(world, priority):
+    return seen_origins(world, several(world, "one", "two", backend={"priority": priority}), ["/"] * 8)
+
+
+@knob("backends[].backup", (False, 2), (True, 1))
+def _(world, backup):
+    return seen_origins(world, several(world, "one", "two", backend={"backup": backup}), ["/"] * 8)
+
+
+@knob("backends[].drain", (False, 2), (True, 1))
+def _(world, drain):
+    return seen_origins(world, several(world, "one", "two", backend={"drain": drain}), ["/"] * 8)
+
+
+# --- passive health ----------------------------------------------------------------------------------------
+
+
+def unavailable(conn):
+    while conn.read_request():
+        conn.respond(503, body=b"x")
+
+
+NO_LIMIT = {"errors": 0, "gateway_errors": 0, "ejection": "1h", "ejection_max": "1h"}
+
+
+def left_out(world, *scripts, **passive):
+    front = several(world, *scripts, passive_health={**NO_LIMIT, **passive})
+    for _ in range(20):
+        world.ask(front)
+    return front
+
+
+def asks_the_first_again(world, front):
+    before = len(front.made[0].requests)
+    world.ask(front), world.ask(front)
+    return len(front.made[0].requests) > before
+
+
+@knob("pools[].passive_health.errors", (3, False), (100, True))
+def _(world, count):
+    return asks_the_first_again(world, left_out(world, failing, "good", errors=count))
+
+
+@knob("pools[].passive_health.gateway_errors", (3, False), (100, True))
+def _(world, count):
+    return asks_the_first_again(world, left_out(world, unavailable, "good", gateway_errors=count))
+
+
+@knob("pools[].passive_health.compare", (True, True), (False, False))
+def _(world, compares):
+    def every_other(conn):
+        while conn.read_request():
+            conn.respond(500 if len(conn.origin.requests) % 2 else 200)
+    front = several(world, every_other, *"bcdef", passive_health={**NO_LIMIT, "compare": compares})
+
+    def is_out():
+        with world.client(front.port("web")) as one:
+            for _ in range(300):
+                one.ask(request())
+        return front.metrics().sum("cirque_upstream_ejected", backend=front.made[0].address) == 1
+    return happens_unless(not compares, is_out)
+
+
+@knob("pools[].passive_health.ejection", ("50ms", True), ("1h", False))
+def _(world, time):
+    front = left_out(world, failing, "good", errors=3, ejection=time)
+    return happens_unless(time == "1h", lambda: asks_the_first_again(world, front))
+
+
+@knob("pools[].passive_health.ejection_max", ("50ms", True), ("1h", False))
+def _(world, time):
+    front = left_out(world, failing, "good", errors=3, ejection_max=time)
+    return happens_unless(time == "1h", lambda: asks_the_first_again(world, front))
+
+
+@knob("pools[].passive_health.ejected_percent_max", (0, False), (100, True))
+def _(world, percent):
+    front = left_out(world, failing, failing, "good", errors=2, ejected_percent_max=percent)
+    return happens_unless(percent == 0, lambda: front.metrics().sum("cirque_upstream_ejected") == 2, 3)
+
+
+# --- retries -----------------------------------------------------------------------------------------------
+
+
+def dropping(conn):
+    """Takes a request and goes."""
+    conn.read_request()
+
+
+def retried(world, first, **retries):
+    """Statuses of some requests to a pool whose first backend is a bad one."""
+    front = several(world, first, "good", passive_health=NO_LIMIT, retries=retries)
+    return {world.ask(front).status for _ in range(4)}
+
+
+@knob("pools[].retries.attempts", (0, {200, 502}), (1, {200}))
+def _(world, attempts):
+    return retried(world, dropping, attempts=attempts)
+
+
+@knob("pools[].retries.per_try_timeout", ("50ms", {200}), ("1h", {200, 504}))
+def _(world, time):
+    front = several(world, silent, "good", passive_health=NO_LIMIT, retries={"per_try_timeout": time},
+                    sections={"timeouts": {"upstream_header": "1s"}})
+    return {world.ask(front).status for _ in range(2)}
+
+
+@knob("pools[].retries.statuses", ([], {200, 503}), ([503], {200}))
+def _(world, statuses):
+    return retried(world, unavailable, statuses=statuses)
+
+
+def answered_soon(world, slow, **retries):
+    front = several(world, dropping, "good", passive_health=NO_LIMIT, retries=retries)
+    clients = [world.client(front.port("web")) for _ in range(2)]
+    for one in clients:
+        one.send(request("/seen"))
+    return happens_unless(slow, lambda: len(front.made[1].requests) == 2)
+
+
+@knob("pools[].retries.backoff", ("1ms", True), ("60s", False))
+def _(world, pause_before):
+    return answered_soon(world, pause_before == "60s", backoff=pause_before, backoff_max="60s")
+
+
+@knob("pools[].retries.backoff_max", ("1ms", True), ("60s", False))
+def _(world, most):
+    return answered_soon(world, most == "60s", backoff="60s", backoff_max=most)
+
+
+@knob("pools[].retries.budget_percent", (0, {200, 502}), (100, {200}))
+def _(world, percent):
+    return retried(world, dropping, budget_percent=percent, budget_per_second=0)
+
+
+@knob("pools[].retries.budget_per_second", (0, {200, 502}), (100, {200}))
+def _(world, count):
+    return retried(world, dropping, budget_percent=0, budget_per_second=count)
+
+
+@knob("pools[].retries.body", (0, {200, 502}), ("64k", {200}))
+def _(world, most):
+    front = several(world, dropping, "good", passive_health=NO_LIMIT, retries={"body": most})
+    return {world.ask(front, method="PUT", body=b"x" * 40_000).status for _ in range(4)}
+
+
 # --- time-outs ---------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,109 @@
+#include "control/errand.h"
+
+#include "base/random.h"
+#include "control/hash_key.h"
+#include "control/replay_body.h"
+#include "loop/loop.h"
+
+namespace cirque::control {
+namespace {
+
+using upstream::Outcome;
+
+Outcome outcome_of(int status) noexcept {
+  if (status < 500) return Outcome::Good;
+  bool is_gateways = status >= 502 && status <= 504;
+  return is_gateways ? Outcome::Gateway : Outcome::Error;
+}
+
+// Of the whole; none: it was not the backend's doing.
+std::optional<Outcome> outcome_of(const Exchange& exchange) noexcept {
+  if (exchange.reason.empty()) return outcome_of(exchange.response.status);
+  bool is_upstreams = exchange.reason.starts_with("upstream_");
+  return is_upstreams ? std::optional(Outcome::Gateway) : std::nullopt;
+}
+
+// Twice as long each time, less up to half of it by chance: those who failed together do not come
+// back together.
+Duration pause_before(unsigned retry, const config::RetryPlan& retries) noexcept {
+  thread_local base::Random random;
+  auto pause = retries.backoff * (1U << std::min(retry - 1, 16U));
+  pause = std::min(pause, retries.backoff_max);
+  auto half = static_cast<std::uint64_t>(pause.count() / 2);
+  return pause - Duration(half > 0 ? random.next() % half : 0);
+}
+
+}  // namespace
+
+Peer Errand::peer() const noexcept {
+  return {.address = {},
+          .name = {},
+          .backend = pick_.seat().backend.get(),
+          .terms = &plan_->retries.terms};
+}
+
+Error Errand::nobody() const noexcept {
+  bool unresolved = pool_->is_empty();
+  return {.fault = Fault::NoPeer,
+          .side = Side::Upstream,
+          .status = 503,
+          .reason = unresolved ? "upstream_dns_failed" : "no_healthy_backend"};
+}
+
+// A body that can be sent twice is kept as it passes, as long as there is room for it.
+void Errand::keep_body(Exchange& exchange) {
+  auto& body = exchange.request.body;
+  auto most = plan_->retries.body_max;
+  bool is_resent = plan_->retries.terms.sends > 1 && is_idempotent(exchange.request.method);
+  if (!is_resent || body->remaining().value_or(0) > most) return;
+  body = Body::borrow(exchange.arena.make<ReplayBody>(std::move(body), most));
+}
+
+Task<Peer> Errand::choose(Exchange& exchange) {
+  if (next_) return choose_again(exchange);
+  if (exchange.request.body && exchange.attempts == 0) keep_body(exchange);
+  if (plan_->hash_key.is_set()) hash_ = hash_of(plan_->hash_key, exchange);
+  pick_ = pool_->choose(tried_, hash_);
+  if (!pick_) return fail(nobody());
+  return peer();
+}
+
+// After a pause.
+Task<Peer> Errand::choose_again(Exchange& exchange) {
+  if (pause_ > Duration::zero()) co_await exchange.sleep(pause_);
+  pick_ = std::move(next_);
+  co_return peer();
+}
+
+Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
+  bool is_answer = error.reason == "upstream_status";
+  auto now = loop::monotonic_now();
+  auto outcome = is_answer ? outcome_of(error.status) : Outcome::Gateway;
+  next_ = pool_->choose(tried_, hash_);
+  // A bad answer is then the last one, and counted when it has been told.
+  if (!next_) return Recovery::NobodyElse;
+  // Who has not seen the request did no work for it: only the others cost of the budget, and need
+  // time to recover.
+  if (exchange.seen && !pool_->take_retry(now)) {
+    next_.reset();
+    return Recovery::OverBudget;
+  }
+  pick_.report(outcome, now);
+  pick_.reset();
+  pause_ = exchange.seen ? pause_before(++seen_, plan_->retries) : Duration::zero();
+  return Recovery::Retry;
+}
+
+void Errand::on_done(const Exchange& exchange) noexcept {
+  if (pick_) {
+    if (auto outcome = outcome_of(exchange)) {
+      auto now = loop::monotonic_now();
+      pick_.report(*outcome, now);
+      if (*outcome == Outcome::Good) pick_.observe(exchange.head_latency(), now);
+    }
+    pick_.reset();
+  }
+  if (passage_) passage_->leave(exchange);
+}
+
+}  // namespace cirque::control

@@ -1,0 +1,49 @@
+#pragma once
+// Who is in a pool, how each one fares there, and how its requests are shared out.
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "upstream/backend.h"
+#include "upstream/balancer.h"
+#include "upstream/outlier.h"
+
+namespace cirque::upstream {
+
+// What a pool has found out of one backend, by its checks and by its requests. Any thread; kept as
+// long as the pool lists the backend, whatever else changes.
+struct Standing {
+  Standing(Bulletin& bulletin, Time since) noexcept : vitals(bulletin, since) {}
+
+  Vitals vitals;
+  Conduct conduct;
+};
+
+struct Seat {
+  std::shared_ptr<Backend> backend;
+  std::shared_ptr<Standing> standing;
+  std::uint32_t weight = 1;
+  std::uint32_t priority = 0;
+  Rank rank = Rank::Main;
+};
+
+// The members of a pool, by their place. Frozen, and shared by all workers.
+struct Roll {
+  std::vector<Seat> seats;
+  // Null: they take turns, one as often as the other, which needs no lists.
+  std::shared_ptr<const MemberSet> members = {};
+  OutlierGroup outliers = {};  // without members: nobody is left out
+};
+
+// What a pool asks of its members, beside health.
+struct RollTerms {
+  BalancerTerms balancer = {.method = Method::RoundRobin};
+  bool has_outliers = false;
+  OutlierPolicy outliers = {};
+
+  bool operator==(const RollTerms&) const = default;
+};
+
+Roll make_roll(std::vector<Seat> seats, const RollTerms& terms);
+
+}  // namespace cirque::upstream
