@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint tidy format fuzz sanitize asan tsan bench guard install package clean
+.PHONY: help build run test lint tidy format fuzz sanitize asan tsan bench train guard install package clean
 
 # $(call cmake,PRESET[,TARGET...]) configures once and builds; ninja configures again when it must.
 cmake = @test -f build/$(1)/build.ninja || cmake --preset $(1) && cmake --build --preset $(1) $(if $(2),--target $(2))
@@ -59,6 +59,11 @@ tsan:
 bench: build ## Cirque beside nginx and HAProxy (BENCH="--quick --scenario c64" for less)
 	@scripts/install-deps bench
 	@/usr/bin/python3 bench/run.py $(BENCH)
+
+train: ## bench/release.profdata, which release builds are optimised with, from the code as it is now
+	@scripts/install-deps build train
+	$(call cmake,train,cirque)
+	@/usr/bin/python3 bench/train.py
 
 guard: build ## instructions and system calls a request, with limits
 	@scripts/install-deps test

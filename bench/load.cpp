@@ -4,6 +4,7 @@
 //
 //   load --port P [--path /100] [--connections 64] [--seconds 2] [--warmup 0.3]
 //        [--rate R] [--close] [--requests N] [--watch PID,PID]
+//        [--header 'Name: value']... [--post BYTES [--chunked]]
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -30,6 +31,9 @@ struct Options {
   double rate = 0;             // requests a second in all; 0: as fast as answers come
   bool close_each = false;     // a connection for each request
   std::uint64_t requests = 0;  // stop after so many instead of after `seconds`; no warm-up then
+  std::string fields;          // more of the request's head, each line with its end
+  std::size_t post = 0;        // a body of so many bytes; 0: GET. It must fit the socket's buffer
+  bool chunked = false;        // the body as one chunk instead of with Content-Length
   std::vector<int> watched;    // processes whose CPU time is counted
 };
 
@@ -60,10 +64,10 @@ struct Connection {
 class Load {
  public:
   explicit Load(Options options) : o_(std::move(options)), connections_(o_.connections) {
-    request_ = "GET " + o_.path +
+    request_ = (o_.post ? "POST " : "GET ") + o_.path +
                " HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: load/1\r\nAccept: */*\r\n"
                "Accept-Encoding: gzip, br\r\n" +
-               (o_.close_each ? "Connection: close\r\n\r\n" : "\r\n");
+               o_.fields + (o_.close_each ? "Connection: close\r\n" : "") + body();
   }
 
   void run() {
@@ -85,6 +89,17 @@ class Load {
   }
 
  private:
+  // What follows the request's fields: those that frame the body, the head's end, the body.
+  std::string body() const {
+    std::string bytes(o_.post, 'x');
+    std::array<char, 16> hex{};
+    if (o_.post == 0) return "\r\n";
+    if (!o_.chunked) return "Content-Length: " + std::to_string(o_.post) + "\r\n\r\n" + bytes;
+    std::snprintf(hex.data(), hex.size(), "%zx", o_.post);
+    return std::string("Transfer-Encoding: chunked\r\n\r\n") + hex.data() + "\r\n" + bytes +
+           "\r\n0\r\n\r\n";
+  }
+
   // True when the window has passed; opens the window on the way there.
   bool over() {
     std::uint64_t now = now_ns();
@@ -281,8 +296,8 @@ Options read_options(int argc, char** argv) {
   Options o;
   for (int i = 1; i < argc; ++i) {
     std::string_view name = argv[i];
-    if (name == "--close") {
-      o.close_each = true;
+    if (name == "--close" || name == "--chunked") {
+      (name == "--close" ? o.close_each : o.chunked) = true;
       continue;
     }
     if (++i == argc) fail("an option without its value");
@@ -301,6 +316,10 @@ Options read_options(int argc, char** argv) {
       o.rate = std::atof(value);
     } else if (name == "--requests") {
       o.requests = std::strtoull(value, nullptr, 10);
+    } else if (name == "--header") {
+      o.fields += std::string(value) + "\r\n";
+    } else if (name == "--post") {
+      o.post = std::strtoul(value, nullptr, 10);
     } else if (name == "--watch") {
       for (const char* at = value; *at != '\0'; at += *at == ',') {
         char* end = nullptr;

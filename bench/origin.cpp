@@ -1,10 +1,13 @@
-// The cheapest honest HTTP/1.1 origin: it answers GET /100, /10k and /1m with bodies of that size,
-// keeps connections open unless asked to close, and does one recv and one send for a small answer.
+// The cheapest honest HTTP/1.1 origin: it answers GET and POST of /100, /10k and /1m with bodies of
+// that size, keeps connections open unless asked to close, and does one recv and one send for a
+// small answer.
 //
 //   origin PORT
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -25,22 +28,38 @@ std::string answer(std::string_view status, std::size_t size) {
 }
 
 struct Page {
-  std::string_view line;
+  std::string_view path;
   std::string text;
 };
 
 const std::array kPages = {
-    Page{"GET /100 ", answer("200 OK", 100)},
-    Page{"GET /10k ", answer("200 OK", 10 * 1024)},
-    Page{"GET /1m ", answer("200 OK", 1024 * 1024)},
+    Page{"/100 ", answer("200 OK", 100)},
+    Page{"/10k ", answer("200 OK", 10 * 1024)},
+    Page{"/1m ", answer("200 OK", 1024 * 1024)},
 };
 const std::string kNotFound = answer("404 Not Found", 0);
 
 const std::string& page_for(std::string_view head) {
+  std::string_view path = head.substr(head.find(' ') + 1);
   for (const Page& page : kPages) {
-    if (head.starts_with(page.line)) return page.text;
+    if (path.starts_with(page.path)) return page.text;
   }
   return kNotFound;
+}
+
+// The bytes of the body at the beginning of `rest`; npos when they have not all come.
+std::size_t body_length(std::string_view head, std::string_view rest) {
+  constexpr std::string_view kLength = "\r\ncontent-length: ", kLastChunk = "0\r\n\r\n";
+  if (head.starts_with("GET ")) return 0;
+  auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
+  const char* at = std::search(head.begin(), head.end(), kLength.begin(), kLength.end(), same);
+  std::size_t length = 0;
+  if (at == head.end()) {  // chunked then, and no body of ours has that in its bytes
+    std::size_t end = rest.find(kLastChunk);
+    return end == rest.npos ? end : end + kLastChunk.size();
+  }
+  std::from_chars(at + kLength.size(), head.end(), length);
+  return length <= rest.size() ? length : rest.npos;
 }
 
 bool wants_close(std::string_view head) {
@@ -106,7 +125,9 @@ class Origin {
     std::string_view rest = c.unread;
     for (std::size_t end; c.unsent.empty() && (end = rest.find("\r\n\r\n")) != rest.npos;) {
       std::string_view head = rest.substr(0, end + 4);
-      rest.remove_prefix(head.size());
+      std::size_t body = body_length(head, rest.substr(head.size()));
+      if (body == rest.npos) break;
+      rest.remove_prefix(head.size() + body);
       c.unsent = page_for(head);
       c.closing = wants_close(head);
       if (flush(fd, c) == Outcome::Close) return Outcome::Close;

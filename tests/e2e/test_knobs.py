@@ -1074,8 +1074,12 @@ def _(world, pinned):
     if len(cpus) < 2:
         return pinned  # with one CPU there is nothing to see
     front = world.proxy([world.named("yes")], server={"workers": len(cpus), "pin_workers": pinned})
-    threads = [t.id for t in front.ps.threads() if psutil.Process(t.id).name() == "cirque-worker"]
-    assert len(threads) == len(cpus)
+
+    def workers():  # each takes its name, by which it is known here, only when it first runs
+        threads = [t.id for t in front.ps.threads() if psutil.Process(t.id).name() == "cirque-worker"]
+        return len(threads) == len(cpus) and threads
+
+    threads = eventually(workers, what="a thread for each worker")
     return all(len(os.sched_getaffinity(thread)) == 1 for thread in threads)
 
 
