@@ -107,19 +107,13 @@ std::string list_text() {
   return out + "\nMore on one of them: cirque why upstream_connect_refused\n";
 }
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  base::append_json(out, text);
-  return out + '"';
-}
-
 std::string json_row(const Reason& r) {
   std::vector<std::string> metrics;
-  for (auto metric : metrics_of(r.seen)) metrics.push_back(quoted(metric));
+  for (auto metric : metrics_of(r.seen)) metrics.push_back(base::json_string(metric));
   return fmt::format(
       R"({{"reason":{},"blame":"{}","status":{},"meaning":{},"remedy":{},"metrics":[{}]}})",
-      quoted(r.slug), word_of(r.blame), r.status ? fmt::format("{}", r.status) : "null",
-      quoted(r.meaning), quoted(r.remedy), fmt::join(metrics, ","));
+      base::json_string(r.slug), word_of(r.blame), r.status ? fmt::format("{}", r.status) : "null",
+      base::json_string(r.meaning), base::json_string(r.remedy), fmt::join(metrics, ","));
 }
 
 std::string json(const Reason* one) {
