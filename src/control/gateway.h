@@ -27,6 +27,7 @@ class Gateway final : public App {
 
   Step on_request(Exchange& exchange) override;
   Task<Peer> choose(Exchange& exchange) override;
+  void on_error_page(Exchange& exchange, const Error& error) override;
   void on_done(const Exchange& exchange) noexcept override;
 
  private:
