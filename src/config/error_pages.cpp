@@ -74,19 +74,37 @@ class PageReader {
     const auto* spot = places_.at(&page.file);
     if (!spot) return;
     auto path = path_from(folder_of(report_.name_of(spot->file)), page.file);
-    auto source = gathering_.page(path);
-    if (!source) {
-      refuse(page, fmt::format("'{}' cannot be read: {}", path, strerrordesc_np(source.error())));
-    } else if ((*source)->text.empty()) {
+    const auto* found = gathering_.page(path);
+    if (!found) return;
+    if (!*found) {
+      refuse(page, fmt::format("'{}' cannot be read: {}", path, strerrordesc_np(found->error())));
+      return;
+    }
+    const Source& source = ***found;
+    if (source.text.empty()) {
       refuse(page, fmt::format("'{}' is empty", path));
-    } else if ((*source)->text.size() > kPageBytesMax) {
+    } else if (source.text.size() > kPageBytesMax) {
       refuse(page, fmt::format("'{}' is larger than {} KiB", path, kPageBytesMax >> 10));
     } else {
-      if (judged_.insert(path).second) judge_file(**source, *spot);
-      page.file.clear();
-      page.text = (*source)->text;
-      std::erase(page.text, '\r');
+      if (judged_.insert(path).second) judge_file(source, *spot);
+      take(page, source);
     }
+  }
+
+  // A file may be named often, and each page has a text of its own.
+  void take(PageText& page, const Source& source) {
+    bool was_too_much = bytes_ > kCopiedBytesMax;
+    bytes_ += source.text.size();
+    if (bytes_ > kCopiedBytesMax) {
+      if (!was_too_much) {
+        add(Code::TooBig, &page.file,
+            fmt::format("more than {} MiB of error pages", kCopiedBytesMax >> 20));
+      }
+      return;
+    }
+    page.file.clear();
+    page.text = source.text;
+    std::erase(page.text, '\r');
   }
 
   void refuse(const PageText& page, std::string message) {
@@ -117,6 +135,7 @@ class PageReader {
   const Gathering& gathering_;
   Report& report_;
   std::set<std::string> judged_;  // paths
+  std::size_t bytes_ = 0;         // of files, as often as they were taken
 };
 
 unsigned number_of(const std::string& status) {

@@ -9,8 +9,6 @@
 
 namespace cirque::config {
 
-inline constexpr std::size_t kPageBytesMax = std::size_t{64} << 10;
-
 // Puts the text of every page's file in the place of its name, and tells what is wrong with pages
 // and where: a mistake within a file is told with that file's line. The report keeps views of the
 // gathering's texts.

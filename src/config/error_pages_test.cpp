@@ -103,6 +103,19 @@ error_pages:
     CHECK(std::ranges::count(surveyed.wanted.paths, "x.html") == 1);
   }
 
+  TEST_CASE("one large page for very many hosts is too much") {
+    std::string site(kSite);
+    site += "virtual_hosts:\n";
+    for (int i = 0; i < 1100; ++i) {
+      site += "  - {hosts: [h" + std::to_string(i) +
+              ".example], routes: [{pool: web}], error_pages: [{status: 404, html: {file: x}}]}\n";
+    }
+    auto loaded = loaded_of({{.path = "site.yaml", .text = site},
+                             {.path = "x", .text = std::string(kPageBytesMax, 'x')}});
+    auto is_too_big = [](const Finding& f) { return f.code == Code::TooBig; };
+    CHECK(std::ranges::count_if(loaded.findings, is_too_big) == 1);
+  }
+
   TEST_CASE("what has another shape is told as that, and reads no file") {
     for (auto pages :
          {"error_pages: 7", "error_pages: [7]", "error_pages: [{status: 404, html: 7}]",

@@ -51,7 +51,7 @@ constexpr Explanation kExplanations[] = {
      "levels, "
      "4 million values, and 64 MiB of what aliases repeat. With its includes: 10,000 files, 16 "
      "includes "
-     "within each other.",
+     "within each other, and 64 MiB of error pages.",
      "", ""},
     {Code::NoInclude, "an included file cannot be read",
      "include: names a file that does not exist, or that the user cirque runs as may not read. A "

@@ -144,25 +144,39 @@ void Gathering::read_pages_of(const Node& list, const std::string& folder) {
       const auto* text = find(page, language);
       const auto* file = text ? find(*text, "file") : nullptr;
       bool is_path = file && file->kind == Node::Kind::Scalar && !file->broken;
-      if (is_path && !file->text.empty()) read_page(path_from(folder, file->text));
+      if (is_path && !file->text.empty()) read_page(path_from(folder, file->text), file->spot);
     }
   }
 }
 
-void Gathering::read_page(const std::string& path) {
-  if (pages_.contains(path) || included_.size() + 1 >= kFilesMax) return;
+void Gathering::read_page(const std::string& path, Spot from) {
+  if (pages_.contains(path) || is_beyond(0, from)) return;
   wanted_.paths.push_back(path);
   auto text = files_.read(path);
   if (!text) {
     pages_.emplace(path, std::unexpected(text.error()));
     return;
   }
+  text->resize(std::min(text->size(), kPageBytesMax + 1));
+  if (is_beyond(text->size(), from)) return;
   pages_.emplace(path, &included_.emplace_back(path, std::move(*text)));
 }
 
-std::expected<const Source*, int> Gathering::page(const std::string& path) const {
+// True: with so many bytes more it is too much of a configuration. Told once.
+bool Gathering::is_beyond(std::size_t bytes, Spot from) {
+  if (is_full_) return true;
+  intake_.bytes += bytes;
+  is_full_ = intake_.bytes > kFileBytesMax || included_.size() + 1 >= kFilesMax;
+  if (is_full_) {
+    report_.add(Code::TooBig, from, "error_pages",
+                fmt::format("more than {} files, or {} MiB", kFilesMax, kFileBytesMax >> 20));
+  }
+  return is_full_;
+}
+
+const Gathering::Page* Gathering::page(const std::string& path) const {
   auto found = pages_.find(path);
-  return found == pages_.end() ? std::unexpected(EMFILE) : found->second;
+  return found == pages_.end() ? nullptr : &found->second;
 }
 
 // They are there or they are not; nothing asks for them.

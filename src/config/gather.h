@@ -17,6 +17,7 @@ namespace cirque::config {
 // An include within an include, and so on; nobody means to go deeper.
 inline constexpr std::size_t kIncludesDeepMax = 16;
 inline constexpr std::size_t kFilesMax = 10'000;
+inline constexpr std::size_t kPageBytesMax = std::size_t{64} << 10;  // of an error page
 
 // What `path` means in a file of that folder, which ends in a slash or is empty.
 std::string path_from(const std::string& folder, const std::string& path);
@@ -44,9 +45,11 @@ class Gathering {
   // place is (Source::is_folder). The report has views of the texts, so they stay where they are.
   std::deque<Source>& included() noexcept { return included_; }
 
-  // The file of an error page, which was read when its name was seen; or the errno that tells why
-  // it could not be.
-  std::expected<const Source*, int> page(const std::string& path) const;
+  // The file of an error page, which was read when its name was seen, or the errno that tells why
+  // it could not be. Null: there were too many files, which is told already. Of a file that is too
+  // large for a page only a byte more than that.
+  using Page = std::expected<const Source*, int>;
+  const Page* page(const std::string& path) const;
 
   const Wanted& wanted() const noexcept { return wanted_; }
 
@@ -64,7 +67,8 @@ class Gathering {
   void include(const std::string& path, Spot from);
   void read_pages(const Node& root, const std::string& folder);
   void read_pages_of(const Node& list, const std::string& folder);
-  void read_page(const std::string& path);
+  void read_page(const std::string& path, Spot from);
+  bool is_beyond(std::size_t bytes, Spot from);
   void read_tests_beside(const std::string& path);
   void read_tests(const Source& source, unsigned file);
   bool is_cycle(const std::string& path, Spot from);
@@ -76,7 +80,7 @@ class Gathering {
   std::vector<Entry> trees_;  // as values without a key, in the order of reading
   std::deque<Source> included_;
   std::set<std::string> seen_;
-  std::map<std::string, std::expected<const Source*, int>> pages_;
+  std::map<std::string, Page> pages_;
   std::vector<Open> open_;
   bool is_whole_ = true;
   bool is_full_ = false;

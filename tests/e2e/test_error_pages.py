@@ -223,8 +223,8 @@ def test_versions_have_their_pages(kept, tmp_path):
     assert "first {status}" in cirque("config", "show", 1, "-c", kept.config_path).stdout
     diff = cirque("config", "diff", 1, 2, "-c", kept.config_path)
     assert "first {status}" in diff.stdout and "second" in diff.stdout, diff.stdout + diff.stderr
-    assert cirque("config", "rollback", 1, "-c", kept.config_path).returncode == 0
-    assert ask(kept).body == b"first 404"
+    assert cirque("config", "rollback", 1, "--write", "-c", kept.config_path).returncode == 0
+    assert ask(kept).body == b"first 404" and (tmp_path / "lost.html").read_text() == "first {status}"
 
 
 def test_what_is_applied_brings_its_pages(kept, tmp_path):
