@@ -1,5 +1,6 @@
 """Pages of one's own for errors: which of them is taken, what it says, and when it changes."""
 import json
+import re
 
 import pytest
 import yaml
@@ -111,6 +112,14 @@ def test_a_request_whose_head_is_refused_gets_a_page_too(pages):
     with Client(front.port("web")) as one:
         one.send(b"\x16\x03\x01\x00\x05hello\r\n\r\n")
         assert one.answer().body == b"bad_request_line |"
+
+
+def test_every_status_that_cirque_answers_with_can_have_a_page():
+    told = json.loads(cirque("why", "--format", "json").stdout)["reasons"]
+    statuses = {reason["status"] for reason in told} - {None, 499}  # 499: nobody is there to see it
+    schema = json.loads(cirque("schema").stdout)["properties"]["error_pages"]
+    choices = {int(found) for found in re.findall(r'"([45][0-9]{2})"', json.dumps(schema))}
+    assert statuses <= choices, f"no page can be for {sorted(statuses - choices)}"
 
 
 def test_services_have_pages_too(proxy, client):

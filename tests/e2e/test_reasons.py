@@ -1,5 +1,5 @@
 """One small scenario for each reason: the real binary is brought to it, and what the client, the access log and
-the metrics say is what `cirque why` tells. A reason without a scenario fails the last test but one."""
+the metrics say is what `cirque why` tells. A reason without a scenario is a failure."""
 import contextlib
 import json
 import re
