@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Small habits of this house: a header, or a source without one, begins by saying what it is; a test
-waits for a condition, never for the clock; and every reason slug is one that the table explains."""
+waits for a condition, never for the clock; every reason slug is one that the table explains, and the table
+explains none that the code does not know."""
 import pathlib
 import re
 import sys
@@ -14,7 +15,7 @@ REASON = re.compile(r"[rR]eason\s*=(?!=)|[sS]lugs\{|\b(?:refuse|too_large|record
                     r"|\b(?:refused|reasons|failures)\.add\(")
 SLUG = re.compile(r'"([a-z][a-z0-9_]*)"')
 REASONS = pathlib.Path("src/observe/reasons.cpp")
-KNOWN = set(re.findall(r'Reason\{"([a-z0-9_]+)"', REASONS.read_text()))
+KNOWN = set(re.findall(r'Reason\{\s*"([a-z0-9_]+)"', REASONS.read_text()))
 
 
 def unknown_reasons(path):
@@ -26,6 +27,13 @@ def unknown_reasons(path):
             if slug[1] not in KNOWN:
                 number = text.count("\n", 0, slug.start()) + 1
                 yield f"{path}:{number}: reason '{slug[1]}' is not in {REASONS}"
+
+
+def forgotten_reasons(sources):
+    """Slugs of the table that no source has."""
+    there = set().union(*(SLUG.findall(path.read_text()) for path in sources if path != REASONS))
+    for slug in sorted(KNOWN - there):
+        yield f"{REASONS}:1: reason '{slug}' is explained, but nothing ends with it"
 
 
 def says_what_it_is(path):
@@ -41,10 +49,11 @@ def main():
         for path in sorted(pathlib.Path(folder).rglob(pattern)):
             if not says_what_it_is(path):
                 bad.append(f"{path}:1: begins without a comment that says what it is")
-    for path in sorted([*pathlib.Path("src").rglob("*.cpp"), *pathlib.Path("src").rglob("*.h"),
-                        *pathlib.Path("include").rglob("*.h")]):
-        if not path.name.endswith("_test.cpp"):
-            bad.extend(unknown_reasons(path))
+    sources = [path for path in sorted([*pathlib.Path("src").rglob("*.cpp"), *pathlib.Path("src").rglob("*.h"),
+                                        *pathlib.Path("include").rglob("*.h")]) if not path.name.endswith("_test.cpp")]
+    for path in sources:
+        bad.extend(unknown_reasons(path))
+    bad.extend(forgotten_reasons(sources))
     tests = [*pathlib.Path("tests").rglob("*.py"), *pathlib.Path("tests").rglob("*.cpp"), *pathlib.Path("src").rglob("*_test.cpp")]
     for path in sorted(tests):
         for number, line in enumerate(path.read_text().splitlines(), 1):

@@ -118,6 +118,11 @@ class App {
   // that). The engine has already checked that a replay is safe and within the terms.
   virtual Recovery on_failure(Exchange&, const Error&) { return Recovery::Retry; }
 
+  // A page was made for an error, in exchange.response: give it another body, or other fields. Not
+  // called for answers of peers, nor where a client is gone. Never waits. The request may be one
+  // whose head was refused: parts of it are missing then.
+  virtual void on_error_page(Exchange&, const Error&) {}
+
   // Always called, always last, never waits.
   virtual void on_done(const Exchange&) noexcept {}
 };
@@ -131,6 +136,7 @@ struct Stations {
   bool response = false;
   bool response_body = false;
   bool failure = false;
+  bool error_page = false;
   bool done = false;
 
   // The type of &A::f names the class that last defined f.
@@ -147,6 +153,7 @@ struct Stations {
         .response_body =
             !std::is_same_v<decltype(&A::on_response_body), decltype(&App::on_response_body)>,
         .failure = !std::is_same_v<decltype(&A::on_failure), decltype(&App::on_failure)>,
+        .error_page = !std::is_same_v<decltype(&A::on_error_page), decltype(&App::on_error_page)>,
         .done = !std::is_same_v<decltype(&A::on_done), decltype(&App::on_done)>,
     };
   }

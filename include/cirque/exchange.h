@@ -56,9 +56,7 @@ struct Peer {
   // "127.0.0.1:3001", "[::1]:3001", "unix:/run/app.sock"
   static Result<Peer> at(std::string_view address) {
     auto parsed = Address::parse(address);
-    if (!parsed) {
-      return fail({.fault = Fault::NoPeer, .reason = "upstream_dns_failed"});
-    }
+    if (!parsed) return fail(parsed.error());
     return Peer{.address = std::move(*parsed), .name = {}};
   }
 };

@@ -67,6 +67,15 @@ constexpr VerbRow kVerbs[] = {
      "cirque explain http://shop.example.com/cart\n"
      "cirque explain POST http://shop.example.com/cart -H 'X-Env: beta' --from 10.1.2.3\n"
      "cirque explain --live http://shop.example.com/cart"},
+    {Verb::Why, "why", "[REASON]", "tell what the reason of an answer means",
+     "The reason is the word that an error page shows, the access log has as `reason`, the metrics "
+     "as a label, and Proxy-Status as details. Tells what happened, who is to blame, and what can "
+     "be done about it. A Proxy-Status field or a line of the access log will do as well. Without "
+     "a reason all are listed. The exit status is 0, and 1 when there is no such reason.",
+     "cirque why upstream_connect_refused\n"
+     "cirque why 'cirque; error=dns_error; details=\"upstream_dns_failed\"'\n"
+     "cirque why --format json\n"
+     "cirque why --markdown  # docs/reasons.md"},
     {Verb::Reload, "reload", "[FILE]", "have a running cirque read its configuration again",
      "Asks the process that serves metrics.listen of this configuration to read it again, and "
      "waits "
@@ -109,8 +118,8 @@ constexpr VerbRow kVerbs[] = {
      "to try.",
      "cirque demo"},
     {Verb::Help, "help", "[TOPIC]", "explain a verb, the configuration, a key or a code",
-     "The topic is a verb, `config`, a section or key of the configuration, `codes`, or the code "
-     "of a finding.",
+     "The topic is a verb, `config`, a section or key of the configuration, `codes`, the code of a "
+     "finding, or a reason, as with `why`.",
      "cirque help validate\n"
      "cirque help config\n"
      "cirque help timeouts.drain\n"
@@ -195,9 +204,9 @@ const FlagRow kFlags[] = {
        c.elsewhere = true;
        return std::nullopt;
      }},
-    {"--format", "FORMAT", "", "validate test config",
+    {"--format", "FORMAT", "", "validate test why config",
      "How findings are printed: text, or to standard output as json, sarif (2.1.0) or github (its "
-     "workflow commands). `config` knows text and json.",
+     "workflow commands). `config` and `why` know text and json.",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {
        auto format = config::format_called(value);
        if (!format) return bad_value("--format", value, "text, json, sarif or github");
@@ -276,7 +285,7 @@ const FlagRow kFlags[] = {
        c.state_dir = value;
        return std::nullopt;
      }},
-    {"--markdown", "", "", "help", "Print `help config` as Markdown.",
+    {"--markdown", "", "", "help why", "Print `help config`, or all that `why` knows, as Markdown.",
      [](Command& c, std::string_view) -> std::optional<Misuse> {
        c.page = Page::Markdown;
        return std::nullopt;
@@ -334,6 +343,7 @@ class Arguments {
       if (misuse) return misuse;
     }
     if (auto misuse = check_flags(command)) return misuse;
+    if (command.verb == Verb::Why) return check_why(command);
     if (command.verb == Verb::Config) return read_config_words(command, config_words_);
     return std::nullopt;
   }
@@ -396,6 +406,10 @@ class Arguments {
       command.words.emplace_back(word);
       return std::nullopt;
     }
+    if (command.verb == Verb::Why) {
+      command.words.emplace_back(word);
+      return std::nullopt;
+    }
     if (command.verb == Verb::Config) {
       config_words_.emplace_back(word);
       return std::nullopt;
@@ -417,6 +431,12 @@ class Arguments {
     if (!meant.empty()) hint = fmt::format("did you mean 'cirque {}'?", meant);
     if (is_file) hint = fmt::format("did you mean 'cirque run {}'?", word);
     return {fmt::format("unknown verb '{}'", word), std::move(hint)};
+  }
+
+  static std::optional<Misuse> check_why(const Command& command) {
+    using enum config::Format;
+    if (command.format == Text || command.format == Json) return std::nullopt;
+    return Misuse{"why cannot be printed in this format; expected text or json", {}};
   }
 
   std::optional<Misuse> check_flags(const Command& command) const {

@@ -26,6 +26,7 @@ enum class Verb : std::uint8_t {
   Adapt,
   Schema,
   Explain,
+  Why,
   Reload,
   Plan,
   Apply,
@@ -50,7 +51,7 @@ struct Command {
   bool elsewhere = false;
   config::Format format = config::Format::Text;
   config::Language language = config::Language::Yaml;
-  std::vector<std::string> words;  // the topic of help, the request of explain
+  std::vector<std::string> words;  // the topic of help, the request of explain, a reason
   std::vector<config::TableEntry> headers;
   std::string from;
   std::string listener;

@@ -136,7 +136,8 @@ class Daemon {
       log::error("app", "cannot listen",
                  {{"service", name},
                   {"address", where.text},
-                  {"error", std::string_view(strerror(bound.error().sys))}});
+                  {"error", std::string_view(strerror(bound.error().sys))},
+                  {"reason", "listen_failed"}});
       return false;
     }
     auto text = bound->text();

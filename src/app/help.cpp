@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/why.h"
 #include "base/text.h"
 #include "config/docs.h"
 #include "config/options.h"
@@ -90,7 +91,8 @@ struct Status {
 
 constexpr Status kStatuses[] = {
     {0, "All is well."},
-    {1, "The configuration is wrong, the proxy cannot start, or there is no such version."},
+    {1,
+     "The configuration is wrong, the proxy cannot start, or there is no such version or reason."},
     {2, "The command line is wrong, or a stop had to be forced."},
 };
 
@@ -112,7 +114,8 @@ std::string overview() {
       "cirque --config site.yaml  # run\n"
       "cirque validate site.yaml  # list every mistake\n"
       "cirque help config  # all keys of the configuration\n"
-      "cirque help CQ1203  # what a finding means");
+      "cirque help CQ1203  # what a finding means\n"
+      "cirque why no_route  # what an answer's reason means");
   return out;
 }
 
@@ -189,6 +192,8 @@ std::expected<std::string, Misuse> on_topic(std::string_view topic) {
   if (topic == "codes") return config::codes_text();
   if (const auto* code = config::explanation_of(topic)) return config::explanation_text(*code);
   if (const auto* option = config::topic_of(topic)) return config::option_text(*option);
+  if (observe::is_reason(topic))
+    return reason_text(observe::reasons()[observe::reason_index(topic)]);
   std::vector<std::string_view> topics = {"config", "codes"};
   for (const auto& r : verbs()) std::ranges::copy(words_of(r.names), std::back_inserter(topics));
   for (const auto& option : config::canonical().options()) {
@@ -196,10 +201,11 @@ std::expected<std::string, Misuse> on_topic(std::string_view topic) {
     topics.push_back(option.key());
   }
   auto meant = nearest(topic, topics);
-  return std::unexpected(
-      Misuse{fmt::format("no help on '{}'", topic),
-             meant.empty() ? "topics: a verb, config, a key of the configuration, codes, or a code"
-                           : fmt::format("did you mean '{}'?", meant)});
+  return std::unexpected(Misuse{
+      fmt::format("no help on '{}'", topic),
+      meant.empty() ? "topics: a verb, config, a key of the configuration, codes, a code, or "
+                      "a reason"
+                    : fmt::format("did you mean '{}'?", meant)});
 }
 
 }  // namespace

@@ -59,7 +59,10 @@ std::optional<Listeners::Move> Listeners::prepare(const config::Blueprint& wante
   bool all = true;
   auto complain = [&](const config::LanePlan& plan, std::string_view what, std::string_view error) {
     log::error("app", what,
-               {{"service", plan.name}, {"address", plan.address.text}, {"error", error}});
+               {{"service", plan.name},
+                {"address", plan.address.text},
+                {"error", error},
+                {"reason", "listen_failed"}});
     all = false;
   };
   for (const auto& plan : wanted.lanes) {

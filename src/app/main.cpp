@@ -13,6 +13,7 @@
 #include "app/here.h"
 #include "app/orders.h"
 #include "app/versions.h"
+#include "app/why.h"
 #include "config/json_schema.h"
 #include "config/load.h"
 #include "config/write.h"
@@ -37,6 +38,16 @@ int misused(const Misuse& misuse) {
 int help_on(const Command& command) {
   auto text = help(command);
   if (!text) return misused(text.error());
+  print(stdout, *text);
+  return 0;
+}
+
+int tell_why(const Command& command) {
+  auto text = why(command);
+  if (!text) {
+    print(stderr, fmt::format("cirque: {}\n   {}\n", text.error().message, text.error().hint));
+    return kFailed;
+  }
   print(stdout, *text);
   return 0;
 }
@@ -162,6 +173,7 @@ int run(const Command& command) {
 
 int start(Command command) {
   if (command.verb == Verb::Help) return help_on(command);
+  if (command.verb == Verb::Why) return tell_why(command);
   if (command.verb == Verb::Version) {
     print(stdout, fmt::format("cirque {}\n", version()));
     return 0;

@@ -81,6 +81,19 @@ Refusal Blueprint::refusal(const Decision& decision) const noexcept {
   return {0, {}};
 }
 
+const http::PageTemplate* Blueprint::error_page(const LanePlan& lane, std::string_view authority,
+                                                int status,
+                                                http::PageLanguage language) const noexcept {
+  if (!host_error_pages.empty()) {
+    auto match = lane.router->match({.host = authority});
+    const auto* own = match.host == kNone
+                          ? nullptr
+                          : host_error_pages[lane.hosts[match.host]].find(status, language);
+    if (own) return own;
+  }
+  return error_pages.find(status, language);
+}
+
 const LanePlan* Blueprint::lane(std::string_view name) const noexcept {
   for (const auto& lane : lanes) {
     if (lane.name == name) return &lane;

@@ -9,6 +9,7 @@
 #include "cirque/exchange.h"
 #include "config/model.h"
 #include "config/places.h"
+#include "http/page.h"
 #include "route/key_table.h"
 #include "route/router.h"
 #include "route/split.h"
@@ -129,6 +130,8 @@ struct Blueprint {
   std::vector<TablePlan> tables;
   std::vector<Redirect> redirects;
   std::vector<Respond> responds;
+  http::ErrorPages error_pages;                    // of all hosts
+  std::vector<http::ErrorPages> host_error_pages;  // by host; empty when none has pages of its own
   Interests interests;
 
   // `random` chooses between the sides of a split.
@@ -136,6 +139,11 @@ struct Blueprint {
                   std::uint64_t random) const noexcept;
 
   Refusal refusal(const Decision& decision) const noexcept;
+
+  // The page for an error on that listener: of the host that was asked for, else of all. Null:
+  // there is none.
+  const http::PageTemplate* error_page(const LanePlan& lane, std::string_view authority, int status,
+                                       http::PageLanguage language) const noexcept;
 
   // Of the listener; null: there is none of that name.
   const LanePlan* lane(std::string_view name) const noexcept;

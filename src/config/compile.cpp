@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "config/blueprint.h"
+#include "config/error_pages.h"
 
 namespace cirque::config {
 namespace {
@@ -42,6 +43,7 @@ class Compiler {
     read_tables();
     read_hosts();
     read_lanes();
+    read_error_pages();
     return std::make_shared<const Blueprint>(std::move(plan_));
   }
 
@@ -626,6 +628,15 @@ class Compiler {
     const void* record =
         at.route == kNone ? static_cast<const void*>(&host) : &host.routes[at.route];
     return {record, places_.at_record(record)};
+  }
+
+  void read_error_pages() {
+    plan_.error_pages = error_pages_of(model_.error_pages);
+    bool has_own = std::ranges::any_of(model_.virtual_hosts,
+                                       [](auto& host) { return !host.error_pages.empty(); });
+    if (!has_own) return;
+    for (const auto& host : model_.virtual_hosts)
+      plan_.host_error_pages.push_back(error_pages_of(host.error_pages));
   }
 
   void warn_of_unused_pools() {

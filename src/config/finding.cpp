@@ -51,7 +51,7 @@ constexpr Explanation kExplanations[] = {
      "levels, "
      "4 million values, and 64 MiB of what aliases repeat. With its includes: 10,000 files, 16 "
      "includes "
-     "within each other.",
+     "within each other, and 64 MiB of error pages.",
      "", ""},
     {Code::NoInclude, "an included file cannot be read",
      "include: names a file that does not exist, or that the user cirque runs as may not read. A "
@@ -65,6 +65,10 @@ constexpr Explanation kExplanations[] = {
      "whole chain. "
      "A file that two others include is fine, and is read once.",
      "include: '*.yaml'", "include: 'conf.d/*.yaml'"},
+    {Code::NoPage, "the file of an error page cannot be used",
+     "It does not exist, is empty or larger than 64 KiB, or the user cirque runs as may not read "
+     "it. A path without a slash in front starts at the folder of the file that it stands in.",
+     "html: {file: /errors/5xx.html}", "html: {file: errors/5xx.html}"},
 
     {Code::UnsetVariable, "an environment variable is not set",
      "${NAME} is replaced by the environment variable NAME. When it is not set there is nothing to "
@@ -123,6 +127,11 @@ constexpr Explanation kExplanations[] = {
     {Code::BadText, "a text that cannot be used",
      "The text is empty or too long, or has characters that would garble logs and metrics.",
      "name: 'my service'", "name: my-service"},
+    {Code::BadTemplate, "an error page that cannot be filled in",
+     "A page has holes for {status}, {phrase}, {reason}, {request_id} and {host}, and no others. A "
+     "brace that is meant, as in a style sheet or in JSON, is written twice.",
+     "text: '<style>p { margin: 0 }</style> {code}'",
+     "text: '<style>p {{ margin: 0 }}</style> {status}'"},
 
     {Code::NoServices, "no services",
      "A configuration without services would start a process that does nothing.", "services: []",
@@ -201,6 +210,10 @@ constexpr Explanation kExplanations[] = {
      "One of `tests` expects another outcome than this configuration gives. `cirque explain` tells "
      "why a request goes where it goes.",
      "", ""},
+    {Code::PageSource, "an error page with no text, or with two",
+     "A page comes from a file or stands here as a text, and an entry of error_pages has one for "
+     "html, for json, or for both.",
+     "html: {file: 5xx.html, text: '<h1>{status}</h1>'}", "html: {file: 5xx.html}"},
 
     {Code::OpenMetrics, "metrics or orders for everybody (warning)",
      "Metrics name services and backends and count requests and failures: useful to an attacker. "

@@ -23,6 +23,7 @@ enum class Code : std::uint16_t {
   TooBig = 1007,
   NoInclude = 1008,
   IncludeCycle = 1009,
+  NoPage = 1010,
 
   UnsetVariable = 1101,
   BadExpansion = 1102,
@@ -39,6 +40,7 @@ enum class Code : std::uint16_t {
   BadAddress = 1305,
   BadNetwork = 1306,
   BadText = 1307,
+  BadTemplate = 1308,
 
   NoServices = 1401,
   NoUpstreams = 1402,
@@ -58,6 +60,7 @@ enum class Code : std::uint16_t {
   DeadRoute = 1416,
   NotYet = 1417,
   TestFailed = 1418,
+  PageSource = 1419,
 
   OpenMetrics = 1501,
   TrustsEverybody = 1502,

@@ -16,11 +16,6 @@ namespace {
 constexpr std::string_view kInclude = "include";
 constexpr const char* kExpected = "a path or a list of paths, such as [conf.d/*.yaml]";
 
-std::string folder_of(const std::string& path) {
-  auto slash = path.rfind('/');
-  return slash == path.npos ? "" : path.substr(0, slash + 1);
-}
-
 // Two ways to write a path are one file, as far as can be seen without asking the system.
 std::string plain_form(const std::string& path) {
   return std::filesystem::path(path).lexically_normal().string();
@@ -65,7 +60,24 @@ std::optional<Entry> take_include(Node& root) {
   return include;
 }
 
+const Node* find(const Node& map, std::string_view key) {
+  if (map.kind != Node::Kind::Map) return nullptr;
+  auto found = std::ranges::find(map.entries, key, [](auto& e) { return e.key.text; });
+  return found == map.entries.end() ? nullptr : &found->value;
+}
+
 }  // namespace
+
+std::string folder_of(const std::string& path) {
+  auto slash = path.rfind('/');
+  return slash == path.npos ? "" : path.substr(0, slash + 1);
+}
+
+// A file called "-" is one, and not standard input.
+std::string path_from(const std::string& folder, const std::string& path) {
+  if (path.starts_with('/')) return path;
+  return path == "-" && folder.empty() ? "./-" : folder + path;
+}
 
 Gathering::Gathering(Report& report, const Environment& environment, const Files& files)
     : report_(report), intake_{.environment = environment, .report = report}, files_(files) {}
@@ -96,6 +108,7 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   bool is_broken = root.kind == Node::Kind::Null && report_.has_errors_in(file);
   if (is_broken) is_whole_ = false;
   auto include = take_include(root);
+  read_pages(root, folder_of(path));
   bool is_main = file == 0;
   if (!is_main && root.kind != Node::Kind::Map && root.kind != Node::Kind::Null) {
     complain(Code::WrongType, root.spot, "an included file must be a map of keys and values");
@@ -111,6 +124,59 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   open_.push_back({.path = plain_form(path), .file = file});
   follow(include->value, folder_of(path));
   open_.pop_back();
+}
+
+// Those who watch the files must know of these, too, and so must every copy of the configuration.
+// What is wrong with a name is told by whoever looks at values (config/error_pages.h).
+void Gathering::read_pages(const Node& root, const std::string& folder) {
+  constexpr std::string_view kPages = "error_pages";
+  if (const auto* pages = find(root, kPages)) read_pages_of(*pages, folder);
+  const auto* hosts = find(root, "virtual_hosts");
+  if (!hosts) return;
+  for (const auto& host : hosts->items) {
+    if (const auto* pages = find(host, kPages)) read_pages_of(*pages, folder);
+  }
+}
+
+void Gathering::read_pages_of(const Node& list, const std::string& folder) {
+  for (const auto& page : list.items) {
+    for (auto language : {"html", "json"}) {
+      const auto* text = find(page, language);
+      const auto* file = text ? find(*text, "file") : nullptr;
+      bool is_path = file && file->kind == Node::Kind::Scalar && !file->broken;
+      if (is_path && !file->text.empty()) read_page(path_from(folder, file->text), file->spot);
+    }
+  }
+}
+
+void Gathering::read_page(const std::string& path, Spot from) {
+  if (pages_.contains(path) || is_beyond(0, from)) return;
+  wanted_.paths.push_back(path);
+  auto text = files_.read(path);
+  if (!text) {
+    pages_.emplace(path, std::unexpected(text.error()));
+    return;
+  }
+  text->resize(std::min(text->size(), kPageBytesMax + 1));
+  if (is_beyond(text->size(), from)) return;
+  pages_.emplace(path, &included_.emplace_back(path, std::move(*text)));
+}
+
+// True: with so many bytes more it is too much of a configuration. Told once.
+bool Gathering::is_beyond(std::size_t bytes, Spot from) {
+  if (is_full_) return true;
+  intake_.bytes += bytes;
+  is_full_ = intake_.bytes > kFileBytesMax || included_.size() + 1 >= kFilesMax;
+  if (is_full_) {
+    report_.add(Code::TooBig, from, "error_pages",
+                fmt::format("more than {} files, or {} MiB", kFilesMax, kFileBytesMax >> 20));
+  }
+  return is_full_;
+}
+
+const Gathering::Page* Gathering::page(const std::string& path) const {
+  auto found = pages_.find(path);
+  return found == pages_.end() ? nullptr : &found->second;
 }
 
 // They are there or they are not; nothing asks for them.
@@ -161,7 +227,7 @@ void Gathering::follow_path(const Node& include, const std::string& folder) {
     return;
   }
   auto base = include.text.starts_with('/') ? std::string() : folder;
-  auto path = base + include.text;
+  auto path = path_from(folder, include.text);
   if (files_.is_directory(path)) {
     auto before = included_.size();
     all_of(path, include.spot);

@@ -1,9 +1,11 @@
 #pragma once
 // Makes one tree of a configuration's files: follows `include:` from the main file on, reads the
-// tests that stand beside each file (site.test.yaml beside site.yaml), and merges what the files
-// have in common. Lists are appended, maps are merged key by key, and two scalars for one key are a
-// mistake.
+// tests that stand beside each file (site.test.yaml beside site.yaml) and the files of error pages,
+// and merges what the files have in common. Lists are appended, maps are merged key by key, and two
+// scalars for one key are a mistake.
 #include <deque>
+#include <expected>
+#include <map>
 #include <set>
 
 #include "config/files.h"
@@ -15,6 +17,11 @@ namespace cirque::config {
 // An include within an include, and so on; nobody means to go deeper.
 inline constexpr std::size_t kIncludesDeepMax = 16;
 inline constexpr std::size_t kFilesMax = 10'000;
+inline constexpr std::size_t kPageBytesMax = std::size_t{64} << 10;  // of an error page
+
+// What `path` means in a file of that folder, which ends in a slash or is empty.
+std::string path_from(const std::string& folder, const std::string& path);
+std::string folder_of(const std::string& path);
 
 class Gathering {
  public:
@@ -38,6 +45,12 @@ class Gathering {
   // place is (Source::is_folder). The report has views of the texts, so they stay where they are.
   std::deque<Source>& included() noexcept { return included_; }
 
+  // The file of an error page, which was read when its name was seen, or the errno that tells why
+  // it could not be. Null: there were too many files, which is told already. Of a file that is too
+  // large for a page only a byte more than that.
+  using Page = std::expected<const Source*, int>;
+  const Page* page(const std::string& path) const;
+
   const Wanted& wanted() const noexcept { return wanted_; }
 
  private:
@@ -52,6 +65,10 @@ class Gathering {
   void all_of(const std::string& folder, Spot from);
   void keep_folder(const std::string& path);
   void include(const std::string& path, Spot from);
+  void read_pages(const Node& root, const std::string& folder);
+  void read_pages_of(const Node& list, const std::string& folder);
+  void read_page(const std::string& path, Spot from);
+  bool is_beyond(std::size_t bytes, Spot from);
   void read_tests_beside(const std::string& path);
   void read_tests(const Source& source, unsigned file);
   bool is_cycle(const std::string& path, Spot from);
@@ -63,6 +80,7 @@ class Gathering {
   std::vector<Entry> trees_;  // as values without a key, in the order of reading
   std::deque<Source> included_;
   std::set<std::string> seen_;
+  std::map<std::string, Page> pages_;
   std::vector<Open> open_;
   bool is_whole_ = true;
   bool is_full_ = false;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "config/options.h"
 #include "config/print.h"
 
@@ -61,8 +62,13 @@ Node duration() {
 }
 
 Node choice(const Option& option) {
+  constexpr std::uint64_t kNumberMax = 999;
   auto words = list_node();
   for (auto word : words_of(option.choices)) words.items.push_back(text_node(std::string(word)));
+  // 503 without quotes is as good.
+  for (auto word : words_of(option.choices)) {
+    if (base::parse_number(word, kNumberMax)) words.items.push_back(plain_node(std::string(word)));
+  }
   auto node = map_node();
   put(node, "enum", std::move(words));
   return node;

@@ -9,6 +9,7 @@
 
 #include "config/check.h"
 #include "config/dialect.h"
+#include "config/error_pages.h"
 #include "config/gather.h"
 #include "config/lower.h"
 #include "config/reader.h"
@@ -48,6 +49,7 @@ Loaded judged(Gathering& gathering, Report& report, const World& world) {
     } else {
       fill(&loaded.model, canonical(), tree, places, report);
     }
+    read_error_pages(loaded.model, places, gathering, report);
     lower(loaded.model, places);
     check(loaded.model, places, report, world.here);
     loaded.blueprint = compile(loaded.model, places, report);

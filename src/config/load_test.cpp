@@ -16,8 +16,11 @@ std::optional<std::string> empty_world(std::string_view) {
   return std::nullopt;
 }
 
+// With the files that the table's examples name.
 Loaded load(std::string_view text) {
-  return load_text(text, "t.yaml", empty_world);
+  auto files = files_of(
+      {{.path = "errors/5xx.html", .text = "x"}, {.path = "errors/5xx.json", .text = "x"}});
+  return load_text(text, "t.yaml", empty_world, files);
 }
 
 // The codes and places: "CQ1003@2:1".

@@ -206,10 +206,27 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
+// A page's text, or the file that has it. Once it is loaded the text is there, and `file` is empty.
+struct PageText {
+  std::string file;
+  std::string text;
+
+  bool operator==(const PageText&) const = default;
+};
+
+struct ErrorPage {
+  std::string status;  // "503", or "5xx"
+  PageText html;
+  PageText json;
+
+  bool operator==(const ErrorPage&) const = default;
+};
+
 struct VirtualHost {
   std::string name;
   std::vector<std::string> hosts;
   std::vector<std::string> listeners;  // empty: all
+  std::vector<ErrorPage> error_pages;
   std::vector<Route> routes;
 
   bool operator==(const VirtualHost&) const = default;
@@ -320,6 +337,7 @@ struct Model {
   std::deque<Backend> backends;
   HealthCheck tag_health;  // of pools that are made for a tag
   std::deque<RoutingTable> routing_tables;
+  std::vector<ErrorPage> error_pages;  // where a virtual host has none of its own
   std::vector<TestCase> tests;
 };
 

@@ -47,6 +47,58 @@ namespace {
        .example = "false",                                                                    \
        .also = "exists absent"}
 
+// A page for errors in one language; `who` are the clients that get it.
+#define PAGE_TEXT_OPTIONS(list, language, who, sample)                                        \
+  {.path = list "[]." #language,                                                              \
+   .type = Type::Map,                                                                         \
+   .slot = {},                                                                                \
+   .doc = "The page for " who                                                                 \
+          ", from a file or from here. It has holes for {status} {phrase} "                   \
+          "{reason} {request_id} {host}; a brace that is meant is written twice."},           \
+      {.path = list "[]." #language ".file",                                                  \
+       .type = Type::Path,                                                                    \
+       .slot = IN(ErrorPage, language.file),                                                  \
+       .min = 1,                                                                              \
+       .max = 4095,                                                                           \
+       .doc =                                                                                 \
+           "The file that has the page, of 64 KiB at most. A path without a slash in front "  \
+           "starts at the folder of the file that it stands in. Read with the configuration " \
+           "and watched like it.",                                                            \
+       .example = "errors/5xx." #language,                                                    \
+       .also = "path filename template"},                                                     \
+      {.path = list "[]." #language ".text",                                                  \
+       .type = Type::Prose,                                                                   \
+       .slot = IN(ErrorPage, language.text),                                                  \
+       .min = 1,                                                                              \
+       .max = 64 * kKilo,                                                                     \
+       .doc = "The page itself.",                                                             \
+       .example = sample,                                                                     \
+       .also = "body content inline"}
+
+// Pages for errors: the same for all hosts and for one.
+#define ERROR_PAGE_OPTIONS(list, Record, whose)                                                \
+  {.path = list,                                                                               \
+   .type = Type::List,                                                                         \
+   .slot = RECORDS(Record, error_pages),                                                       \
+   .doc = whose,                                                                               \
+   .also = "errors error_page errorfile errorfiles custom_errors",                             \
+   .known_by = "status"},                                                                      \
+      {.path = list "[].status",                                                               \
+       .type = Type::Choice,                                                                   \
+       .slot = IN(ErrorPage, status),                                                          \
+       .doc =                                                                                  \
+           "The status that it is for, or a class of them. That of a status goes before "      \
+           "that of its class.",                                                               \
+       .example = "'503'",                                                                     \
+       .need = Need::Required,                                                                 \
+       .choices =                                                                              \
+           "4xx 5xx 400 401 403 404 405 408 413 414 417 421 429 431 500 501 502 503 504 "      \
+           "505",                                                                              \
+       .also = "code status_code for"},                                                        \
+      PAGE_TEXT_OPTIONS(list, html, "clients that do not prefer JSON", "'<h1>{status}</h1>'"), \
+      PAGE_TEXT_OPTIONS(list, json, "clients whose Accept prefers application/json",           \
+                        "'{{\"error\": \"{reason}\"}}'")
+
 const Option kOptions[] = {
     {.path = "listeners",
      .type = Type::List,
@@ -106,6 +158,9 @@ const Option kOptions[] = {
      .doc = "The listeners that serve it. All when not given.",
      .example = "[web]",
      .also = "listener"},
+    ERROR_PAGE_OPTIONS("virtual_hosts[].error_pages", VirtualHost,
+                       "Pages of this host for errors that cirque answers with itself; they go "
+                       "before those of error_pages."),
     {.path = "virtual_hosts[].routes",
      .type = Type::List,
      .slot = RECORDS(VirtualHost, routes),
@@ -321,8 +376,14 @@ const Option kOptions[] = {
             "that was.",
      .example = "configuration",
      .choices = "configuration"},
+
+    ERROR_PAGE_OPTIONS("error_pages", Model,
+                       "Pages for errors that cirque answers with itself, instead of its own; "
+                       "docs/error-pages.md tells more. What backends answer stays as it is."),
 };
 
+#undef ERROR_PAGE_OPTIONS
+#undef PAGE_TEXT_OPTIONS
 #undef FIELD_OPTIONS
 
 }  // namespace

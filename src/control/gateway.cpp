@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "config/explain.h"
 #include "control/errand.h"
+#include "http/bodies.h"
 
 namespace cirque::control {
 namespace {
@@ -127,6 +128,23 @@ Step Gateway::forward(Exchange& exchange, const Lane& lane, const Decision& deci
   }
   exchange.slot<Errand>().go_to(lane, pool, passage);
   return go_on;
+}
+
+// The page that was made tells by its type what the client prefers.
+void Gateway::on_error_page(Exchange& exchange, const Error& error) {
+  const Lane& lane = lane_of(exchange);
+  auto& answer = exchange.response;
+  bool is_json = answer.headers.get(Name::ContentType) == "application/json";
+  auto language = is_json ? http::PageLanguage::Json : http::PageLanguage::Html;
+  auto host = exchange.request.authority;
+  const auto* page = lane.blueprint->error_page(*lane.plan, host, answer.status, language);
+  if (!page) return;
+  auto text = page->fill(exchange.arena, {.status = answer.status,
+                                          .phrase = reason_phrase(answer.status),
+                                          .reason = error.reason,
+                                          .request_id = exchange.id,
+                                          .host = host});
+  answer.body = Body::borrow(exchange.arena.make<http::TextBody>(text));
 }
 
 Task<Peer> Gateway::choose(Exchange& exchange) {

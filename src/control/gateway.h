@@ -28,6 +28,7 @@ class Gateway final : public App {
   Step on_request(Exchange& exchange) override;
   Task<Peer> choose(Exchange& exchange) override;
   Recovery on_failure(Exchange& exchange, const Error& error) override;
+  void on_error_page(Exchange& exchange, const Error& error) override;
   void on_done(const Exchange& exchange) noexcept override;
 
  private:

@@ -25,6 +25,7 @@ Result<Unit> Outbound::account(const Piece& piece) noexcept {
   bool surplus = told && body_bytes_ > telling_.bytes;
   bool missing = told && piece.last && body_bytes_ < telling_.bytes;
   if (!surplus && !missing) return done;
+  body_bytes_ -= piece.data.size();  // it is not sent, but an error page may be
   return fail({.fault = Fault::Malformed, .reason = "body_length_mismatch"});
 }
 

@@ -148,6 +148,7 @@ TEST_CASE("who waits for bytes too long is told so, and the stream lives on") {
   REQUIRE_FALSE(result);
   CHECK(result.error().fault == Fault::Timeout);
   CHECK(result.error().side == Side::Upstream);
+  CHECK(result.error().reason == "timeout");  // for whoever waits to say better
   auto again = read_some(stream, kNever);
   again.start(nullptr);
   ends.write_other("late");

@@ -113,7 +113,7 @@ std::string_view protocol(Version version) noexcept {
 }
 
 bool is_well(const AccessEntry& e) noexcept {
-  return e.reason.empty() || e.reason == "ok";
+  return e.reason.empty();
 }
 
 std::uint64_t status_of(const AccessEntry& e) noexcept {

@@ -88,13 +88,6 @@ TEST_CASE("JSON leaves out what did not happen") {
                      "\"story\":\"all backends are down\"}\n"));
 }
 
-TEST_CASE("a reason that says that all went well is left out") {
-  auto entry = usual_entry();
-  entry.reason = "ok";
-  CHECK(!line_of(AccessFormat::Json, entry).contains("reason"));
-  CHECK(!line_of(AccessFormat::Text, entry).contains("because"));
-}
-
 TEST_CASE("an overhead that was measured goes before one that is reckoned") {
   auto entry = usual_entry();
   entry.overhead_us = 42;

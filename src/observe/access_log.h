@@ -30,7 +30,7 @@ struct AccessEntry {
   std::int64_t unix_us = 0;  // when the request began
   std::string_view request_id, method, host, target, user_agent, referer;
   std::string_view service, backend;
-  std::string_view reason;          // a slug; empty or "ok": all went well
+  std::string_view reason;          // a slug; empty: all went well
   std::string_view story;           // notes on the way
   std::string_view route;           // empty: it has no name
   const Headers* fields = nullptr;  // what the app has to say, by name; may be null

@@ -1,6 +1,7 @@
 #pragma once
 // Why requests end as they do: every slug that a user can meet in the log, the metrics, the error
-// page or Proxy-Status, who is to blame, and what it means.
+// page or Proxy-Status, who is to blame, what it means, and what can be done. From this table come
+// `cirque why`, docs/reasons.md and the metrics' labels. May be used from any thread.
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -9,12 +10,25 @@ namespace cirque::observe {
 
 enum class Blame : unsigned char { Nobody, Client, Proxy, Upstream };
 
+// Where a user meets it.
+enum class Seen : unsigned char {
+  Request,     // access log, error page, Proxy-Status, cirque_http_reasons_total
+  Attempt,     // the same, and cirque_upstream_failures_total, also when another attempt went well
+  Connection,  // cirque_connections_refused_total: there was no request yet
+  Health,      // the log, when a backend becomes unhealthy
+  Start,       // the log, when a listener cannot be opened
+};
+
+// All texts are static and end in a full stop.
 struct Reason {
   std::string_view slug;
   Blame blame;
-  std::uint16_t
-      status;  // what it is answered or logged with, unless the error says otherwise; 0: none
-  std::string_view meaning;
+  // What it is answered with, unless the error says otherwise; 499: logged as that, nobody is there
+  // to answer; 0: no answer of its own.
+  std::uint16_t status;
+  std::string_view meaning;  // what happened
+  std::string_view remedy;   // what to look at, or to do
+  Seen seen = Seen::Request;
 };
 
 // In a fixed order; a reason's place is its index in the metrics.

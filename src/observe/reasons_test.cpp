@@ -26,6 +26,8 @@ TEST_CASE("a slug is a word for logs and labels, and is explained") {
     CAPTURE(reason.slug);
     CHECK(reason.slug.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos);
     CHECK(reason.meaning.ends_with('.'));
+    CHECK(reason.remedy.size() > 20);
+    CHECK(reason.remedy.ends_with('.'));
     CHECK((reason.status == 0 || (reason.status >= 200 && reason.status <= 599)));
   }
 }
@@ -38,6 +40,14 @@ TEST_CASE("whoever is to blame shows in the status") {
     CHECK((reason.blame == Blame::Upstream ? reason.status >= 502 : true));
     CHECK((reason.slug.starts_with("upstream_") ? reason.blame == Blame::Upstream : true));
     CHECK((reason.slug.starts_with("client_") ? reason.blame == Blame::Client : true));
+  }
+}
+
+TEST_CASE("where a reason is seen goes with who is to blame") {
+  for (const auto& reason : reasons()) {
+    CAPTURE(reason.slug);
+    CHECK((reason.seen == Seen::Attempt ? reason.blame == Blame::Upstream : true));
+    CHECK((reason.seen == Seen::Health ? reason.status == 0 : true));
   }
 }
 

@@ -131,6 +131,7 @@ Task<> Connection::answer_failure(Journey& x, const Error& error) {
   bool framing_in_doubt = error.side == Side::Client;
   if (framing_in_doubt) x.client->close_after();
   make_error_answer(x, status, error);
+  if (x.site.stations.error_page) x.site.app->on_error_page(x, error);
   x.answered_by_us = true;
   co_await ok(deliver(x));
   co_return done;

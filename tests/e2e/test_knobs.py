@@ -330,6 +330,35 @@ def _(world, name):
     return world.told(world.routed({"pool": "yes"}, host={"name": name}), "virtual_host")
 
 
+def error_page_keys(where):
+    """Of all hosts, or of one: what an answer of ours looks like with one entry or another."""
+    def page_of(world, entry, accept, target="/"):
+        entry = {"status": "404", **entry}
+        at = {"host": {"error_pages": [entry]}} if where.startswith("virtual_hosts") else {"error_pages": [entry]}
+        front = world.routed({"path": "/only", "pool": "yes"}, **at)
+        return world.ask(front, target, f"Accept: {accept}").body
+
+    @knob(where + "status", ("404", b"ours"), ("503", None), ("4xx", b"ours"))
+    def status(world, status):
+        body = page_of(world, {"status": status, "html": {"text": "ours"}}, "text/html")
+        return body if body == b"ours" else None
+
+    for language, accept in (("html", "text/html"), ("json", "application/json")):
+        @knob(f"{where}{language}.text", ("one", b"one"), ("{status}", b"404"))
+        def text(world, text, language=language, accept=accept):
+            return page_of(world, {language: {"text": text}}, accept)
+
+        @knob(f"{where}{language}.file", ("one", b"it is one"), ("two", b"it is two"))
+        def file(world, name, language=language, accept=accept):
+            path = world.folder / name
+            path.write_text(f"it is {name}")
+            return page_of(world, {language: {"file": str(path)}}, accept)
+
+
+error_page_keys("error_pages[].")
+error_page_keys("virtual_hosts[].error_pages[].")
+
+
 @knob("virtual_hosts[].hosts", (["a.example"], (200, 404)), (["*.b.example"], (404, 200)))
 def _(world, hosts):
     front = world.routed({"pool": "yes"}, host={"hosts": hosts})

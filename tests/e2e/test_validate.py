@@ -181,6 +181,7 @@ def test_help_and_version_go_to_standard_output():
 def test_the_documentation_is_what_the_binary_prints():
     pages = {
         "docs/configuration.md": ["help", "config", "--markdown"],
+        "docs/reasons.md": ["why", "--markdown"],
         "docs/man/cirque.8": ["help", "--man"],
         "docs/man/cirque.yaml.5": ["help", "config", "--man"],
     }
