@@ -58,6 +58,7 @@ enum class Code : std::uint16_t {
   DeadRoute = 1416,
   NotYet = 1417,
   TestFailed = 1418,
+  BadRateLimit = 1421,
 
   OpenMetrics = 1501,
   TrustsEverybody = 1502,
@@ -70,6 +71,7 @@ enum class Code : std::uint16_t {
   NoEffectYet = 1509,
   CannotListen = 1510,
   OverBudget = 1511,
+  UnusedRateLimit = 1513,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

@@ -52,6 +52,7 @@ constexpr std::array kReasons = {
     Reason{"request_body_too_large", Client, 413,
            "The request's body is larger than the pool's max_request_body."},
     Reason{"concurrency_limit", Proxy, 429, "The pool's concurrency_limit is reached."},
+    Reason{"rate_limited", Client, 429, "A rate limit that the request meets is used up."},
     Reason{"circuit_open", Upstream, 503,
            "The pool's circuit breaker is open, and no pool stands in."},
     Reason{"health_check_failed", Nobody, 0,
