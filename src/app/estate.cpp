@@ -1,10 +1,19 @@
 #include "app/estate.h"
 
+#include "loop/loop.h"
+
 namespace cirque::app {
 
 Estate::Estate(proxy::Engine& engine, net::Resolver& resolver)
     : engine_(engine), pools_(engine, resolver), listeners_(engine) {
   listeners_.on_gone = [this] { publish(); };
+  engine_.on_published = [this] { rate_limits_.settle(loop::monotonic_now()); };
+  engine_.registry().rate_limits = [this] { return rate_limits_.counts(); };
+}
+
+Estate::~Estate() {
+  engine_.on_published = [] {};
+  engine_.registry().rate_limits = [] { return std::vector<observe::RateCounts>(); };
 }
 
 std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded, std::string in_use) {
@@ -13,9 +22,10 @@ std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded, std::s
   if (!move) return std::nullopt;
   Change change;
   auto pools = pools_.apply(*blueprint, loaded.model.timeouts.dns_refresh, change.pools);
+  auto rates = rate_limits_.apply(*blueprint);
   std::vector<std::shared_ptr<const control::Lane>> lanes;
   for (const auto& plan : blueprint->lanes) {
-    lanes.push_back(std::make_shared<const control::Lane>(blueprint, &plan, pools));
+    lanes.push_back(std::make_shared<const control::Lane>(blueprint, &plan, pools, rates));
   }
   listeners_.assign(*move, std::move(lanes));
   blueprint_ = blueprint;

@@ -5,6 +5,7 @@
 
 #include "app/listeners.h"
 #include "app/pools.h"
+#include "app/rate_limits.h"
 #include "config/explain.h"
 #include "config/load.h"
 
@@ -14,6 +15,9 @@ namespace cirque::app {
 class Estate {
  public:
   Estate(proxy::Engine& engine, net::Resolver& resolver);
+  Estate(const Estate&) = delete;
+  Estate& operator=(const Estate&) = delete;
+  ~Estate();
 
   struct Change {
     Listeners::Change listeners;
@@ -38,6 +42,7 @@ class Estate {
 
   proxy::Engine& engine_;
   Pools pools_;
+  RateLimits rate_limits_;
   Listeners listeners_;
   std::shared_ptr<const config::Blueprint> blueprint_;
   Timeouts timeouts_;

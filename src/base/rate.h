@@ -15,6 +15,8 @@ struct Rate {
 
   Duration interval{};
   Duration depth{};  // interval * burst
+
+  bool operator==(const Rate&) const = default;
 };
 
 // What 429, Retry-After and the RateLimit fields tell.

@@ -76,6 +76,17 @@ struct alignas(64) RateBucket : private RateWord {
 
   std::optional<RateVerdict> find_and_charge(const RateAsked& asked) noexcept;
 
+  // What a charge would come to, without one. None: the key is not here, and so owes nothing.
+  std::optional<RateVerdict> find_and_look(const RateAsked& asked) const noexcept;
+
+  // Undoes a charge, where the key is still here.
+  void find_and_refund(const RateAsked& asked) noexcept;
+
+  // Nobody owes more than until then.
+  void cap(std::uint64_t time) noexcept;
+
+  static RateVerdict verdict_on(const RateAsked& asked, bool allowed, std::uint64_t debt) noexcept;
+
   static bool is_in_debt(std::uint64_t word, std::uint64_t now) noexcept {
     return phase_of(word) == Phase::Live && time_of(word) > now;
   }
@@ -108,30 +119,79 @@ std::optional<RateVerdict> RateBucket<Atomic>::find_and_charge(const RateAsked& 
   return std::nullopt;
 }
 
+template <class Atomic>
+std::optional<RateVerdict> RateBucket<Atomic>::find_and_look(
+    const RateAsked& asked) const noexcept {
+  for (std::size_t place = 0; place < kPlaces; ++place) {
+    if (keys[place].load(std::memory_order_relaxed) != asked.key) continue;
+    auto word = words[place].load(std::memory_order_acquire);
+    bool is_live =
+        phase_of(word) == Phase::Live && keys[place].load(std::memory_order_acquire) == asked.key;
+    if (!is_live) continue;
+    auto debt = std::max(time_of(word), asked.now) - asked.now;
+    return verdict_on(asked, debt + ns(asked.rate.interval) <= ns(asked.rate.depth), debt);
+  }
+  return std::nullopt;
+}
+
+// A charge has moved the time by one interval, from wherever it was: so does its undoing.
+template <class Atomic>
+void RateBucket<Atomic>::find_and_refund(const RateAsked& asked) noexcept {
+  for (std::size_t place = 0; place < kPlaces; ++place) {
+    if (keys[place].load(std::memory_order_relaxed) != asked.key) continue;
+    auto word = words[place].load(std::memory_order_acquire);
+    while (phase_of(word) == Phase::Live &&
+           keys[place].load(std::memory_order_acquire) == asked.key) {
+      auto time = time_of(word) - std::min(time_of(word), ns(asked.rate.interval));
+      if (words[place].compare_exchange_weak(word, with_time(word, time), std::memory_order_acq_rel,
+                                             std::memory_order_acquire)) {
+        return;
+      }
+    }
+  }
+}
+
+template <class Atomic>
+void RateBucket<Atomic>::cap(std::uint64_t time) noexcept {
+  for (auto& slot : words) {
+    auto word = slot.load(std::memory_order_acquire);
+    while (phase_of(word) == Phase::Live && time_of(word) > time) {
+      bool is_done = slot.compare_exchange_weak(
+          word, with_time(word, time), std::memory_order_acq_rel, std::memory_order_acquire);
+      if (is_done) break;
+    }
+  }
+}
+
+template <class Atomic>
+RateVerdict RateBucket<Atomic>::verdict_on(const RateAsked& asked, bool allowed,
+                                           std::uint64_t debt) noexcept {
+  auto interval = ns(asked.rate.interval);
+  auto depth = ns(asked.rate.depth);
+  return {
+      .allowed = allowed,
+      .remaining = debt < depth ? (depth - debt) / interval : 0,
+      .retry_after = duration(std::max(debt + interval, depth) - depth),
+      .reset = duration(debt),
+  };
+}
+
 // None: the place is not, or no longer, the live one of this key.
 template <class Atomic>
 std::optional<RateVerdict> RateBucket<Atomic>::charge(std::size_t place,
                                                       const RateAsked& asked) noexcept {
   auto interval = ns(asked.rate.interval);
   auto depth = ns(asked.rate.depth);
-  auto verdict = [&](bool allowed, std::uint64_t debt) {
-    return RateVerdict{
-        .allowed = allowed,
-        .remaining = debt < depth ? (depth - debt) / interval : 0,
-        .retry_after = duration(std::max(debt + interval, depth) - depth),
-        .reset = duration(debt),
-    };
-  };
   auto word = words[place].load(std::memory_order_acquire);
   // The key after the word: as long as the word is the same, so is the key.
   while (phase_of(word) == Phase::Live &&
          keys[place].load(std::memory_order_acquire) == asked.key) {
     auto debt = std::max(time_of(word), asked.now) - asked.now;
-    if (debt + interval > depth) return verdict(false, debt);
+    if (debt + interval > depth) return verdict_on(asked, false, debt);
     debt += interval;
     if (words[place].compare_exchange_weak(word, with_time(word, asked.now + debt),
                                            std::memory_order_acq_rel, std::memory_order_acquire)) {
-      return verdict(true, debt);
+      return verdict_on(asked, true, debt);
     }
   }
   return std::nullopt;

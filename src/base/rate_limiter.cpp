@@ -32,8 +32,7 @@ RateLimiter::RateLimiter(std::size_t entries, Time start)
 RateLimiter::~RateLimiter() = default;
 
 RateVerdict RateLimiter::take(std::uint64_t key, const Rate& rate, Time now) noexcept {
-  auto spread = static_cast<unsigned __int128>(mix(key)) * buckets_count_;
-  Bucket& bucket = buckets_[static_cast<std::size_t>(spread >> 64)];
+  Bucket& bucket = bucket_of(key);
   RateAsked asked{key, rate, since_start(now)};
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     if (auto verdict = bucket.find_and_charge(asked)) return *verdict;
@@ -43,6 +42,21 @@ RateVerdict RateLimiter::take(std::uint64_t key, const Rate& rate, Time now) noe
   // Better too many than to refuse whom nobody has counted.
   uncounted_.fetch_add(1, std::memory_order_relaxed);
   return {.allowed = true, .remaining = 0, .retry_after = {}, .reset = {}};
+}
+
+RateVerdict RateLimiter::look(std::uint64_t key, const Rate& rate, Time now) const noexcept {
+  RateAsked asked{key, rate, since_start(now)};
+  auto verdict = bucket_of(key).find_and_look(asked);
+  return verdict ? *verdict : Bucket::verdict_on(asked, true, 0);
+}
+
+void RateLimiter::give_back(std::uint64_t key, const Rate& rate, Time now) noexcept {
+  bucket_of(key).find_and_refund({key, rate, since_start(now)});
+}
+
+void RateLimiter::cap_debts(const Rate& rate, Time now) noexcept {
+  auto most = since_start(now) + RateWord::ns(rate.depth);
+  for (std::size_t i = 0; i < buckets_count_; ++i) buckets_[i].cap(most);
 }
 
 std::size_t RateLimiter::count(Time now) const noexcept {
@@ -62,6 +76,11 @@ std::size_t RateLimiter::bytes() const noexcept {
 
 std::uint64_t RateLimiter::since_start(Time now) const noexcept {
   return RateWord::ns(std::max(now - start_, Duration::zero()));
+}
+
+RateLimiter::Bucket& RateLimiter::bucket_of(std::uint64_t key) const noexcept {
+  auto spread = static_cast<unsigned __int128>(mix(key)) * buckets_count_;
+  return buckets_[static_cast<std::size_t>(spread >> 64)];
 }
 
 }  // namespace cirque::base

@@ -13,11 +13,10 @@ namespace cirque::base {
 // Shared by all workers: no lock, no allocation after the beginning, exact to one request whatever
 // the threads do. Time comes from the caller.
 //
-// A key is 64 bits of hash of whatever is limited, with the limit's name in it, so that one table
-// serves all limits. It must be a seeded hash where clients choose what is hashed: who can make two
-// keys equal spends another one's credit, and who can fill a bucket has its keys forgotten. 128
-// bits would add nothing: a key is compared with the 16 of its bucket only, in full, so that a
-// stranger is taken for another one once in 2^60 requests.
+// A key is 64 bits of hash of whatever is limited. It must be a seeded hash where clients choose
+// what is hashed: who can make two keys equal spends another one's credit, and who can fill a
+// bucket has its keys forgotten. 128 bits would add nothing: a key is compared with the 16 of its
+// bucket only, in full, so that a stranger is taken for another one once in 2^60 requests.
 //
 // Memory is bounded and taken at once: 16 bytes an entry. A key lives in one bucket of 16 entries.
 // When that is full, a new key takes the place of one that has all its credit back, which is no
@@ -37,8 +36,19 @@ class RateLimiter {
   ~RateLimiter();
 
   // One request of this key. What is refused costs nothing. A rate that has changed holds at once,
-  // for the debts of before too.
+  // for the debts of before too: see cap_debts().
   RateVerdict take(std::uint64_t key, const Rate& rate, Time now) noexcept;
+
+  // What take() would say now, of a request that is not there yet.
+  RateVerdict look(std::uint64_t key, const Rate& rate, Time now) const noexcept;
+
+  // One request that was allowed came to nothing: as if it had never been. Nothing happens if its
+  // key was forgotten meanwhile.
+  void give_back(std::uint64_t key, const Rate& rate, Time now) noexcept;
+
+  // Once a limit has another rate: nobody owes more than all the credit that there is now, as those
+  // who have spent a lower rate's would wait by that one. Walks the whole table.
+  void cap_debts(const Rate& rate, Time now) noexcept;
 
   // For metrics. Keys forgotten before they had their credit back.
   std::uint64_t forgotten() const noexcept { return forgotten_.load(std::memory_order_relaxed); }
@@ -55,6 +65,7 @@ class RateLimiter {
   struct Bucket;  // see rate_limiter.cpp
 
   std::uint64_t since_start(Time now) const noexcept;
+  Bucket& bucket_of(std::uint64_t key) const noexcept;
 
   const Time start_;
   const std::size_t buckets_count_;

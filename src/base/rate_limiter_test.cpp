@@ -261,6 +261,70 @@ TEST_CASE("keys whose credit is back make room without anybody being forgotten")
   CHECK(limiter.count(now) <= 20);
 }
 
+TEST_CASE("looking at a rate limiter takes nothing") {
+  RateLimiter limiter(16, kStart);
+  auto rate = Rate::of(2, 1s, 2);
+  CHECK(limiter.look(7, rate, kStart).allowed);
+  CHECK(limiter.look(7, rate, kStart).remaining == 2);
+  CHECK(limiter.count(kStart) == 0);
+  CHECK(take_all(limiter, 7, rate, kStart) == 2);
+  auto seen = limiter.look(7, rate, kStart);
+  CHECK_FALSE(seen.allowed);
+  CHECK(seen.remaining == 0);
+  CHECK(seen.retry_after == 500ms);
+  CHECK(seen.reset == 1s);
+  CHECK(limiter.look(7, rate, kStart + 500ms).allowed);
+  CHECK(take_all(limiter, 7, rate, kStart + 500ms) == 1);
+}
+
+TEST_CASE("what is given back to a rate limiter was never taken") {
+  RateLimiter limiter(16, kStart);
+  auto rate = Rate::of(3, 3s, 3);
+  CHECK(take_all(limiter, 7, rate, kStart) == 3);
+  limiter.give_back(7, rate, kStart);
+  CHECK(take_all(limiter, 7, rate, kStart) == 1);
+  limiter.give_back(8, rate, kStart);  // a key that is not there
+  CHECK(limiter.look(8, rate, kStart).remaining == 3);
+  for (int i = 0; i < 5; ++i) limiter.give_back(7, rate, kStart);  // more than there ever was
+  CHECK(take_all(limiter, 7, rate, kStart) == 3);
+}
+
+TEST_CASE("threads that take and give back leave exactly what they kept") {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 20'000;
+  RateLimiter limiter(16, kStart);
+  auto rate = Rate::of(1, 1h, 100);
+  std::atomic<int> kept{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < kRounds; ++i) {
+          if (!limiter.take(7, rate, kStart).allowed) continue;
+          if (i % 1000 == 0) {
+            ++kept;
+          } else {
+            limiter.give_back(7, rate, kStart);
+          }
+        }
+      });
+    }
+  }
+  CHECK(limiter.look(7, rate, kStart).remaining == static_cast<std::uint64_t>(100 - kept));
+}
+
+TEST_CASE("who was blocked for hours is not, once the rate is another") {
+  RateLimiter limiter(100, kStart);
+  CHECK(take_all(limiter, 7, Rate::of(1, 1h, 5), kStart) == 5);
+  CHECK(take_all(limiter, 8, Rate::of(1, 1s, 1), kStart) == 1);
+  auto fast = Rate::of(10, 1s, 10);
+  CHECK_FALSE(limiter.look(7, fast, kStart + 1h).allowed);
+  limiter.cap_debts(fast, kStart);
+  CHECK(limiter.look(7, fast, kStart).retry_after == 100ms);
+  CHECK(take_all(limiter, 7, fast, kStart + 1s) == 10);
+  CHECK(take_all(limiter, 8, fast, kStart + 500ms) == 5);
+}
+
 TEST_SUITE_END();
 
 }  // namespace cirque::base

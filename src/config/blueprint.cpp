@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace cirque::config {
 namespace {
 
@@ -23,11 +25,14 @@ Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
                            std::uint64_t random) const noexcept {
   auto match = lane.router->match(facts);
   if (!match) {
-    return {.kind = match.host == kNone ? Decision::Kind::NoHost : Decision::Kind::NoRoute};
+    bool has_host = match.host != kNone;
+    return {.kind = has_host ? Decision::Kind::NoRoute : Decision::Kind::NoHost,
+            .host = has_host ? lane.hosts[match.host] : kNone};
   }
   const RoutePlan& route = routes[match.target];
   const Target& target = route.target;
   Decision decision{.kind = Decision::Kind::Forward, .index = target.index, .route = &route};
+  decision.host = lane.hosts[match.host];
   switch (target.kind) {
     case Target::Kind::Pool:
       break;
@@ -59,6 +64,23 @@ Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
       break;
   }
   return decision;
+}
+
+void RatesMet::add(std::uint32_t rate) noexcept {
+  if (std::find(begin(), end(), rate) != end() || size_ == at_.size()) return;
+  at_[size_++] = rate;
+}
+
+RatesMet Blueprint::rates_met(const LanePlan& lane, const Decision& decision) const noexcept {
+  RatesMet met;
+  met.add(lane.rates);
+  if (decision.host != kNone) met.add(host_rates[decision.host]);
+  if (decision.route) met.add(decision.route->rates);
+  if (decision.table && decision.table->has_rates) {
+    if (auto found = decision.table->rates.find(decision.key)) met.add(found->target);
+  }
+  if (decision.kind == Decision::Kind::Forward) met.add(pools[decision.index].rates);
+  return met;
 }
 
 Refusal Blueprint::refusal(const Decision& decision) const noexcept {

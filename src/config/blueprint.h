@@ -1,6 +1,7 @@
 #pragma once
 // What a model comes to once all its names are looked up: routers, and where their routes lead. The
 // workers, `cirque explain` and config tests decide by the same blueprint.
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "cirque/exchange.h"
 #include "config/model.h"
 #include "config/places.h"
+#include "config/rate_plan.h"
 #include "http/page.h"
 #include "route/key_table.h"
 #include "route/router.h"
@@ -42,6 +44,9 @@ struct RetryPlan {
   bool operator==(const RetryPlan&) const = default;
 };
 
+// Indices in Blueprint::rates.
+using RateList = std::vector<std::uint32_t>;
+
 struct PoolPlan {
   std::string name;
   std::string host;  // that is asked for; empty: the client's
@@ -53,6 +58,7 @@ struct PoolPlan {
   RetryPlan retries;
   std::uint32_t fallback = kNone;
   std::uint64_t body_max = 0;  // 0: any
+  RateList rates = {};
 
   // Nothing has to be looked at before a request goes there.
   bool is_plain() const noexcept {
@@ -70,6 +76,8 @@ struct Target {
 struct RoutePlan {
   std::string label;  // "shop/api", for logs; empty for a route that nobody has named
   Target target;
+  RateList rates = {};
+  std::uint64_t id = 0;  // the same in another configuration, if it has a name
 };
 
 struct SplitPlan {
@@ -83,6 +91,8 @@ struct TablePlan {
   route::KeyTable keys;       // to indices in Blueprint::pools
   std::vector<bool> is_tier;  // by pool
   std::uint32_t otherwise = kNone;
+  bool has_rates = false;
+  route::KeyTable rates = {};  // from keys to indices in Blueprint::rates
 };
 
 struct LanePlan {
@@ -92,6 +102,7 @@ struct LanePlan {
   std::vector<std::uint32_t> hosts;  // the router's hosts, as indices in Blueprint::hosts
   // Not kNone: every request goes to this pool, whatever it says.
   std::uint32_t only_pool = kNone;
+  RateList rates = {};
 };
 
 // What is to be done with a request.
@@ -103,8 +114,32 @@ struct Decision {
   const TablePlan* table = nullptr;  // that has chosen the pool
   std::string_view key = {};         // what was looked up there; a view of the request
   bool key_known = false;
+  std::uint32_t host = kNone;  // in Blueprint::hosts
 
   std::string_view route_reason(std::uint32_t pool) const noexcept;  // dedicated, tier, default
+};
+
+// The rate limits that a request meets, by their indices in Blueprint::rates, each of them once.
+class RatesMet {
+ public:
+  static constexpr std::size_t kListMax = 8;  // in one list of a file; chosen by feel
+
+  void add(std::uint32_t rate) noexcept;
+
+  void add(const RateList& rates) noexcept {
+    for (auto rate : rates) add(rate);
+  }
+
+  const std::uint32_t* begin() const noexcept { return at_.data(); }
+
+  const std::uint32_t* end() const noexcept { return at_.data() + size_; }
+
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  // Of a listener, a host, a route and a pool, and one of a key.
+  std::array<std::uint32_t, 4 * kListMax + 1> at_;
+  std::size_t size_ = 0;
 };
 
 // The status and the slug of a decision that sends nothing on; of Redirect and Respond no slug.
@@ -132,11 +167,16 @@ struct Blueprint {
   std::vector<Respond> responds;
   http::ErrorPages error_pages;                    // of all hosts
   std::vector<http::ErrorPages> host_error_pages;  // by host; empty when none has pages of its own
+  std::vector<RatePlan> rates;
+  std::vector<RateList> host_rates;  // by host
   Interests interests;
 
   // `random` chooses between the sides of a split.
   Decision decide(const LanePlan& lane, const route::Facts& facts,
                   std::uint64_t random) const noexcept;
+
+  // Of the listener, then of the host, the route, the routing key and the pool.
+  RatesMet rates_met(const LanePlan& lane, const Decision& decision) const noexcept;
 
   Refusal refusal(const Decision& decision) const noexcept;
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <ranges>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "config/dialect.h"
 #include "config/slots.h"
@@ -41,6 +42,7 @@ struct Rate {
   std::string placement;
   std::string key;
   unsigned rps = 0;
+  unsigned burst = 0;  // 0: a tenth of rps
 };
 
 struct File {
@@ -150,6 +152,45 @@ constexpr std::size_t kBodyMax = std::size_t{10} << 20;
        .doc = "The largest body of a request; 0: any.",     \
        .example = "10485760"}
 
+// Requests a second, of a placement or of a routing key.
+#define RATE_OPTIONS                                                     \
+  {.path = "rate_limits",                                                \
+   .type = Type::List,                                                   \
+   .slot = RECORDS(File, rates),                                         \
+   .doc = "Requests a second, each of a placement or of a routing key.", \
+   .also = "rate_limit limits"},                                         \
+      {.path = "rate_limits[].placement",                                \
+       .type = Type::Name,                                               \
+       .slot = IN(Rate, placement),                                      \
+       .min = 1,                                                         \
+       .max = 64,                                                        \
+       .doc = "Of a placement.",                                         \
+       .example = "tier1"},                                              \
+      {.path = "rate_limits[].routing_key",                              \
+       .type = Type::Text,                                               \
+       .slot = IN(Rate, key),                                            \
+       .min = 1,                                                         \
+       .max = 1024,                                                      \
+       .doc = "Of a routing key.",                                       \
+       .example = "acme",                                                \
+       .also = "key customer tenant"},                                   \
+      {.path = "rate_limits[].rps",                                      \
+       .type = Type::Number,                                             \
+       .slot = IN(Rate, rps),                                            \
+       .min = 1,                                                         \
+       .max = 10'000'000,                                                \
+       .doc = "How many.",                                               \
+       .example = "100",                                                 \
+       .need = Need::Required,                                           \
+       .also = "requests_per_second rate limit"},                        \
+      {.path = "rate_limits[].burst",                                    \
+       .type = Type::Number,                                             \
+       .slot = IN(Rate, burst),                                          \
+       .min = 1,                                                         \
+       .max = 10'000'000,                                                \
+       .doc = "How many at once; a tenth of rps when not given.",        \
+       .example = "20"}
+
 const Option kOptions[] = {
     {.path = "version",
      .type = Type::Name,
@@ -186,6 +227,7 @@ const Option kOptions[] = {
      .example = "tier3",
      .need = Need::Required,
      .also = "default_placement default"},
+    RATE_OPTIONS,
 };
 
 const Option kDraftOptions[] = {
@@ -213,35 +255,11 @@ const Option kDraftOptions[] = {
      .doc = "The placement of all other keys.",
      .example = "tier3",
      .need = Need::Required},
-    {.path = "rate_limits",
-     .type = Type::List,
-     .slot = RECORDS(File, rates),
-     .doc = "Requests a second."},
-    {.path = "rate_limits[].placement",
-     .type = Type::Name,
-     .slot = IN(Rate, placement),
-     .min = 1,
-     .max = 64,
-     .doc = "Of a placement.",
-     .example = "tier1"},
-    {.path = "rate_limits[].routing_key",
-     .type = Type::Text,
-     .slot = IN(Rate, key),
-     .min = 1,
-     .max = 1024,
-     .doc = "Of a routing key.",
-     .example = "acme"},
-    {.path = "rate_limits[].rps",
-     .type = Type::Number,
-     .slot = IN(Rate, rps),
-     .min = 1,
-     .max = 10'000'000,
-     .doc = "How many.",
-     .example = "100",
-     .need = Need::Required},
+    RATE_OPTIONS,
 };
 
 #undef PLACEMENT_OPTIONS
+#undef RATE_OPTIONS
 
 constexpr const char* kListener = "router";
 constexpr const char* kTable = "cells";
@@ -266,8 +284,8 @@ class Lowering {
     }
     for (auto& placement : file_.placements) add_placement(placement);
     for (const auto& placement : file_.placements) settings(placement);
-    rates();
     table();
+    rates();
     host();
   }
 
@@ -378,22 +396,74 @@ class Lowering {
     places_.same(&pool->fallback, &placement.fallback);
   }
 
+  // After the table and the pools, which name them.
   void rates() {
     for (const auto& rate : file_.rates) {
-      bool is_known = rate.placement.empty() || pools_.contains(rate.placement);
-      if (!is_known && places_.at(&rate.placement)) {
-        unknown(&rate.placement,
-                fmt::format("rate_limits references unknown placement '{}'", rate.placement));
+      bool has_key = !rate.key.empty();
+      if (has_key == !rate.placement.empty()) {
+        tell_two_things(rate);
+      } else if (has_key) {
+        limit_key(rate);
+      } else {
+        limit_placement(rate);
       }
-      not_in_effect(&rate.rps, "rate limits");
     }
   }
 
-  void not_in_effect(const void* field, std::string_view what) {
-    const auto* spot = places_.at(field);
-    if (!spot) return;
-    report_.add(Code::NoEffectYet, *spot, places_.path(field),
-                fmt::format("{} are not supported yet: this changes nothing", what));
+  void limit_placement(const Rate& rate) {
+    auto found = pools_.find(rate.placement);
+    if (found == pools_.end() && places_.at(&rate.placement)) {
+      unknown(&rate.placement,
+              fmt::format("rate_limits references unknown placement '{}'", rate.placement));
+    }
+    if (found == pools_.end() || !found->second) return;
+    auto name = fmt::format("placement:{}", printable(rate.placement));
+    found->second->rate_limits.push_back(add_limit(rate, std::move(name), &rate.placement));
+  }
+
+  // The key need not be in the table: then it is one of those that go to the default.
+  void limit_key(const Rate& rate) {
+    auto name = fmt::format("key:{}", printable(rate.key));
+    auto& limits = model_.routing_tables.back().rate_limits;
+    limits.push_back({rate.key, add_limit(rate, std::move(name), &rate.key)});
+  }
+
+  // A tenth of a second's requests at once: then in no second more than a tenth too many pass.
+  const std::string& add_limit(const Rate& rate, std::string name, const void* field) {
+    auto& limit = model_.rate_limits.emplace_back();
+    limit.name = std::move(name);
+    limit.requests = rate.rps;
+    limit.burst = rate.burst > 0 ? rate.burst : std::max(1U, rate.rps / 10);
+    places_.same(&limit.name, field);
+    places_.same(&limit.requests, &rate.rps);
+    return limit.name;
+  }
+
+  // As names of rate limits have to be: see rate_reader.cpp. Two keys never get one name.
+  static std::string printable(std::string_view text) {
+    std::string out;
+    for (char c : text) {
+      bool is_plain = c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '%';
+      if (is_plain) {
+        out += c;
+      } else {
+        out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+      }
+    }
+    constexpr std::size_t kShownMax = 100;  // beyond, it is told by its hash
+    if (out.size() <= kShownMax) return out;
+    return fmt::format("{}~{:016x}", out.substr(0, kShownMax), base::hash(text));
+  }
+
+  void tell_two_things(const Rate& rate) {
+    const auto* spot = places_.at_record(&rate);
+    bool is_told = !spot || (rate.key.empty() && report_.has_errors());
+    if (is_told) return;
+    report_
+        .add(
+            Code::BadRateLimit, *spot, places_.path_of_record(&rate),
+            rate.key.empty() ? "this rate limit is of nothing" : "this rate limit is of two things")
+        .expected = "placement or routing_key";
   }
 
   Finding& unknown(const void* field, std::string message) {

@@ -8,9 +8,11 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "config/blueprint.h"
 #include "config/error_pages.h"
+#include "config/rate_reader.h"
 
 namespace cirque::config {
 namespace {
@@ -38,6 +40,7 @@ class Compiler {
 
   std::shared_ptr<const Blueprint> run() {
     read_names();
+    read_rates();
     read_pools();
     read_fallbacks();
     read_tables();
@@ -95,11 +98,91 @@ class Compiler {
                                             .terms = terms_of(pool),
                                             .hash_key = hash_key_of(pool.balance),
                                             .retries = retries_of(pool.retries),
-                                            .body_max = pool.max_request_body});
+                                            .body_max = pool.max_request_body,
+                                            .rates = rates_of(pool.rate_limits)});
       for (const auto& member : pool.backends) add_member(plan, member);
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
     }
     asked_.resize(model_.pools.size());
+  }
+
+  void read_rates() {
+    std::uint64_t entries = 0;
+    for (std::uint32_t i = 0; i < model_.rate_limits.size(); ++i) {
+      const auto& limit = model_.rate_limits[i];
+      auto [first, is_new] = rates_.emplace(limit.name, i);
+      if (!is_new) twice("rate_limits", limit.name, model_.rate_limits[first->second].name);
+      plan_.rates.push_back(rate_plan_of(limit, places_, report_));
+      check_entries(limit, entries += plan_.rates.back().entries);
+    }
+    named_rates_.resize(model_.rate_limits.size());
+  }
+
+  // Their memory is taken at once.
+  void check_entries(const RateLimit& limit, std::uint64_t in_all) {
+    constexpr std::uint64_t kEntriesMax = 100'000'000;  // 1.6 GB
+    if (in_all <= kEntriesMax) return;
+    const void* field = places_.at(&limit.entries) ? static_cast<const void*>(&limit.entries)
+                                                   : static_cast<const void*>(&limit.name);
+    add(Code::BadRateLimit, field,
+        fmt::format("with '{}' the rate limits have {} entries, which take {} MB", limit.name,
+                    in_all, in_all * 16 / 1'000'000))
+        .expected = fmt::format("at most {} in all", kEntriesMax);
+  }
+
+  // kNone: reported.
+  std::uint32_t rate_of(const std::string& name) {
+    auto found = rates_.find(name);
+    if (found == rates_.end()) {
+      unknown("rate limit", name, rates_, &name);
+      return kNone;
+    }
+    named_rates_[found->second] = true;
+    return found->second;
+  }
+
+  RateList rates_of(const std::vector<std::string>& names) {
+    RateList list;
+    for (const auto& name : names) {
+      auto rate = rate_of(name);
+      if (rate == kNone) continue;
+      if (std::ranges::find(list, rate) != list.end()) {
+        if (!places_.at(&name)) continue;  // made of two entries of one name, which is told
+        add(Code::BadRateLimit, &name, fmt::format("'{}' is in the list already", name));
+      } else if (list.size() == RatesMet::kListMax) {
+        add(Code::BadRateLimit, &name, "there are too many rate limits in one place").expected =
+            fmt::format("at most {}", RatesMet::kListMax);
+      } else {
+        list.push_back(rate);
+      }
+    }
+    return list;
+  }
+
+  void read_key_rates(const RoutingTable& table, TablePlan& plan) {
+    std::vector<route::KeySpec> keys;
+    std::vector<const std::string*> written;
+    for (const auto& [key, name] : table.rate_limits) {
+      auto rate = rate_of(name);
+      if (rate == kNone) continue;
+      keys.push_back({key, rate});
+      written.push_back(&key);
+    }
+    auto compiled = route::KeyTable::compile(keys);
+    if (compiled) {
+      plan.has_rates = !keys.empty();
+      plan.rates = std::move(*compiled);
+    } else if (compiled.error().kind != route::KeyTable::Refusal::Kind::Twice) {
+      tell_bad_key(written[compiled.error().at], compiled.error());
+    }
+  }
+
+  void warn_of_unused_rates() {
+    for (std::size_t i = 0; i < named_rates_.size(); ++i) {
+      const auto& name = model_.rate_limits[i].name;
+      if (named_rates_[i] || !places_.at(&name) || report_.has_errors()) continue;
+      add(Code::UnusedRateLimit, &name, fmt::format("nothing names the rate limit '{}'", name));
+    }
   }
 
   // Their pools come last: see lower.cpp.
@@ -305,6 +388,7 @@ class Compiler {
     } else {
       refuse_key(table, compiled.error());
     }
+    read_key_rates(table, plan);
     ask_for_field(table.header);
     const auto& tiers = table.tiers.empty() ? kTiers : table.tiers;
     for (const auto& pool : model_.pools) {
@@ -319,7 +403,12 @@ class Compiler {
   void refuse_key(const RoutingTable& table, const route::KeyTable::Refusal& refusal) {
     using Kind = route::KeyTable::Refusal::Kind;
     if (refusal.at >= table.keys.size() || refusal.kind == Kind::Twice) return;  // by the reader
-    add(Code::BadText, &table.keys[refusal.at].key,
+    tell_bad_key(&table.keys[refusal.at].key, refusal);
+  }
+
+  void tell_bad_key(const std::string* key, const route::KeyTable::Refusal& refusal) {
+    using Kind = route::KeyTable::Refusal::Kind;
+    add(Code::BadText, key,
         refusal.kind == Kind::Empty ? "a key cannot be empty" : "the key is too long")
         .expected = "1 to 65535 bytes";
   }
@@ -330,6 +419,7 @@ class Compiler {
     for (std::uint32_t i = 0; i < model_.virtual_hosts.size(); ++i) {
       const auto& host = model_.virtual_hosts[i];
       plan_.hosts.push_back(host.name);
+      plan_.host_rates.push_back(rates_of(host.rate_limits));
       auto [first, is_new] = names.emplace(host.name, i);
       bool is_twin = !is_new;
       if (is_twin) twice("virtual_hosts", host.name, model_.virtual_hosts[first->second].name);
@@ -364,7 +454,9 @@ class Compiler {
     spec.target = static_cast<std::uint32_t>(plan_.routes.size());
     host_routes_[host_number].push_back(std::move(spec));
     auto label = route.name.empty() ? std::string() : fmt::format("{}/{}", host.name, route.name);
-    plan_.routes.push_back({std::move(label), target_of(route)});
+    auto id = base::hash(
+        label.empty() ? fmt::format("{}#{}", host.name, &route - host.routes.data()) : label);
+    plan_.routes.push_back({std::move(label), target_of(route), rates_of(route.rate_limits), id});
   }
 
   static void ask_for(std::vector<std::string>& names, const std::string& name) {
@@ -530,10 +622,12 @@ class Compiler {
       LanePlan lane{.name = listener.name,
                     .address = listener.address,
                     .router = router->second,
-                    .hosts = std::move(hosts[i])};
+                    .hosts = std::move(hosts[i]),
+                    .rates = rates_of(listener.rate_limits)};
       lane.only_pool = only_pool(lane);
       plan_.lanes.push_back(std::move(lane));
     }
+    warn_of_unused_rates();
   }
 
   std::shared_ptr<const route::Router> router_of(const std::vector<std::uint32_t>& hosts) {
@@ -556,7 +650,13 @@ class Compiler {
     const auto& route = plan_.routes[spec.target];
     bool is_plain = !asks && route.target.kind == Target::Kind::Pool && route.label.empty();
     if (!is_plain || route.target.index == kNone) return kNone;
+    if (has_rates(lane, route)) return kNone;
     return plan_.pools[route.target.index].is_plain() ? route.target.index : kNone;
+  }
+
+  bool has_rates(const LanePlan& lane, const RoutePlan& route) const {
+    return !lane.rates.empty() || !plan_.host_rates[lane.hosts.front()].empty() ||
+           !route.rates.empty() || !plan_.pools[route.target.index].rates.empty();
   }
 
   void tell(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {
@@ -666,7 +766,8 @@ class Compiler {
   Report& report_;
   Blueprint plan_;
   std::size_t unknown_ = 0;
-  Index backends_, tags_, listeners_, pools_, tables_;
+  Index backends_, tags_, listeners_, pools_, tables_, rates_;
+  std::vector<bool> named_rates_;  // by rate limit of the model: something is limited by it
   std::map<std::string, std::uint32_t> tag_pools_;
   std::vector<bool> asked_;  // by pool of the model: a route leads there
   std::vector<std::vector<route::RouteSpec>> host_routes_;

@@ -54,7 +54,9 @@ class Explainer {
     tell_host(*lane, told);
     line("path", std::string(facts_.path));
     if (told.match.host != kNone) tell_routes(host_of(*lane, told.match.host), told);
-    tell_outcome(blueprint_.decide(*lane, facts_, 0));
+    auto decision = blueprint_.decide(*lane, facts_, 0);
+    tell_rates(*lane, decision);
+    tell_outcome(decision);
     return std::move(out_);
   }
 
@@ -110,6 +112,13 @@ class Explainer {
     line("nearest", fmt::format("{}, where {} was wanted and {} was there{}",
                                 name_of(host.routes[nearest.route], nearest.route),
                                 nearest.first.wanted, nearest.first.found, slip));
+  }
+
+  // Of a split, those of one of its pools.
+  void tell_rates(const LanePlan& lane, const Decision& decision) {
+    for (auto rate : blueprint_.rates_met(lane, decision)) {
+      line("rate limit", blueprint_.rates[rate].told);
+    }
   }
 
   void tell_outcome(const Decision& decision) {
@@ -216,6 +225,11 @@ std::string explain_line(const Blueprint& blueprint, const LanePlan& lane,
   if (decision.table) {
     line += fmt::format("; table={}; key={}", decision.table->name,
                         decision.key_known ? "known" : "unknown");
+  }
+  for (std::string_view between = "; rate_limits=";
+       auto rate : blueprint.rates_met(lane, decision)) {
+    line += std::exchange(between, ",");
+    line += blueprint.rates[rate].name;
   }
   auto [status, reason] = blueprint.refusal(decision);
   if (decision.kind == Decision::Kind::Forward) {

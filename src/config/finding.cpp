@@ -168,14 +168,16 @@ constexpr Explanation kExplanations[] = {
      "connections than all connections.",
      "head_bytes: 8k\nfield_bytes: 16k", "head_bytes: 16k\nfield_bytes: 8k"},
     {Code::DuplicateName, "one name twice",
-     "Listeners, virtual hosts, the routes of a host, pools, backends and routing tables are known "
+     "Listeners, virtual hosts, the routes of a host, pools, backends, routing tables and rate "
+     "limits are known "
      "by their names, each among its own kind. The services' names count as names of listeners, "
      "hosts and pools.",
      "pools:\n  - {name: web, backends: ['10.0.0.1:80']}\n  - {name: web, backends: "
      "['10.0.0.2:80']}",
      "pools:\n  - {name: web, backends: ['10.0.0.1:80', '10.0.0.2:80']}"},
     {Code::UnknownName, "a name that nothing has",
-     "A pool, tag, listener, backend or routing table is named that is not defined, in any of the "
+     "A pool, tag, listener, backend, routing table or rate limit is named that is not defined, in "
+     "any of the "
      "files.",
      "pool: wbe", "pool: web"},
     {Code::OneTarget, "a route without one clear target",
@@ -214,6 +216,13 @@ constexpr Explanation kExplanations[] = {
      "A page comes from a file or stands here as a text, and an entry of error_pages has one for "
      "html, for json, or for both.",
      "html: {file: 5xx.html, text: '<h1>{status}</h1>'}", "html: {file: 5xx.html}"},
+
+    {Code::BadRateLimit, "a rate limit that contradicts itself",
+     "Parts of the limit do not go together: a prefix of addresses where the key has no address, "
+     "entries where there is no key, a credit that fills up in more than a year, one limit twice "
+     "in a list. In cell routing a limit is of a placement or of a routing key, not of both.",
+     "{name: a, requests: 5, ipv6_prefix: 56}",
+     "{name: a, requests: 5, key: [address], ipv6_prefix: 56}"},
 
     {Code::OpenMetrics, "metrics or orders for everybody (warning)",
      "Metrics name services and backends and count requests and failures: useful to an attacker. "
@@ -263,6 +272,9 @@ constexpr Explanation kExplanations[] = {
      "Every client takes a file descriptor, and its backend another. Beyond the hard limit of the "
      "process clients wait in the kernel's queue, however high limits.connections is.",
      "", ""},
+    {Code::UnusedRateLimit, "a rate limit that nothing names (warning)",
+     "It limits nothing: name it in rate_limits of a listener, virtual host, route or pool.", "",
+     ""},
 };
 
 // The environment can bring control characters into a message; a terminal must not obey them.

@@ -61,6 +61,7 @@ enum class Code : std::uint16_t {
   NotYet = 1417,
   TestFailed = 1418,
   PageSource = 1419,
+  BadRateLimit = 1421,
 
   OpenMetrics = 1501,
   TrustsEverybody = 1502,
@@ -73,6 +74,7 @@ enum class Code : std::uint16_t {
   NoEffectYet = 1509,
   CannotListen = 1510,
   OverBudget = 1511,
+  UnusedRateLimit = 1513,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

@@ -4,10 +4,16 @@ namespace cirque::config {
 namespace {
 
 void lower_listener(Model& model, const Service& service, Places& places) {
-  auto& listener = model.listeners.emplace_back(service.name, service.bind);
+  auto& listener = model.listeners.emplace_back();
+  listener.name = service.name;
+  listener.address = service.bind;
   places.same_record(&listener, &service);
   places.same(&listener.name, &service.name);
   places.same(&listener.address, &service.bind);
+  listener.rate_limits = service.rate_limits;
+  for (std::size_t i = 0; i < listener.rate_limits.size(); ++i) {
+    places.same(&listener.rate_limits[i], &service.rate_limits[i]);
+  }
 }
 
 void lower_pool(Model& model, const Service& service, Places& places) {

@@ -46,6 +46,7 @@ struct Service {
   std::vector<HostPort> upstreams;
   bool tls = false;
   HealthCheck health_check;
+  std::vector<std::string> rate_limits;
 
   bool operator==(const Service&) const = default;
 };
@@ -53,6 +54,7 @@ struct Service {
 struct Listener {
   std::string name;
   HostPort address;
+  std::vector<std::string> rate_limits = {};
 
   bool operator==(const Listener&) const = default;
 };
@@ -127,6 +129,7 @@ struct Pool {
   std::string fallback;  // the pool that stands in; empty: none
   unsigned concurrency_limit = 0;
   std::size_t max_request_body = 0;
+  std::vector<std::string> rate_limits;
 
   bool operator==(const Pool&) const = default;
 };
@@ -202,6 +205,7 @@ struct Route {
   Redirect redirect;
   Respond respond;
   std::string report;  // "configuration", or empty
+  std::vector<std::string> rate_limits;
 
   bool operator==(const Route&) const = default;
 };
@@ -228,6 +232,7 @@ struct VirtualHost {
   std::vector<std::string> listeners;  // empty: all
   std::vector<ErrorPage> error_pages;
   std::vector<Route> routes;
+  std::vector<std::string> rate_limits;
 
   bool operator==(const VirtualHost&) const = default;
 };
@@ -245,9 +250,25 @@ struct RoutingTable {
   std::string header = "X-Routing-Key";
   std::vector<TableEntry> keys;
   std::string fallback;
-  std::vector<std::string> tiers;  // empty: tier1, tier2, tier3
+  std::vector<std::string> tiers;       // empty: tier1, tier2, tier3
+  std::vector<TableEntry> rate_limits;  // by key, which need not be among `keys`
 
   bool operator==(const RoutingTable&) const = default;
+};
+
+struct RateLimit {
+  std::string name;
+  unsigned requests = 0;
+  Duration per = 1s;
+  unsigned burst = 0;                 // 0: as many as `requests`
+  std::vector<std::string> key = {};  // "address", "header:X-Api-Key"; empty: all requests together
+  unsigned ipv4_prefix = 32;
+  unsigned ipv6_prefix = 64;
+  unsigned entries = 100'000;
+  bool dry_run = false;
+  bool headers = false;
+
+  bool operator==(const RateLimit&) const = default;
 };
 
 struct TestCase {
@@ -338,6 +359,7 @@ struct Model {
   HealthCheck tag_health;  // of pools that are made for a tag
   std::deque<RoutingTable> routing_tables;
   std::vector<ErrorPage> error_pages;  // where a virtual host has none of its own
+  std::deque<RateLimit> rate_limits;
   std::vector<TestCase> tests;
 };
 

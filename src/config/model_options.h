@@ -13,6 +13,8 @@ std::span<const Option> service_options() noexcept;
 std::span<const Option> route_options() noexcept;
 // Of what is behind us: pools, backends, and the tables that lead to them.
 std::span<const Option> pool_options() noexcept;
+// Of how often something may be asked for.
+std::span<const Option> rate_options() noexcept;
 // Of the tests of a configuration.
 std::span<const Option> test_options() noexcept;
 // Of the process: its threads, its patience and its limits.

@@ -341,6 +341,15 @@ const Option kOptions[] = {
             "0: any.",
      .example = "10m",
      .also = "max_request_body_bytes client_max_body_size body_limit"},
+    {.path = "pools[].rate_limits",
+     .type = Type::Names,
+     .slot = IN(Pool, rate_limits),
+     .min = 1,
+     .max = 128,
+     .doc = "The `rate_limits` that a request for this pool meets, before anything else of the "
+            "pool is looked at. A request that comes to it as a fallback does not.",
+     .example = "[login]",
+     .also = "rate_limit ratelimit limit_req throttle"},
 
     {.path = "health_check",
      .type = Type::Map,
@@ -457,6 +466,15 @@ const Option kOptions[] = {
             "all others. tier1, tier2 and tier3 when not given.",
      .example = "[tier1, tier2]",
      .also = "shared"},
+    {.path = "routing_tables[].rate_limits",
+     .type = Type::Table,
+     .slot = IN(RoutingTable, rate_limits),
+     .min = 1,
+     .max = 128,
+     .doc = "The one of `rate_limits` that the requests with a key meet, whether or not `keys` has "
+            "that key.",
+     .example = "{acme: acme-limit}",
+     .also = "key_rate_limits rate_limit"},
 };
 
 #undef HEALTH_OPTIONS

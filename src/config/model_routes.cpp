@@ -124,6 +124,14 @@ const Option kOptions[] = {
      .example = "0.0.0.0:8080",
      .need = Need::Required,
      .also = "listen bind bind_address port addr listen_addr"},
+    {.path = "listeners[].rate_limits",
+     .type = Type::Names,
+     .slot = IN(Listener, rate_limits),
+     .min = 1,
+     .max = 128,
+     .doc = "The `rate_limits` that every request here meets.",
+     .example = "[login]",
+     .also = "rate_limit ratelimit limit_req throttle"},
 
     {.path = "virtual_hosts",
      .type = Type::List,
@@ -161,6 +169,14 @@ const Option kOptions[] = {
     ERROR_PAGE_OPTIONS("virtual_hosts[].error_pages", VirtualHost,
                        "Pages of this host for errors that cirque answers with itself; they go "
                        "before those of error_pages."),
+    {.path = "virtual_hosts[].rate_limits",
+     .type = Type::Names,
+     .slot = IN(VirtualHost, rate_limits),
+     .min = 1,
+     .max = 128,
+     .doc = "The `rate_limits` that every request for the host meets.",
+     .example = "[login]",
+     .also = "rate_limit ratelimit limit_req throttle"},
     {.path = "virtual_hosts[].routes",
      .type = Type::List,
      .slot = RECORDS(VirtualHost, routes),
@@ -380,6 +396,15 @@ const Option kOptions[] = {
     ERROR_PAGE_OPTIONS("error_pages", Model,
                        "Pages for errors that cirque answers with itself, instead of its own; "
                        "docs/error-pages.md tells more. What backends answer stays as it is."),
+    {.path = "virtual_hosts[].routes[].rate_limits",
+     .type = Type::Names,
+     .slot = IN(Route, rate_limits),
+     .min = 1,
+     .max = 128,
+     .doc = "The `rate_limits` that a request which the route takes meets, besides those of the "
+            "host. One that is named in several places counts a request once.",
+     .example = "[login]",
+     .also = "rate_limit ratelimit limit_req throttle"},
 };
 
 #undef ERROR_PAGE_OPTIONS

@@ -85,6 +85,15 @@ const Option kOptions[] = {
      .example = "2",
      .also = "rise passes successes"},
 
+    {.path = "services[].rate_limits",
+     .type = Type::Names,
+     .slot = IN(Service, rate_limits),
+     .min = 1,
+     .max = 128,
+     .doc = "The `rate_limits` that every request for the service meets.",
+     .example = "[login]",
+     .also = "rate_limit ratelimit limit_req throttle"},
+
     {.path = "include",
      .type = Type::Include,
      .slot = {},

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "config/explain.h"
 #include "control/errand.h"
+#include "control/rate_limits.h"
 #include "http/bodies.h"
 
 namespace cirque::control {
@@ -50,6 +51,12 @@ Response& refuse_without_key(Exchange& exchange, const Decision& decision) {
   return answer;
 }
 
+Step too_often(Exchange& exchange, const Lane& lane, const Decision& decision, const Error& why) {
+  bool is_routed = decision.table && decision.kind == Decision::Kind::Forward;
+  if (is_routed) tell_routing(exchange, lane, decision, decision.index);
+  return fail(why);
+}
+
 const Routing& routing_of(const Exchange& exchange) noexcept {
   return *static_cast<const Routing*>(exchange.snapshot);
 }
@@ -88,6 +95,10 @@ Step Gateway::on_request(Exchange& exchange) {
   auto facts = route::Facts::of(exchange.request, exchange.link.client);
   auto decision = blueprint.decide(*lane.plan, facts, chance());
   if (decision.route) exchange.route = decision.route->label;
+  if (!blueprint.rates.empty()) {
+    auto met = meet_rate_limits(exchange, lane, decision);
+    if (!met) return too_often(exchange, lane, decision, met.error());
+  }
   switch (decision.kind) {
     case Decision::Kind::Forward:
       return forward(exchange, lane, decision);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/blueprint.h"
+#include "control/rate_accounts.h"
 #include "upstream/guard.h"
 #include "upstream/pool.h"
 
@@ -14,11 +15,12 @@ struct Serving {
   std::shared_ptr<upstream::Guard> guard;
 };
 
-// `pools` by their index in the blueprint.
+// `pools` and `rates` by their indices in the blueprint.
 struct Lane {
   std::shared_ptr<const config::Blueprint> blueprint;
   const config::LanePlan* plan;
   std::vector<Serving> pools;
+  std::vector<std::shared_ptr<RateAccounts>> rates;
 };
 
 }  // namespace cirque::control

@@ -212,6 +212,26 @@ void write_connections(Page& page, const PartsOf<WorkerMetrics>& workers) {
   page.sample("", sum(workers, [](auto& w) { return w.underscored_fields.get(); }));
 }
 
+void write_rate_limits(Page& page, const std::vector<RateCounts>& all) {
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                    auto RateCounts::* which) {
+    page.family(name, type, help);
+    for (const auto& one : all) {
+      page.sample(fmt::format("limit=\"{}\"", escaped(one.limit)), one.*which);
+    }
+  };
+  family("cirque_rate_limited_total", "counter", "Requests refused by a rate limit.",
+         &RateCounts::refused);
+  family("cirque_rate_limit_dry_run_total", "counter",
+         "Requests that a rate limit would have refused but for its dry run.",
+         &RateCounts::let_pass);
+  family("cirque_rate_limit_forgotten_keys_total", "counter",
+         "Keys forgotten before they had all their credit back, for want of entries.",
+         &RateCounts::forgotten);
+  family("cirque_rate_limit_bytes", "gauge", "What a rate limit's entries take of memory.",
+         &RateCounts::bytes);
+}
+
 void write_loops(Page& page, const std::vector<Registry::Loop>& loops) {
   page.family("cirque_event_loop_turns_total", "counter", "Turns of a worker's event loop.");
   for (std::size_t i = 0; i < loops.size(); ++i) {
@@ -262,6 +282,7 @@ std::string Registry::expose() const {
   write_services(page, services);
   write_connections(page, workers);
   write_backends(page, rows);
+  write_rate_limits(page, rate_limits());
   write_loops(page, loops());
   page.family("cirque_config_reloads_total", "counter",
               "New configurations, by what came of them.");

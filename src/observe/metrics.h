@@ -98,6 +98,15 @@ class WorkerMetrics {
   std::deque<BackendMetrics> backend_store_;
 };
 
+// Of one rate limit.
+struct RateCounts {
+  std::string limit;
+  std::uint64_t refused = 0;
+  std::uint64_t let_pass = 0;   // that would have been refused but for a dry run
+  std::uint64_t forgotten = 0;  // keys that were driven out too early
+  std::size_t bytes = 0;
+};
+
 // Names of what is counted, and the scrape.
 class Registry {
  public:
@@ -132,6 +141,8 @@ class Registry {
 
   // From whoever knows, by worker; called by expose().
   std::function<std::vector<Loop>()> loops = [] { return std::vector<Loop>(); };
+  // From whoever keeps them; called by expose().
+  std::function<std::vector<RateCounts>()> rate_limits = [] { return std::vector<RateCounts>(); };
   // From whoever keeps the number; called by expose().
   std::function<std::uint64_t()> access_log_dropped = [] { return 0; };
 

@@ -88,6 +88,9 @@ constexpr std::array kReasons = {
     Reason{
         "concurrency_limit", Proxy, 429, "The pool's concurrency_limit is reached.",
         "Raise pools[].concurrency_limit if its backends can take more at once, or add backends."},
+    Reason{"rate_limited", Client, 429, "A rate limit that the request meets is used up.",
+           "See in the access log which one, and cirque_rate_limited_total; raise "
+           "rate_limits[].requests or rate_limits[].burst if honest clients meet it."},
     Reason{"circuit_open", Upstream, 503,
            "The pool's circuit breaker is open, and no pool stands in.",
            "See in cirque_upstream_failures_total what opened it. It tries again after "

@@ -244,6 +244,7 @@ void Engine::publish(const Timeouts& timeouts, const Limits& limits,
       if (waiting->fetch_sub(1, std::memory_order_relaxed) > 1) return;
       registry_.publishing.store(std::chrono::steady_clock::now() - began,
                                  std::memory_order_relaxed);
+      steward_->loop.send([this] { on_published(); });
     });
   }
   steward_->set_edition(std::move(edition));

@@ -75,6 +75,9 @@ class Engine {
                const std::vector<std::string>& trusted_proxies,
                std::shared_ptr<const Snapshot> snapshot);
 
+  // On the steward: every worker has what was published last, or something later.
+  std::function<void()> on_published = [] {};
+
   // Until stop() has run its course. Returns once every worker has ended.
   void run();
 

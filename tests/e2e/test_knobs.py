@@ -472,6 +472,112 @@ def _(world, pool):
     return world.origin_of(world.routed(virtual_hosts=[], include=[str(path)]))
 
 
+# --- rate limits ---------------------------------------------------------------------------------------------
+
+HOURLY = {"name": "a", "requests": 1, "per": "1h"}
+
+
+def rated(world, *asked, routes=(), host=None, **limit):
+    """Which of these requests, each given as (words, how), a limit lets pass: "yn" is the first alone."""
+    host = {"rate_limits": ["a"]} if host is None else host
+    routes = routes or [{"respond": {"status": 200, "body": "x"}}]
+    front = world.routed(*routes, pools=(), host=host, rate_limits=[{**HOURLY, **limit}])
+    return passing(world, front, *asked)
+
+
+def passing(world, front, *asked):
+    return "".join("y" if world.ask(front, *words, **how).status == 200 else "n" for words, how in asked)
+
+
+def rate_key(key, *pairs, of):
+    @knob("rate_limits[]." + key, *pairs)
+    def look(world, value):
+        return rated(world, *of, **{key: value})
+
+
+TWICE = [asked("/"), asked("/")]
+rate_key("requests", (1, "yn"), (2, "yy"), of=TWICE)
+rate_key("burst", (1, "yn"), (2, "yy"), of=TWICE)
+rate_key("key", (["query:x"], "yyn"), (["query:y"], "ynn"), of=[asked("/?x=1"), asked("/?x=2"), asked("/?x=2")])
+rate_key("dry_run", (True, "yy"), (False, "yn"), of=TWICE)
+
+
+@knob("rate_limits[].name", ("one", "one"), ("two", "two"))
+def _(world, name):
+    front = world.routed({"pool": "yes"}, host={"rate_limits": [name]}, rate_limits=[{**HOURLY, "name": name}])
+    return world.told(front, "rate_limits")
+
+
+@knob("rate_limits[].per", ("1h", "3600"), ("1m", "60"))
+def _(world, per):
+    front = world.routed({"pool": "yes"}, host={"rate_limits": ["a"]}, rate_limits=[{**HOURLY, "per": per, "headers": True}])
+    return world.ask(front).get("RateLimit-Policy").rpartition("w=")[2]
+
+
+@knob("rate_limits[].headers", (True, True), (False, False))
+def _(world, headers):
+    front = world.routed({"pool": "yes"}, host={"rate_limits": ["a"]}, rate_limits=[{**HOURLY, "headers": headers}])
+    return world.ask(front).has("RateLimit")
+
+
+@knob("rate_limits[].entries", (16, 256), (1600, 25_600))
+def _(world, entries):
+    front = world.routed({"pool": "yes"}, host={"rate_limits": ["a"]},
+                         rate_limits=[{**HOURLY, "key": ["address"], "entries": entries}])
+    return front.metric("rate_limit_bytes")
+
+
+@knob("rate_limits[].ipv4_prefix", (32, "yy"), (31, "yn"))
+def _(world, bits):
+    front = world.routed({"respond": {"status": 200, "body": "x"}}, pools=(), host={"rate_limits": ["a"]},
+                         rate_limits=[{**HOURLY, "key": ["address"], "ipv4_prefix": bits}])
+    seen = [world.client(front.port("web"), source=f"127.0.0.{n}").ask(request("/")).status for n in (2, 3)]
+    return "".join("y" if status == 200 else "n" for status in seen)
+
+
+@knob("rate_limits[].ipv6_prefix", (64, "(/32, /64)"), (128, "(/32, /128)"))
+def _(world, bits):
+    """Of a machine's own addresses only ::1 is sure to be there; what the prefix does is in rate_limits_test.cpp."""
+    front = world.routed({"pool": "yes"}, host={"rate_limits": ["a"]},
+                         rate_limits=[{**HOURLY, "key": ["address"], "ipv6_prefix": bits}])
+    told = cirque("explain", "--config", front.config_path, "http://a.example/").stdout
+    return next(line for line in told.splitlines() if line.startswith("rate limit")).rpartition("address ")[2]
+
+
+TWO_RATES = [HOURLY, {"name": "b", "requests": 2, "per": "1h"}]
+
+
+def limits_key(path, *pairs, of):
+    @knob(path, *pairs)
+    def look(world, names):
+        sections = {"listeners": [{"name": "web", "address": "127.0.0.1:0"}],
+                    "virtual_hosts": [{"name": "h", "hosts": ["*"], "routes": [{"pool": "p"}]}],
+                    "pools": [{"name": "p", "backends": [world.named("yes")]}]}
+        of(sections)["rate_limits"] = names
+        return passing(world, world.proxy({}, rate_limits=TWO_RATES, **sections), *TWICE, asked("/"))
+
+
+for _path, _of in (("listeners[].", lambda s: s["listeners"][0]),
+                   ("virtual_hosts[].", lambda s: s["virtual_hosts"][0]),
+                   ("virtual_hosts[].routes[].", lambda s: s["virtual_hosts"][0]["routes"][0]),
+                   ("pools[].", lambda s: s["pools"][0])):
+    limits_key(_path + "rate_limits", (["a"], "ynn"), (["b"], "yyn"), of=_of)
+
+
+@knob("services[].rate_limits", (["a"], "ynn"), (["b"], "yyn"))
+def _(world, names):
+    front = world.proxy({"web": {"upstreams": [world.named("yes")], "rate_limits": names}}, rate_limits=TWO_RATES)
+    return passing(world, front, *TWICE, asked("/"))
+
+
+@knob("routing_tables[].rate_limits", ({"k": "a"}, "yny"), ({"k": "b"}, "yyy"))
+def _(world, limits):
+    table = {"name": "cells", "keys": {"k": "yes"}, "default": "no", "rate_limits": limits}
+    front = world.routed({"routing_table": "cells"}, routing_tables=[table], rate_limits=TWO_RATES)
+    keys = [asked("/", f"X-Routing-Key: {key}") for key in ("k", "k", "other")]
+    return passing(world, front, *keys)
+
+
 # --- health ------------------------------------------------------------------------------------------------
 
 

@@ -317,8 +317,8 @@ def test_a_backend_that_does_not_answer(origin, proxy, client):
     answered(front, "upstream_header_timeout", client(front).ask(request()))
 
 
-def pool_of(proxy, *backends, **settings):
-    return proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
+def pool_of(proxy, *backends, sections=None, **settings):
+    return proxy({}, **(sections or {}), listeners=[{"name": "web", "address": "127.0.0.1:0"}],
                  virtual_hosts=[{"name": "h", "hosts": ["*"], "routes": [{"pool": "p"}]}],
                  pools=[{"name": "p", "backends": [b.address for b in backends], **settings}])
 
@@ -328,6 +328,14 @@ def test_a_backend_that_has_little_time_for_one_try(origin, proxy):
     front = pool_of(proxy, origin(silent), retries={"per_try_timeout": "200ms"})
     with Client(front.port("web")) as one:
         answered(front, "upstream_try_timeout", one.ask(request()))
+
+
+@shows("rate_limited")
+def test_more_requests_than_a_limit_allows(origin, proxy):
+    front = pool_of(proxy, origin(), rate_limits=["one"], sections={"rate_limits": [{"name": "one", "requests": 1, "per": "1h"}]})
+    with Client(front.port("web")) as one:
+        assert one.ask(request()).status == 200
+        answered(front, "rate_limited", one.ask(request()))
 
 
 @shows("upstream_status")

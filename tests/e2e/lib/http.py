@@ -185,9 +185,9 @@ class Wire:
 
 
 class Client(Wire):
-    """One client connection; `where` is a port, (host, port) or the path of a unix socket."""
+    """One client connection; `where` is a port, (host, port) or the path of a unix socket; `source` an address."""
 
-    def __init__(self, where, receive_buffer=None, timeout=None):
+    def __init__(self, where, receive_buffer=None, timeout=None, source=None):
         if isinstance(where, str):
             sock, address = socket.socket(socket.AF_UNIX), where
         else:
@@ -197,6 +197,8 @@ class Client(Wire):
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(timeout or PATIENCE)
+        if source:
+            sock.bind((source, 0))
         sock.connect(address)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,105 @@
+#include "control/rate_key.h"
+
+#include <bit>
+#include <cstring>
+
+#include "route/host_name.h"
+#include "route/parameters.h"
+
+namespace cirque::control {
+namespace {
+
+using Kind = config::RatePart::Kind;
+
+// The first `bits` bits of eight bytes.
+std::uint64_t leading(const std::uint8_t* bytes, unsigned bits) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  if constexpr (std::endian::native == std::endian::little) word = std::byteswap(word);
+  if (bits == 0) return 0;
+  return bits < 64 ? word & ~std::uint64_t{0} << (64 - bits) : word;
+}
+
+// All of a unix socket's clients are one.
+void add_address(base::KeyedHash& hash, const Address& address, const config::RatePlan& plan) {
+  hash.add(static_cast<std::uint64_t>(address.family()));
+  const std::uint8_t* bytes = address.ip().data();
+  if (address.family() == Address::Family::V4) hash.add(leading(bytes, plan.ipv4_prefix));
+  if (address.family() != Address::Family::V6) return;
+  hash.add(leading(bytes, plan.ipv6_prefix));
+  hash.add(leading(bytes + 8, plan.ipv6_prefix > 64 ? plan.ipv6_prefix - 64 : 0));
+}
+
+// Of the first field of that name.
+std::string_view header(const Request& request, const config::RatePart& part) noexcept {
+  return part.id == Name::Other ? request.headers.get(part.name) : request.headers.get(part.id);
+}
+
+std::string_view cookie(const Request& request, std::string_view wanted) {
+  if (!request.headers.has(Name::Cookie)) return {};
+  std::string_view found;
+  for (const Field& field : request.headers) {
+    if (field.id != Name::Cookie) continue;
+    bool is_there =
+        route::any_cookie(field.value, [&](std::string_view name, std::string_view value) {
+          found = value;
+          return name == wanted;
+        });
+    if (is_there) return found;
+  }
+  return {};
+}
+
+// Decoded: %61 is no other client than a.
+std::string_view parameter(const Request& request, std::string_view wanted, Arena& arena) {
+  std::string_view found;
+  bool is_there =
+      route::any_parameter(request.query(), [&](std::string_view name, std::string_view value) {
+        found = value;
+        return route::decodes_to(name, wanted);
+      });
+  if (!is_there) return {};
+  if (found.find_first_of("%+") == found.npos) return found;
+  auto* room = static_cast<char*>(arena.take(found.size(), 1));
+  auto size = route::decode(found, {room, found.size()});
+  return {room, size.value_or(0)};
+}
+
+void add_part(base::KeyedHash& hash, const config::RatePart& part, const config::RatePlan& plan,
+              const RateSubject& subject) {
+  auto& [exchange, blueprint, lane, decision] = subject;
+  const auto& request = exchange.request;
+  switch (part.kind) {
+    case Kind::Address:
+      return add_address(hash, exchange.link.client, plan);
+    case Kind::Header:
+      return hash.add(header(request, part));
+    case Kind::Cookie:
+      return hash.add(cookie(request, part.name));
+    case Kind::Query:
+      return hash.add(parameter(request, part.name, exchange.arena));
+    case Kind::Host:
+      return hash.add(route::HostName(request.authority).text());
+    case Kind::Route:
+      return hash.add(decision.route ? decision.route->id : 0);
+    case Kind::Pool: {
+      bool has_pool = decision.kind == config::Decision::Kind::Forward;
+      return hash.add(has_pool ? std::string_view(blueprint.pools[decision.index].name) : "");
+    }
+    case Kind::Listener:
+      return hash.add(lane.name);
+    case Kind::Method:
+      return hash.add(request.method_text);
+  }
+}
+
+}  // namespace
+
+std::uint64_t rate_key(const config::RatePlan& plan, const base::HashKey& hash_key,
+                       const RateSubject& subject) {
+  base::KeyedHash hash(hash_key);
+  for (const auto& part : plan.key) add_part(hash, part, plan, subject);
+  return hash.finish();
+}
+
+}  // namespace cirque::control
