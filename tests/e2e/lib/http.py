@@ -185,9 +185,12 @@ class Wire:
 
 
 class Client(Wire):
-    """One client connection; `where` is a port, (host, port) or the path of a unix socket."""
+    """One client connection; `where` is a port, (host, port) or the path of a unix socket.
 
-    def __init__(self, where, receive_buffer=None, timeout=None):
+    `source`: the address that it comes from.
+    """
+
+    def __init__(self, where, receive_buffer=None, timeout=None, source=None):
         if isinstance(where, str):
             sock, address = socket.socket(socket.AF_UNIX), where
         else:
@@ -196,6 +199,8 @@ class Client(Wire):
             address = (host, port)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            sock.bind((source, 0))
         sock.settimeout(timeout or PATIENCE)
         sock.connect(address)
         if sock.family != socket.AF_UNIX:
