@@ -47,7 +47,7 @@ void Lookout::tell() const {
   log::write(level, "proxy", "the memory in use has passed a level",
              {{"level", static_cast<unsigned>(ladder_.rung())},
               {"now", text_of(ladder_.rung())},
-              {"percent", memory_.share() * 100},
+              {"percent", static_cast<unsigned>(memory_.share() * 100)},
               {"used_bytes", memory_.used},
               {"limit_bytes", memory_.limit},
               {"limit_of", memory_.limit_of},
