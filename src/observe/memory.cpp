@@ -1,18 +1,25 @@
 #include "observe/memory.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace cirque::observe {
 namespace {
 
+// What the file begins with: more than that is in none of them. Empty when there is no such file.
 std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  constexpr std::size_t kBytesMax = 8192;
+  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  std::array<char, kBytesMax> text;
+  auto got = ::read(fd, text.data(), text.size());
+  close(fd);
+  return {text.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
 }
 
 // The number that `text` begins with; 0 where there is none, as in "max".

@@ -112,7 +112,7 @@ Task<> Connection::turn(Journey& x) {
   if (http.underscored()) worker_.metrics.underscored_fields.add(http.underscored());
   if (is_last_request(x)) {
     http.close_after();
-    if (head && worker_.refuses(link_)) head = fail(kOverloaded);
+    if (worker_.refuses(link_)) x.interrupt.raise(kOverloaded);  // its story ends before it begins
   }
 
   Result<Unit> outcome = done;
@@ -174,10 +174,15 @@ bool Connection::is_unwanted() const noexcept {
 
 bool Connection::is_last_request(const Journey& x) const noexcept {
   const auto& rules = x.rules;
-  bool ends = worker_.is_strained() && (worker_.closes_connections() || worker_.refuses(link_));
-  return ends || site_.retired.load(std::memory_order_relaxed) ||
+  return is_strained_away() || site_.retired.load(std::memory_order_relaxed) ||
          link_.requests >= rules.limits.requests_per_connection ||
          x.started - born_ >= rules.timeouts.client_age;
+}
+
+bool Connection::is_strained_away() const noexcept {
+  if (!worker_.is_strained()) [[likely]]
+    return false;
+  return worker_.closes_connections() || worker_.refuses(link_);
 }
 
 // A client that broke the connection wants nothing any more. One that sent FIN may still read: it

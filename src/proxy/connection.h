@@ -38,6 +38,7 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
   Task<> turn(Journey& journey);
   Task<> answer_failure(Journey& journey, const Error& error);
   bool is_unwanted() const noexcept;
+  bool is_strained_away() const noexcept;
   bool is_last_request(const Journey& journey) const noexcept;
   void name_request(Journey& journey);
   void client_hung_up() noexcept;

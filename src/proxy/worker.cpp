@@ -54,7 +54,6 @@ void Worker::give_journey(void* memory) noexcept {
 
 void Worker::adopt(net::Fd fd, const Address& client, const Site& site) {
   metrics.accepted.add();
-  if (!is_counted(client)) return welcome(std::move(fd), client, site, false);
   admit(std::move(fd), client, site);
 }
 
@@ -67,6 +66,7 @@ bool Worker::is_counted(const Address& client) const noexcept {
 
 void Worker::admit(net::Fd fd, const Address& client, const Site& site) {
   using Entry = net::AddressCounts::Entry;
+  if (!is_counted(client)) return welcome(std::move(fd), client, site, false);
   switch (by_address->enter(net::crowd_of(client), rules().limits.connections_per_address)) {
     case Entry::In:
       return welcome(std::move(fd), client, site, true);
@@ -137,6 +137,11 @@ void Worker::set_strain(std::uint8_t bits, bool on) noexcept {
   strain_ = static_cast<std::uint8_t>(on ? strain_ | bits : strain_ & ~bits);
 }
 
+bool Worker::refuses(const Link& link) const noexcept {
+  bool is_new = link.requests == 1;
+  return (strain_ & kRefuses) != 0 || (is_new && (strain_ & kIsLate) != 0);
+}
+
 void Worker::settle_patience() noexcept {
   idle_patience_ = proxy::idle_patience(memory_share_, rules().timeouts.client_idle);
 }
@@ -171,10 +176,12 @@ void Worker::give_memory_back() {
 void Worker::note_lag(Duration lag) {
   if (!lateness_.look(loop.now(), lag, rules().limits.loop_lag)) return;
   set_strain(kIsLate, lateness_.is_late());
-  log::warn("proxy",
-            lateness_.is_late() ? "a worker is late, refusing requests of new connections"
-                                : "a worker is in time again",
-            {{"worker", index}, {"lag_ms", lag / 1ms}});
+  log::Fields fields = {{"worker", index}, {"lag_ms", lag / 1ms}};
+  if (lateness_.is_late()) {
+    log::warn("proxy", "a worker is late, refusing requests of new connections", fields);
+  } else {
+    log::info("proxy", "a worker is in time again", fields);
+  }
 }
 
 void Worker::end_retired() {
