@@ -83,7 +83,7 @@ class [[nodiscard]] Step {
 
 // What becomes of a request whose attempt has failed. All but Retry end it with that failure; the
 // metrics tell them apart.
-enum class Recovery : std::uint8_t { Retry, GiveUp, TooMany, OverBudget, NobodyElse, Overloaded };
+enum class Recovery : std::uint8_t { Retry, GiveUp, TooMany, OverBudget, NobodyElse };
 
 // One object serves all workers at once: what it changes itself must be safe to change from several
 // threads. An exchange, and everything reached through it, belongs to the calling thread alone.

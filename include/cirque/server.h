@@ -27,6 +27,9 @@ struct ServerOptions {
   std::vector<std::string> trusted_proxies;  // addresses and blocks whose X-Forwarded-* is believed
   Timeouts timeouts;
   Limits limits;
+  // A worker that is stuck for so long ends the process (SIGABRT), for whoever started it to start
+  // it anew; 0: never. That it is stuck is logged after 100 ms in any case, with its stack.
+  Duration watchdog_abort{};
 
   enum class LogFormat : std::uint8_t { Json, Text, Combined, Cells };
   bool access_log = false;

@@ -45,6 +45,7 @@ ServerOptions options_of(const config::Model& model) {
   options.trusted_proxies = model.server.trusted_proxies;
   options.timeouts = model.timeouts;
   options.limits = model.limits;
+  options.watchdog_abort = model.server.watchdog_abort;
   const auto& access = model.logging.access;
   options.access_log = access.enabled;
   options.log_format = log_format_of(access.format);

@@ -44,6 +44,7 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
   compare("server.watch_config", old.server.watch_config, now.server.watch_config);
   compare("server.state_dir", old.server.state_dir, now.server.state_dir);
   compare("server.versions_kept", old.server.versions_kept, now.server.versions_kept);
+  compare("server.watchdog_abort", old.server.watchdog_abort, now.server.watchdog_abort);
   compare("server.backlog", old.server.backlog, now.server.backlog);
   compare("server.congestion_control", old.server.congestion_control,
           now.server.congestion_control);

@@ -18,7 +18,12 @@ Blocks::Blocks() : scratch_(new char[kScratchBytes]) {}
 
 Blocks::~Blocks() {
   CIRQUE_CHECK(leased_ == 0);
+  trim();
+}
+
+void Blocks::trim() noexcept {
   while (free_) ::operator delete(std::exchange(free_, free_->next));
+  idle_ = 0;
 }
 
 Block Blocks::lease(std::size_t bytes) {

@@ -72,6 +72,9 @@ class Blocks {
 
   std::size_t leased() const noexcept { return leased_; }
 
+  // Gives back what nobody has leased.
+  void trim() noexcept;
+
  private:
   friend class Block;
 

@@ -1,12 +1,15 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/json.h"
@@ -165,6 +168,12 @@ void put_line(const Sink& s, std::int64_t now_ms, Level level, SiteView site, Fi
   [[maybe_unused]] auto written = ::write(s.fd, line.data(), line.size());
 }
 
+std::int64_t unix_ms_now() noexcept {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
 // What went unwritten in seconds that are over.
 void tell_suppressed(Sink& s, std::int64_t now_ms) {
   for (auto& [site, rate] : s.rates) {
@@ -211,10 +220,24 @@ void reopen() {
   close(std::exchange(s.fd, fd));
 }
 
+bool try_write(Level level, std::string_view component, std::string_view message, Fields fields) {
+  constexpr int kTries = 50;  // of a millisecond: what another line may take
+  if (!is_on(level)) return true;
+  auto& s = sink();
+  std::unique_lock lock(s.mutex, std::try_to_lock);
+  for (int i = 0; i < kTries && !lock.owns_lock(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    lock.try_lock();
+  }
+  if (!lock.owns_lock()) return false;
+  pollfd room{.fd = s.fd, .events = POLLOUT, .revents = 0};
+  if (poll(&room, 1, 0) != 1) return false;
+  put_line(s, unix_ms_now(), level, {component, message}, fields);
+  return true;
+}
+
 void write(Level level, std::string_view component, std::string_view message, Fields fields) {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  write_at(now.tv_sec * 1000 + now.tv_nsec / 1'000'000, level, component, message, fields);
+  write_at(unix_ms_now(), level, component, message, fields);
 }
 
 void write_at(std::int64_t unix_ms, Level level, std::string_view component,

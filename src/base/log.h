@@ -69,6 +69,10 @@ void write(Level level, std::string_view component, std::string_view message, Fi
 void write_at(std::int64_t unix_ms, Level level, std::string_view component,
               std::string_view message, Fields fields);
 
+// For who must never wait, as the one does who looks after those that wait: false, and nothing is
+// written, when another thread keeps the log busy or its reader takes nothing.
+bool try_write(Level level, std::string_view component, std::string_view message, Fields fields);
+
 // The arguments are evaluated even when the level is off: ask is_on() first where they are dear.
 inline void trace(std::string_view component, std::string_view message, Fields fields = {}) {
   if (is_on(Level::Trace)) write(Level::Trace, component, message, fields);

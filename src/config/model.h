@@ -336,6 +336,7 @@ struct Server {
   bool watch_config = false;
   std::string state_dir;
   unsigned versions_kept = 50;
+  Duration watchdog_abort = 5s;       // 0: never
   std::vector<HostPort> dns_servers;  // IP addresses; empty: those of /etc/resolv.conf
 
   bool operator==(const Server&) const = default;

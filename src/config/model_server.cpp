@@ -54,6 +54,17 @@ const Option kOptions[] = {
      .doc = "So many configurations are kept; the oldest are forgotten.",
      .example = "50",
      .also = "history keep_versions"},
+    {.path = "server.watchdog_abort",
+     .type = Type::Duration,
+     .slot = IN(Model, server.watchdog_abort),
+     .min = 0,
+     .max = kHour,
+     .doc = "A worker that is stuck in one turn for so long ends the process with SIGABRT, so that "
+            "the service manager starts it anew. Time in which it got no CPU, or the whole process "
+            "stood still, does not count. 0: never, for where nobody would start it. That a worker "
+            "is stuck is logged after 100 ms in any case, with its stack.",
+     .example = "10s",
+     .also = "watchdog stall_threshold"},
     {.path = "server.trusted_proxies",
      .type = Type::Networks,
      .slot = IN(Model, server.trusted_proxies),
@@ -115,7 +126,9 @@ const Option kOptions[] = {
      .slot = IN(Model, timeouts.client_write),
      .min = kShort,
      .max = kDay,
-     .doc = "A client that takes no byte of its answer for so long is given up.",
+     .doc =
+         "A client that takes no byte of its answer for so long is given up. Once so much time has "
+         "been spent waiting for it, it must have taken bytes at limits.write_rate.",
      .example = "60s",
      .also = "send_timeout"},
     {.path = "timeouts.client_idle",
@@ -131,7 +144,9 @@ const Option kOptions[] = {
      .slot = IN(Model, timeouts.client_age),
      .min = kShort,
      .max = 365 * kDay,
-     .doc = "A connection older than this is closed after the answer in progress.",
+     .doc = "A connection older than this is closed after the answer in progress. For each it is a "
+            "little different, by up to a tenth, so that those opened together are not closed "
+            "together.",
      .example = "1h",
      .also = "keepalive_time max_connection_duration"},
     {.path = "timeouts.half_close",
@@ -259,6 +274,39 @@ const Option kOptions[] = {
             "has room for.",
      .example = "50000",
      .also = "max_connections maxconn worker_connections"},
+    {.path = "limits.connections_per_address",
+     .type = Type::Number,
+     .slot = IN(Model, limits.connections_per_address),
+     .min = 0,
+     .max = 10'000'000,
+     .doc =
+         "Connections from one client at one time, in the whole process: from one IPv4 address, or "
+         "one IPv6 network of 64 bits. The next one is closed as soon as it is accepted. "
+         "server.trusted_proxies and unix sockets may have any number. 0: everybody may; many "
+         "people can be behind one address.",
+     .example = "200",
+     .also = "limit_conn max_connections_per_ip connections_per_ip per_ip"},
+    {.path = "limits.memory",
+     .type = Type::Size,
+     .slot = IN(Model, limits.memory),
+     .min = 0,
+     .max = 1024ULL * 1024 * kMega,
+     .doc = "The memory of the process. From 70 % of it on less and less is done: idle connections "
+            "are kept for less time (70 %), closed (80 %), no request is repeated (85 %), new "
+            "requests get 503 (90 %), new connections wait (95 %). 0: what the cgroup has "
+            "(memory.max), or else the machine.",
+     .example = "2048m",
+     .also = "max_memory memlimit memory_limit max_heap"},
+    {.path = "limits.loop_lag",
+     .type = Type::Duration,
+     .slot = IN(Model, limits.loop_lag),
+     .min = 0,
+     .max = kHour,
+     .doc =
+         "A worker where what is ready has waited longer than this for a second answers the first "
+         "request of a connection with 503, until it waits for less than half. 0: it never does.",
+     .example = "50ms",
+     .also = "event_loop_lag lag"},
     {.path = "limits.upstream_connections",
      .type = Type::Number,
      .slot = IN(Model, limits.upstream_connections),
@@ -295,6 +343,17 @@ const Option kOptions[] = {
             "for streams in both directions that are silent for long.",
      .example = "240",
      .also = "min_rate minimum_rate body_bytes_per_second min_data_rate"},
+    {.path = "limits.write_rate",
+     .type = Type::Number,
+     .slot = IN(Model, limits.write_rate),
+     .min = 0,
+     .max = 1'000'000'000,
+     .doc =
+         "The least that a client may take of an answer on average, in bytes a second, while it is "
+         "the client that is waited for; looked at each time that the waits add up to "
+         "timeouts.client_write. 0: no matter how slow.",
+     .example = "240",
+     .also = "send_rate min_send_rate response_rate"},
 };
 
 }  // namespace

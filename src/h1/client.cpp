@@ -8,7 +8,7 @@ namespace cirque::h1 {
 ClientTurn::ClientTurn(net::Stream& stream, net::Outbox& outbox, Arena& arena,
                        const ClientSettings& settings) noexcept
     : in(stream, outbox.blocks(), arena, settings.body, {}),
-      out(stream, outbox, arena, settings.write_stall),
+      out(stream, outbox, arena, settings.write),
       arena_(arena),
       settings_(settings),
       parser_(settings.head),

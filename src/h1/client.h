@@ -12,7 +12,7 @@ struct ClientSettings {
   HeadLimits head;
   Duration first_byte = 60s;  // from the request's end to the answer's head
   Pace body{.stall = 60s};
-  Duration write_stall = 60s;
+  net::Pace write{.stall = 60s};
 };
 
 // Lives as long as one attempt; the stream outlives it. One core.

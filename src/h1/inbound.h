@@ -7,17 +7,12 @@
 #include "cirque/http.h"
 #include "h1/chunks.h"
 #include "http/framing.h"
+#include "net/pace.h"
 #include "net/stream.h"
 
 namespace cirque::h1 {
 
-// How patient we are with a body that comes slowly. The wait for bytes is what counts: time that
-// the other direction needs (back-pressure) is not held against the sender.
-struct Pace {
-  Duration stall = 60s;              // without a single byte
-  Duration grace = Duration::max();  // in all, before...
-  unsigned bytes_per_second = 0;     // ...this rate must have been kept
-};
+using net::Pace;
 
 // Received bytes that belong to the next message, handed from turn to turn.
 struct Leftover {

@@ -11,12 +11,12 @@ Task<> Outbound::flush() {
   if (head_.empty()) return done;
   iovec piece = net::piece_of(std::exchange(head_, {}));
   begun_ = true;
-  return outbox_.write(stream_, {&piece, 1}, stall_, nullptr);
+  return outbox_.write(stream_, {&piece, 1}, pace_, nullptr);
 }
 
 Task<> Outbound::send_now(std::string_view head) {
   iovec piece = net::piece_of(head);
-  return outbox_.write(stream_, {&piece, 1}, stall_, nullptr);
+  return outbox_.write(stream_, {&piece, 1}, pace_, nullptr);
 }
 
 Result<Unit> Outbound::account(const Piece& piece) noexcept {
@@ -53,7 +53,7 @@ Task<> Outbound::send(Piece piece, const Headers* trailers) {
   auto pieces = join(std::exchange(head_, {}), piece.data);
   begun_ = true;
   bool two = pieces[1].iov_len > 0;
-  return outbox_.write(stream_, {pieces.data(), two ? 2UL : 1UL}, stall_,
+  return outbox_.write(stream_, {pieces.data(), two ? 2UL : 1UL}, pace_,
                        piece.last ? &complete_ : nullptr);
 }
 
@@ -73,7 +73,7 @@ Task<> Outbound::send_chunk(Piece piece, const Headers* trailers) {
   if (piece.last) add(write_last_chunk(trailers, arena_));
   if (count == 0) return done;
   begun_ = true;
-  return outbox_.write(stream_, {pieces.data(), count}, stall_, piece.last ? &complete_ : nullptr);
+  return outbox_.write(stream_, {pieces.data(), count}, pace_, piece.last ? &complete_ : nullptr);
 }
 
 }  // namespace cirque::h1

@@ -19,8 +19,9 @@ struct Telling {
 // Lives as long as one message. One core.
 class Outbound {
  public:
-  Outbound(net::Stream& stream, net::Outbox& outbox, Arena& arena, Duration stall) noexcept
-      : stream_(stream), outbox_(outbox), arena_(arena), stall_(stall) {}
+  // `pace`: of who takes it; it outlives the message.
+  Outbound(net::Stream& stream, net::Outbox& outbox, Arena& arena, const net::Pace& pace) noexcept
+      : stream_(stream), outbox_(outbox), arena_(arena), pace_(pace) {}
 
   void begin(Telling telling) noexcept { telling_ = telling; }
 
@@ -39,7 +40,7 @@ class Outbound {
 
   net::Stream& stream() noexcept { return stream_; }
 
-  Duration stall() const noexcept { return stall_; }
+  const net::Pace& pace() const noexcept { return pace_; }
 
   // What is still to be sent of a body of known length; else 0.
   std::uint64_t left() const noexcept {
@@ -66,7 +67,7 @@ class Outbound {
   net::Stream& stream_;
   net::Outbox& outbox_;
   Arena& arena_;
-  Duration stall_;
+  const net::Pace& pace_;
   std::string_view head_;
   Telling telling_;
   bool begun_ = false;

@@ -11,8 +11,7 @@ Task<> relay(Inbound& from, Outbound& to, net::Pipes& pipes) {
   co_await ok(to.flush());
   std::uint64_t moved = 0;
   auto outcome = co_await net::splice(from.stream(), to.stream(), from.unbuffered(),
-                                      {.source_stall = from.pace().stall, .sink_stall = to.stall()},
-                                      pipes, moved);
+                                      {.source = from.pace(), .sink = to.pace()}, pipes, moved);
   from.skipped(moved);
   to.passed(moved);
   co_return outcome;

@@ -13,7 +13,7 @@ ServerTurn::ServerTurn(net::Stream& stream, net::Outbox& outbox, Exchange& excha
                        const ServerSettings& settings, Leftover leftover) noexcept
     : in(stream, outbox.blocks(), exchange.arena, settings.body,
          {static_cast<char*>(exchange.arena.take(kFirstReadBytes, 1)), kFirstReadBytes}),
-      out(stream, outbox, exchange.arena, settings.write_stall),
+      out(stream, outbox, exchange.arena, settings.write),
       stream_(stream),
       outbox_(outbox),
       exchange_(exchange),

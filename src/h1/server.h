@@ -14,7 +14,7 @@ struct ServerSettings {
   HeadLimits head;
   Duration head_time = 15s;  // for the whole head, from its first byte
   Pace body{.stall = 30s, .grace = 30s, .bytes_per_second = 240};
-  Duration write_stall = 60s;
+  net::Pace write{.stall = 60s, .grace = 60s, .bytes_per_second = 240};  // how answers are taken
   std::size_t drain_bytes = 64 * 1024;
   Duration drain_time = 2s;
 };

@@ -80,13 +80,14 @@ void Loop::read_clock() noexcept {
 }
 
 std::int64_t Loop::unix_us() noexcept {
-  if (std::exchange(unix_us_turn_, turns_) == turns_) return unix_us_;
+  if (std::exchange(unix_us_turn_, pulse()) == pulse()) return unix_us_;
   timespec wall;
   clock_gettime(CLOCK_REALTIME, &wall);
   return unix_us_ = std::int64_t{wall.tv_sec} * 1'000'000 + wall.tv_nsec / 1000;
 }
 
 void Loop::run() {
+  thread_id_.store(gettid(), std::memory_order_relaxed);
   while (!stopping_) turn(Wait::Yes);
   stopping_ = false;
 }
@@ -104,16 +105,17 @@ void Loop::turn(Wait wait) {
   int count = epoll_wait(epoll_, events_.get(), kEventsMax, wait_ms(wait));
   read_clock();
   Time began = now_;
-  turns_seen_.store(++turns_, std::memory_order_relaxed);
+  beat();
   if (count > 0) dispatch(count);
   timers_.advance(now_);
   run_deferred();
-  if (turns_ % 64 == 0) {  // a sample: reading the clock twice a turn is not worth its cost
+  if (pulse() % 128 == 1) {  // one turn in 64: reading the clock twice a turn is not worth its cost
     auto took = (monotonic_now() - began).count();
     if (took > longest_ns_.load(std::memory_order_relaxed)) {
       longest_ns_.store(took, std::memory_order_relaxed);
     }
   }
+  beat();
 }
 
 // In two passes: first everybody's readiness is noted, then whoever waits is woken. Who is woken

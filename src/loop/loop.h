@@ -158,7 +158,14 @@ class Loop {
 
   Sleep sleep(Duration time) noexcept { return {*this, now_ + time}; }
 
-  std::uint64_t turns() const noexcept { return turns_; }
+  std::uint64_t turns() const noexcept { return (pulse() + 1) / 2; }
+
+  // Any thread. Odd during a turn, even while the loop waits for something to happen: one that
+  // stays odd is a turn that keeps everybody waiting (loop/watchdog.h).
+  std::uint64_t pulse() const noexcept { return pulse_.load(std::memory_order_relaxed); }
+
+  // Any thread: the kernel's number of the thread in run(); 0 before.
+  int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
 
   // Any thread: how many turns there were, and how long the longest of those sampled since the last
   // call kept everybody waiting.
@@ -168,8 +175,7 @@ class Loop {
   };
 
   Pulse take_pulse() noexcept {
-    return {turns_seen_.load(std::memory_order_relaxed),
-            Duration(longest_ns_.exchange(0, std::memory_order_relaxed))};
+    return {turns(), Duration(longest_ns_.exchange(0, std::memory_order_relaxed))};
   }
 
  private:
@@ -177,6 +183,9 @@ class Loop {
   // Few enough that what one turn touches stays in the core's own cache until its end, where short
   // messages leave (net/outbox.h); enough that epoll_wait() is a small part of a turn.
   static constexpr int kEventsMax = 32;
+
+  // Its only writer is the loop's thread: an addition without a lock prefix.
+  void beat() noexcept { pulse_.store(pulse() + 1, std::memory_order_relaxed); }
 
   void read_clock() noexcept;
   void dispatch(int count) noexcept;
@@ -192,9 +201,9 @@ class Loop {
   TimerWheel timers_;
   base::List<Deferred> deferred_;
   bool stopping_ = false;
-  std::uint64_t turns_ = 0;
-  std::atomic<std::uint64_t> turns_seen_{0};
+  std::atomic<std::uint64_t> pulse_{0};
   std::atomic<std::int64_t> longest_ns_{0};
+  std::atomic<int> thread_id_{0};
 
   std::unique_ptr<epoll_event[]> events_;
   int event_at_ = 0;  // the event being dispatched

@@ -49,11 +49,11 @@ class Outbox::Posting : public base::ListHook {
   std::coroutine_handle<> waiter_;
 };
 
-Task<> Outbox::write(Stream& stream, std::span<const iovec> pieces, Duration stall,
+Task<> Outbox::write(Stream& stream, std::span<const iovec> pieces, const Pace& pace,
                      bool* complete) {
   std::size_t total = size_of(pieces);
   if (total > kPostedBytesMax || !stream.watch().may_write) {
-    return write_now(stream, pieces, stall, complete);
+    return write_now(stream, pieces, pace, complete);
   }
   char* const to = room().data();
   char* at = to;
@@ -63,12 +63,12 @@ Task<> Outbox::write(Stream& stream, std::span<const iovec> pieces, Duration sta
   }
   used_ += total;
   ++count_;
-  return post(stream, {to, total}, stall, complete);
+  return post(stream, {to, total}, pace, complete);
 }
 
-Task<> Outbox::write_now(Stream& stream, std::span<const iovec> pieces, Duration stall,
+Task<> Outbox::write_now(Stream& stream, std::span<const iovec> pieces, const Pace& pace,
                          bool* complete) {
-  auto writing = stream.write(pieces, stall, blocks_);
+  auto writing = stream.write(pieces, pace, blocks_);
   if (!complete) return writing;
   if (!writing.is_ready()) {
     return [](Task<> rest, bool& done_now) -> Task<> {
@@ -81,7 +81,7 @@ Task<> Outbox::write_now(Stream& stream, std::span<const iovec> pieces, Duration
   return writing;
 }
 
-Task<> Outbox::post(Stream& stream, std::string_view message, Duration stall, bool* complete) {
+Task<> Outbox::post(Stream& stream, std::string_view message, const Pace& pace, bool* complete) {
   Posting posting(*this, stream, message);
   auto sent = co_await posting;
   if (!sent) {
@@ -90,7 +90,7 @@ Task<> Outbox::post(Stream& stream, std::string_view message, Duration stall, bo
     co_return fail(error);
   }
   if (posting.rest_bytes) {
-    co_await ok(stream.write_rest(std::move(posting.rest), posting.rest_bytes, stall));
+    co_await ok(stream.write_rest(std::move(posting.rest), posting.rest_bytes, pace));
   }
   if (complete) *complete = true;
   co_return done;

@@ -32,9 +32,9 @@ class Outbox {
   }
 
   // As Stream::write(), but a short message may wait for the end of the turn. The pieces need only
-  // be good during the call. `complete`, which may be null, becomes true when the kernel has it
-  // all.
-  Task<> write(Stream& stream, std::span<const iovec> pieces, Duration stall, bool* complete);
+  // be good during the call, `pace` until it is written. `complete`, which may be null, becomes
+  // true when the kernel has it all.
+  Task<> write(Stream& stream, std::span<const iovec> pieces, const Pace& pace, bool* complete);
 
   base::Blocks& blocks() const noexcept { return blocks_; }
 
@@ -50,8 +50,8 @@ class Outbox {
 
   class Posting;
 
-  Task<> write_now(Stream& stream, std::span<const iovec> pieces, Duration stall, bool* complete);
-  Task<> post(Stream& stream, std::string_view message, Duration stall, bool* complete);
+  Task<> write_now(Stream& stream, std::span<const iovec> pieces, const Pace& pace, bool* complete);
+  Task<> post(Stream& stream, std::string_view message, const Pace& pace, bool* complete);
   void send_all() noexcept;
   void flush() noexcept;
 

@@ -14,6 +14,8 @@ using net::Stream;
 
 namespace {
 
+constexpr net::Pace kPace{.stall = 5s};
+
 struct Pair {
   explicit Pair(loop::Loop& loop) {
     std::array<int, 2> fds{};
@@ -46,7 +48,7 @@ Task<> write_all(net::Outbox& outbox, Stream& stream, std::vector<std::string> t
                  std::optional<Result<Unit>>& outcome) {
   for (const auto& text : texts) {
     iovec piece = net::piece_of(text);
-    outcome = co_await outbox.write(stream, {&piece, 1}, 5s, nullptr);
+    outcome = co_await outbox.write(stream, {&piece, 1}, kPace, nullptr);
     if (!*outcome) co_return done;
   }
   co_return done;
@@ -82,7 +84,7 @@ TEST_CASE("what is put together in the room is sent from there, with what follow
   auto head = rig.outbox.room();
   std::string_view("head ").copy(head.data(), 5);
   std::array<iovec, 2> pieces{iovec{head.data(), 5}, net::piece_of("body")};
-  auto write = rig.outbox.write(*a.stream, pieces, 5s, nullptr);
+  auto write = rig.outbox.write(*a.stream, pieces, kPace, nullptr);
   write.start(nullptr);
   std::string_view("XXXXX").copy(rig.outbox.room().data(), 5);  // somebody else's room by now
   rig.turn();

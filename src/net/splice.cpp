@@ -37,12 +37,37 @@ Error broken(const Stream& stream) {
           .reason = client ? "client_gone" : "upstream_reset"};
 }
 
-Error stalled(const Stream& stream, std::string_view client_reason, std::string_view peer_reason) {
+Error came_too_slowly(const Stream& stream) {
   bool client = stream.side() == Side::Client;
   return {.fault = Fault::Timeout,
           .side = stream.side(),
-          .reason = client ? client_reason : peer_reason};
+          .reason = client ? "client_body_timeout" : "upstream_idle_timeout"};
 }
+
+// How a body comes in, by the rules of the one that is read piece by piece (h1/inbound.h).
+class Intake {
+ public:
+  Intake(Stream& stream, const Pace& pace) noexcept : stream_(stream), pace_(pace) {}
+
+  // Until when to wait, after so many bytes.
+  Time begin_wait(std::uint64_t bytes) noexcept {
+    began_ = stream_.loop().now();
+    Duration patience = pace_.stall;
+    if (pace_.bytes_per_second) {
+      auto earned = std::chrono::milliseconds(bytes * 1000 / pace_.bytes_per_second);
+      patience = std::min<Duration>(patience, pace_.grace + earned - waited_);
+    }
+    return began_ + std::max<Duration>(patience, 1ms);
+  }
+
+  void end_wait() noexcept { waited_ += stream_.loop().now() - began_; }
+
+ private:
+  Stream& stream_;
+  const Pace& pace_;
+  Time began_{};
+  Duration waited_{};
+};
 
 // Socket to pipe; 0: nothing there.
 Result<std::size_t> fill(Stream& from, Pipe& pipe, std::uint64_t most) {
@@ -93,25 +118,32 @@ void Pipes::give(Pipe pipe) noexcept {
   if (pipe.held == 0 && idle_.size() < kIdleMax) idle_.push_back(std::move(pipe));
 }
 
-Task<> splice(Stream& from, Stream& to, std::uint64_t bytes, SplicePatience patience, Pipes& pipes,
+Task<> splice(Stream& from, Stream& to, std::uint64_t bytes, Paces paces, Pipes& pipes,
               std::uint64_t& moved) {
   Loan loan(pipes);
   if (!loan.pipe) co_return fail({.fault = Fault::Overload, .reason = "too_many_connections"});
   Pipe& pipe = *loan.pipe;
+  Intake intake(from, paces.source);
+  std::optional<Uptake> uptake;
   std::uint64_t left = bytes;  // still to be read
   auto& loop = from.loop();
   for (unsigned round = 1; left > 0 || pipe.held > 0; ++round) {
     if (left > 0 && pipe.held == 0 && !from.watch().may_read) {
-      auto readable = co_await from.readable(loop.now() + patience.source_stall);
-      if (!readable) co_return fail(stalled(from, "client_body_timeout", "upstream_idle_timeout"));
+      auto readable = co_await from.readable(intake.begin_wait(bytes - left));
+      intake.end_wait();
+      if (!readable) co_return fail(came_too_slowly(from));
     }
     if (left > 0 && pipe.held == 0) left -= co_await ok(fill(from, pipe, left));
     if (pipe.held == 0) continue;
     if (!to.watch().may_write) {
-      auto writable = co_await to.writable(loop.now() + patience.sink_stall);
-      if (!writable) co_return fail(stalled(to, "client_write_timeout", "upstream_write_timeout"));
+      if (!uptake) uptake.emplace(to, paces.sink);
+      auto room = co_await to.writable(uptake->begin_wait());
+      if (!uptake->end_wait(room.has_value())) co_return fail(to.took_too_long());
+      if (!room) continue;
     }
-    moved += co_await ok(empty(pipe, to));
+    auto put = co_await ok(empty(pipe, to));
+    moved += put;
+    if (uptake) uptake->gave(put);
     if (round % 16 == 0) co_await loop.breathe();
   }
   co_return done;

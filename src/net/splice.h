@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "net/pace.h"
 #include "net/socket.h"
 #include "net/stream.h"
 
@@ -30,14 +31,14 @@ class Pipes {
   std::vector<Pipe> idle_;
 };
 
-struct SplicePatience {
-  Duration source_stall;
-  Duration sink_stall;
+struct Paces {
+  const Pace& source;
+  const Pace& sink;
 };
 
 // Moves exactly `bytes` from one plain stream to the other. Errors carry the side that failed; an
 // end before that is Fault::Closed. `moved` counts on, also when it fails.
-Task<> splice(Stream& from, Stream& to, std::uint64_t bytes, SplicePatience patience, Pipes& pipes,
+Task<> splice(Stream& from, Stream& to, std::uint64_t bytes, Paces paces, Pipes& pipes,
               std::uint64_t& moved);
 
 }  // namespace cirque::net

@@ -115,6 +115,10 @@ void Stream::expect_nothing() noexcept {
   timer_.disarm();
 }
 
+void Stream::expect_sooner(Time until) noexcept {
+  if (until < timer_.due()) timer_.arm(loop().timers(), until);
+}
+
 void Stream::on_timer(loop::Timer& timer) noexcept {
   auto& stream = static_cast<ReadTimer&>(timer).stream;
   if (!stream.watch_.reader) return;
@@ -145,7 +149,7 @@ Result<Unit> Stream::Writable::await_resume() noexcept {
   return fail({.fault = Fault::Timeout, .side = stream_.side_, .reason = "timeout"});
 }
 
-Task<> Stream::write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks) {
+Task<> Stream::write(std::span<const iovec> pieces, const Pace& pace, base::Blocks& blocks) {
   std::size_t total = size_of(pieces);
   auto sent = give(pieces);
   if (!sent) {
@@ -156,22 +160,28 @@ Task<> Stream::write(std::span<const iovec> pieces, Duration stall, base::Blocks
   if (*sent == total) return done;
   base::Block kept = blocks.lease(total - *sent);
   copy_rest(pieces, *sent, kept.data());
-  return write_rest(std::move(kept), total - *sent, stall);
+  return write_rest(std::move(kept), total - *sent, pace);
 }
 
-Task<> Stream::write_rest(base::Block kept, std::size_t size, Duration stall) {
+Task<> Stream::write_rest(base::Block kept, std::size_t size, Pace pace) {
   std::string_view rest(kept.data(), size);
+  Uptake uptake(*this, pace);
   while (!rest.empty()) {
-    auto room = co_await writable(loop().now() + stall);
-    if (!room) {
-      auto error = room.error();
-      error.reason = side_ == Side::Client ? "client_write_timeout" : "upstream_write_timeout";
-      co_return fail(error);
-    }
+    auto room = co_await writable(uptake.begin_wait());
+    if (!uptake.end_wait(room.has_value())) co_return fail(took_too_long());
     iovec piece = piece_of(rest);
-    rest.remove_prefix(co_await ok(give({&piece, 1})));
+    auto sent = co_await ok(give({&piece, 1}));
+    uptake.gave(sent);
+    rest.remove_prefix(sent);
   }
   co_return done;
+}
+
+Error Stream::took_too_long() const noexcept {
+  bool client = side_ == Side::Client;
+  return {.fault = Fault::Timeout,
+          .side = side_,
+          .reason = client ? "client_write_timeout" : "upstream_write_timeout"};
 }
 
 }  // namespace cirque::net

@@ -11,6 +11,7 @@
 #include "cirque/result.h"
 #include "cirque/task.h"
 #include "loop/loop.h"
+#include "net/pace.h"
 #include "net/socket.h"
 
 namespace cirque::net {
@@ -47,10 +48,13 @@ class Stream {
   Writable writable(Time until) noexcept;
 
   // Writes everything, at once if the kernel takes it. What it does not take is copied: the pieces
-  // need only be good during the call. `stall` is how long the other side may take nothing.
-  Task<> write(std::span<const iovec> pieces, Duration stall, base::Blocks& blocks);
+  // need only be good during the call. `pace` is how slowly the other side may take it.
+  Task<> write(std::span<const iovec> pieces, const Pace& pace, base::Blocks& blocks);
   // What a give() has left over.
-  Task<> write_rest(base::Block kept, std::size_t size, Duration stall);
+  Task<> write_rest(base::Block kept, std::size_t size, Pace pace);
+
+  // It has not taken what we wrote in time.
+  Error took_too_long() const noexcept;
 
   // Nothing has come in that was not taken, and the other side has not ended. Asks the kernel only
   // when the last read left that open.
@@ -62,6 +66,8 @@ class Stream {
   // waiting without a coroutine, for connections that idle by the thousand.
   void expect(loop::Wake& wake, Time until) noexcept;
   void expect_nothing() noexcept;
+  // Who waits so waits no longer than this.
+  void expect_sooner(Time until) noexcept;
 
   bool timed_out() const noexcept { return timed_out_; }
 

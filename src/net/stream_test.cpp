@@ -1,6 +1,7 @@
 #include "net/stream.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -182,7 +183,7 @@ TEST_CASE("what the kernel does not take at once is written later, in order") {
   std::array pieces = {net::piece_of(head), net::piece_of(body), net::piece_of("tail")};
   auto expected = head + body + "tail";
 
-  auto task = stream.write(pieces, 20s, blocks);
+  auto task = stream.write(pieces, {.stall = 20s}, blocks);
   task.start(nullptr);
   CHECK_FALSE(task.is_settled());
   CHECK(blocks.leased() == 1);
@@ -205,7 +206,7 @@ TEST_CASE("a small write is done at once and leases nothing") {
   Ends ends;
   Stream stream(loop, net::Fd(ends.fds[0]), Side::Client);
   std::array pieces = {net::piece_of("a"), net::piece_of(""), net::piece_of("bc")};
-  auto task = stream.write(pieces, 1s, blocks);
+  auto task = stream.write(pieces, {.stall = 1s}, blocks);
   task.start(nullptr);
   CHECK(task.is_settled());
   CHECK(ends.read_other() == "abc");
@@ -221,7 +222,7 @@ TEST_CASE("an other side that takes nothing is given up, with the reason of its 
     Stream stream(loop, net::Fd(ends.fds[0]), side);
     std::string body(1'000'000, 'x');
     iovec piece = net::piece_of(body);
-    auto task = stream.write({&piece, 1}, 2ms, blocks);
+    auto task = stream.write({&piece, 1}, {.stall = 2ms}, blocks);
     task.start(nullptr);
     turn_until(loop, [&] { return task.is_settled(); });
     auto result = task.take();
@@ -232,6 +233,48 @@ TEST_CASE("an other side that takes nothing is given up, with the reason of its 
   }
 }
 
+TEST_CASE("an other side that drips is given up once a rate is asked of it") {
+  for (auto [rate, ends_well] :
+       {std::pair{0U, true}, std::pair{1U, true}, std::pair{1'000'000'000U, false}}) {
+    CAPTURE(rate);
+    loop::Loop loop;
+    base::Blocks blocks;
+    Ends ends(4096);
+    fcntl(ends.other.get(), F_SETFL, O_NONBLOCK);
+    Stream stream(loop, net::Fd(ends.fds[0]), Side::Client);
+    std::string body(1'000'000, 'x');
+    iovec piece = net::piece_of(body);
+    auto task =
+        stream.write({&piece, 1}, {.stall = 1h, .grace = 2ms, .bytes_per_second = rate}, blocks);
+    task.start(nullptr);
+    turn_until(loop, [&] {
+      ends.read_other(ends_well ? 1 << 16 : 16);
+      return task.is_settled();
+    });
+    auto result = task.take();
+    CHECK(result.has_value() == ends_well);
+    if (!result) CHECK(result.error().reason == "client_write_timeout");
+  }
+}
+
+TEST_CASE("who takes what the kernel keeps is not stalled, though there is no room yet") {
+  loop::Loop loop;
+  Ends ends(4096);
+  Stream stream(loop, net::Fd(ends.fds[0]), Side::Client);
+  std::string body(1'000'000, 'x');
+  iovec piece = net::piece_of(body);
+  REQUIRE(*stream.give({&piece, 1}) > 0);
+  net::Uptake uptake(stream, {.stall = 1ms});
+  auto wait_in_vain = [&] {
+    auto until = uptake.begin_wait();
+    turn_until(loop, [&] { return loop.now() >= until; });
+    return uptake.end_wait(false);
+  };
+  ends.read_other(1 << 20);
+  CHECK(wait_in_vain());
+  CHECK_FALSE(wait_in_vain());
+}
+
 TEST_CASE("a write that the kernel refuses whole may be repeated elsewhere") {
   loop::Loop loop;
   base::Blocks blocks;
@@ -239,7 +282,7 @@ TEST_CASE("a write that the kernel refuses whole may be repeated elsewhere") {
   Stream stream(loop, net::Fd(ends.fds[0]), Side::Upstream);
   ends.other = net::Fd();
   iovec piece = net::piece_of("hello");
-  auto task = stream.write({&piece, 1}, 1s, blocks);
+  auto task = stream.write({&piece, 1}, {.stall = 1s}, blocks);
   task.start(nullptr);
   REQUIRE(task.is_settled());
   auto result = task.take();
@@ -256,7 +299,7 @@ TEST_CASE("a write that is cut in the middle may not be repeated") {
   Stream stream(loop, net::Fd(ends.fds[0]), Side::Upstream);
   std::string body(1'000'000, 'x');
   iovec piece = net::piece_of(body);
-  auto task = stream.write({&piece, 1}, 20s, blocks);
+  auto task = stream.write({&piece, 1}, {.stall = 20s}, blocks);
   task.start(nullptr);
   CHECK_FALSE(task.is_settled());
   ends.other = net::Fd();

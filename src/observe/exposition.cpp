@@ -243,6 +243,26 @@ void write_loops(Page& page, const std::vector<Registry::Loop>& loops) {
     page.sample(fmt::format("worker=\"{}\"", i),
                 std::chrono::duration<double>(loops[i].longest).count());
   }
+  page.family("cirque_event_loop_lag_seconds", "gauge",
+              "How long a message to the worker has waited for its turn, lately.");
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    page.sample(fmt::format("worker=\"{}\"", i),
+                std::chrono::duration<double>(loops[i].lag).count());
+  }
+  page.family("cirque_worker_stalls_total", "counter", "Turns of 100 ms and more.");
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    page.sample(fmt::format("worker=\"{}\"", i), loops[i].stalls);
+  }
+}
+
+void write_overload(Page& page, const Registry::Overload& overload) {
+  page.family("cirque_overload_level", "gauge",
+              "What is given up for want of memory: 0 nothing, 5 new connections wait.");
+  page.sample("", overload.level);
+  page.family("cirque_memory_bytes", "gauge", "Memory that counts against the limit.");
+  page.sample("", overload.memory_used);
+  page.family("cirque_memory_limit_bytes", "gauge", "The limit that the level comes from.");
+  page.sample("", overload.memory_limit);
 }
 
 }  // namespace
@@ -284,6 +304,7 @@ std::string Registry::expose() const {
   write_backends(page, rows);
   write_rate_limits(page, rate_limits());
   write_loops(page, loops());
+  write_overload(page, overload());
   page.family("cirque_config_reloads_total", "counter",
               "New configurations, by what came of them.");
   page.sample("result=\"success\"", reloads_taken.load(std::memory_order_relaxed));

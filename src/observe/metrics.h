@@ -137,12 +137,21 @@ class Registry {
   struct Loop {
     std::uint64_t turns = 0;
     std::chrono::nanoseconds longest{};  // since the last scrape, of the turns that were timed
+    std::chrono::nanoseconds lag{};      // of the last probe
+    std::uint64_t stalls = 0;            // turns so long that the watchdog has seen them
+  };
+
+  struct Overload {
+    unsigned level = 0;
+    std::uint64_t memory_used = 0;
+    std::uint64_t memory_limit = 0;
   };
 
   // From whoever knows, by worker; called by expose().
   std::function<std::vector<Loop>()> loops = [] { return std::vector<Loop>(); };
   // From whoever keeps them; called by expose().
   std::function<std::vector<RateCounts>()> rate_limits = [] { return std::vector<RateCounts>(); };
+  std::function<Overload()> overload = [] { return Overload(); };
   // From whoever keeps the number; called by expose().
   std::function<std::uint64_t()> access_log_dropped = [] { return 0; };
 

@@ -120,9 +120,10 @@ constexpr std::array kReasons = {
     Reason{"client_body_timeout", Client, 408,
            "The body stalled for timeouts.client_body, or dripped.",
            "Raise timeouts.client_body, or lower limits.body_rate for uploads over slow lines."},
-    Reason{"client_write_timeout", Client, 0, "The client took nothing for timeouts.client_write.",
-           "Raise timeouts.client_write for clients that pause on purpose; else there is nothing "
-           "to do."},
+    Reason{"client_write_timeout", Client, 0,
+           "The client took nothing for timeouts.client_write, or dripped.",
+           "Raise timeouts.client_write for clients that pause on purpose, or lower "
+           "limits.write_rate for slow lines; else there is nothing to do."},
     Reason{"client_gone", Client, 499, "The client left before its answer was complete.",
            "Nothing, if it is rare. If not, compare duration_ms in the access log with the "
            "patience of the clients or of the proxy in front. A client that ends its side alone is "
@@ -134,6 +135,15 @@ constexpr std::array kReasons = {
            "Raise the limit of descriptors (LimitNOFILE, ulimit -n), or lower limits.connections, "
            "so that clients wait in the kernel's queue instead.",
            Seen::Connection},
+    Reason{
+        "too_many_from_address", Client, 0,
+        "As many connections from this address as limits.connections_per_address are open.",
+        "Raise limits.connections_per_address if many people share an address, or name the proxy "
+        "in front in server.trusted_proxies: it is not counted.",
+        Seen::Connection},
+    Reason{"overloaded", Proxy, 503, "Too little memory is left, or the worker is late.",
+           "See cirque_overload_level and the log, which tells the figures; give the process more "
+           "memory (limits.memory) or more machines."},
     Reason{"request_total_timeout", Proxy, 504,
            "The exchange took longer than timeouts.request_total.",
            "Raise timeouts.request_total for long downloads, or find the slow part: connect_ms, "

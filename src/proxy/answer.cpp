@@ -126,6 +126,7 @@ void make_error_answer(Exchange& exchange, int status, const Error& error) {
   response.headers.add(Name::ProxyStatus, concat(arena, "cirque; error=", error_type(error),
                                                  "; details=\"", error.reason, "\""));
   if (!exchange.id.empty()) response.headers.add(Name::XRequestId, exchange.id);
+  if (error.reason == "overloaded") response.headers.add(Name::RetryAfter, "2");
   response.body = text_body(arena, text);
 }
 

@@ -48,8 +48,6 @@ NoRetry why_of(Recovery recovery) noexcept {
       return NoRetry::Budget;
     case Recovery::NobodyElse:
       return NoRetry::NoPeer;
-    case Recovery::Overloaded:
-      return NoRetry::Overload;
     default:
       return NoRetry::App;
   }
@@ -59,6 +57,7 @@ NoRetry why_of(Recovery recovery) noexcept {
 std::optional<NoRetry> judge(Journey& x, const Error& error, unsigned sent,
                              const RetryTerms& terms) {
   if (auto in_the_way = obstacle(x, error)) return in_the_way;
+  if (!x.worker.allows_retries()) return NoRetry::Overload;
   if (x.attempts >= kConnectAttemptsMax || sent >= terms.sends) return NoRetry::Attempts;
   if (!x.site.stations.failure) return std::nullopt;
   auto recovery = x.site.app->on_failure(x, error);

@@ -7,6 +7,19 @@
 #include "proxy/story.h"
 
 namespace cirque::proxy {
+namespace {
+
+constexpr Error kOverloaded{
+    .fault = Fault::Overload, .side = Side::Us, .status = 503, .reason = "overloaded"};
+
+// Connections that were opened together must not all be closed together: between -10 % and +10 %.
+Duration jitter(Worker& worker) noexcept {
+  auto tenth = static_cast<std::uint64_t>((worker.rules().timeouts.client_age / 10).count());
+  auto some = worker.random.next() % (2 * tenth + 1);
+  return Duration(static_cast<Duration::rep>(some)) - Duration(static_cast<Duration::rep>(tenth));
+}
+
+}  // namespace
 
 Connection::Connection(Worker& worker, net::Fd fd, const Address& client, const Site& site) noexcept
     : Wake([](Wake& w) noexcept { static_cast<Connection&>(w).woken_while_idle(); }),
@@ -14,7 +27,7 @@ Connection::Connection(Worker& worker, net::Fd fd, const Address& client, const 
       site_(site),
       stream_(worker.loop, std::move(fd), Side::Client),
       link_{.client = client, .service = site.name},
-      born_(worker.loop.now()),
+      born_(worker.loop.now() + jitter(worker)),
       hangup_(*this),
       deadline_(*this),
       next_turn_(*this) {
@@ -49,7 +62,7 @@ void Connection::idle() noexcept {
   if (!stream_.is_quiet()) return worker_.loop.defer(next_turn_);
   is_idle_ = true;
   worker_.metrics.idle.add(1);
-  auto patience = is_last() ? Worker::kLastRequest : worker_.rules().timeouts.client_idle;
+  auto patience = is_unwanted() ? Worker::kLastRequest : worker_.idle_patience();
   stream_.expect(*this, worker_.loop.now() + patience);
 }
 
@@ -97,7 +110,10 @@ Task<> Connection::turn(Journey& x) {
   }
   name_request(x);
   if (http.underscored()) worker_.metrics.underscored_fields.add(http.underscored());
-  if (is_last_request(x)) http.close_after();
+  if (is_last_request(x)) {
+    http.close_after();
+    if (worker_.refuses(link_)) x.interrupt.raise(kOverloaded);  // its story ends before it begins
+  }
 
   Result<Unit> outcome = done;
   if (head) {
@@ -153,14 +169,21 @@ void Connection::name_request(Journey& x) {
 }
 
 // Nothing more is wanted here: the process stops, or the service is gone from the configuration.
-bool Connection::is_last() const noexcept {
+bool Connection::is_unwanted() const noexcept {
   return worker_.is_draining() || site_.retired.load(std::memory_order_relaxed);
 }
 
 bool Connection::is_last_request(const Journey& x) const noexcept {
   const auto& rules = x.rules;
-  return is_last() || link_.requests >= rules.limits.requests_per_connection ||
+  return is_strained_away() || site_.retired.load(std::memory_order_relaxed) ||
+         link_.requests >= rules.limits.requests_per_connection ||
          x.started - born_ >= rules.timeouts.client_age;
+}
+
+bool Connection::is_strained_away() const noexcept {
+  if (!worker_.is_strained()) [[likely]]
+    return false;
+  return worker_.closes_connections() || worker_.refuses(link_);
 }
 
 // A client that broke the connection wants nothing any more. One that sent FIN may still read: it

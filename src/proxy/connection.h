@@ -19,6 +19,13 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
 
   const Site& site() const noexcept { return site_; }
 
+  bool is_counted = false;  // in the worker's counts by address
+
+  // While it idles: no longer than until then.
+  void idle_no_later(Time until) noexcept {
+    if (is_idle_) stream_.expect_sooner(until);
+  }
+
   void close() noexcept;  // ends our life
 
  private:
@@ -30,7 +37,8 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
 
   Task<> turn(Journey& journey);
   Task<> answer_failure(Journey& journey, const Error& error);
-  bool is_last() const noexcept;
+  bool is_unwanted() const noexcept;
+  bool is_strained_away() const noexcept;
   bool is_last_request(const Journey& journey) const noexcept;
   void name_request(Journey& journey);
   void client_hung_up() noexcept;
@@ -64,7 +72,7 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
   const Site& site_;
   net::Stream stream_;
   Link link_;
-  Time born_;
+  Time born_;  // moved by up to a tenth of timeouts.client_age
   h1::Leftover leftover_;
   Task<>::Handle turn_;  // smaller than a Task, since thousands of these idle
   Journey* journey_ = nullptr;

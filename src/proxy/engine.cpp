@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/random.h"
 
 namespace cirque::proxy {
 namespace {
@@ -108,8 +109,9 @@ Engine::Engine(EngineOptions options)
       connections_max_(options_.limits.connections ? options_.limits.connections
                                                    : connections_from(descriptors_)),
       registry_(
-          (options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size())) +
-          1) {
+          (options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size())) + 1),
+      by_address_(base::Random().next()),
+      watchdog_(options_.watchdog) {
   auto count = options_.workers ? options_.workers : static_cast<unsigned>(allowed_cpus().size());
   workers_.reserve(count);
   auto edition = make_edition(count, nullptr);
@@ -121,22 +123,35 @@ Engine::Engine(EngineOptions options)
     workers_.push_back(std::make_unique<Seat>(
         std::make_unique<Worker>(i, edition, directory_, registry_.worker(i), writer)));
     hand_back_editions(*workers_.back()->worker);
+    workers_.back()->worker->by_address = &by_address_;
   }
   steward_seat_ = std::make_unique<Seat>(
       std::make_unique<Worker>(count, edition, directory_, registry_.worker(count), nullptr));
-  registry_.loops = [this] {
-    std::vector<observe::Registry::Loop> loops;
-    for (auto& seat : workers_) {
-      auto pulse = seat->worker->loop.take_pulse();
-      loops.push_back({pulse.turns, pulse.longest});
-    }
-    return loops;
-  };
   steward_ = steward_seat_->worker.get();
+  lookout_ = std::make_unique<Lookout>(steward_->loop);
+  for (auto& seat : workers_) lookout_->add(*seat->worker);
+  lookout_->set_memory_limit(options_.limits.memory);
+  serve_registry();
   chores_ = std::make_unique<loop::Scope>();
 }
 
 Engine::~Engine() = default;
+
+void Engine::serve_registry() {
+  registry_.loops = [this] {
+    std::vector<observe::Registry::Loop> loops;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      auto pulse = workers_[i]->worker->loop.take_pulse();
+      loops.push_back({pulse.turns, pulse.longest, lookout_->lag(i), watchdog_.stalls(i)});
+    }
+    return loops;
+  };
+  registry_.overload = [this] {
+    const auto& memory = lookout_->memory();
+    return observe::Registry::Overload{static_cast<unsigned>(lookout_->rung()), memory.used,
+                                       memory.limit};
+  };
+}
 
 Site& Engine::add_site(std::string name, App& app, Stations stations) {
   auto site = std::make_unique<Site>();
@@ -235,6 +250,7 @@ void Engine::publish(const Timeouts& timeouts, const Limits& limits,
   options_.limits = limits;
   options_.trusted_proxies = trusted_proxies;
   connections_max_ = limits.connections ? limits.connections : connections_from(descriptors_);
+  lookout_->set_memory_limit(limits.memory);
   auto edition = make_edition(workers_.size(), std::move(snapshot));
   auto began = std::chrono::steady_clock::now();
   auto waiting = std::make_shared<std::atomic<std::size_t>>(workers_.size());
@@ -273,13 +289,18 @@ void Engine::run() {
   running_ = true;
   for (auto& seat : workers_) start(*seat);
   for (std::size_t i = 0; i < workers_.size(); ++i) pin(i);
+  for (auto& seat : workers_) watchdog_.watch(seat->worker->loop, seat->thread.native_handle());
+  watchdog_.start();
   chores_->spawn(sweep_overflow());
+  chores_->spawn(lookout_->watch_memory());
+  chores_->spawn(lookout_->watch_lag());
   ready_.store(true, std::memory_order_relaxed);
   on_ready();
   steward_->loop.run();
-  for (auto& seat : workers_) seat->worker->loop.send([&seat] { seat->worker->loop.stop(); });
-  for (auto& seat : workers_) seat->thread.join();
   chores_->cancel();
+  for (auto& seat : workers_) seat->worker->loop.send([&seat] { seat->worker->loop.stop(); });
+  watchdog_.stop();
+  for (auto& seat : workers_) seat->thread.join();
   steward_seat_->doors.clear();
   if (access_log_) access_log_->flush();
 }

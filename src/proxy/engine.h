@@ -10,9 +10,12 @@
 #include <vector>
 
 #include "cirque/settings.h"
+#include "loop/watchdog.h"
+#include "net/address_counts.h"
 #include "net/listener.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "proxy/lookout.h"
 #include "proxy/worker.h"
 #include "upstream/directory.h"
 
@@ -27,6 +30,7 @@ struct EngineOptions {
   Limits limits;
   std::vector<std::string> trusted_proxies;
   std::optional<observe::AccessLogOptions> access_log;
+  loop::WatchdogOptions watchdog;
 };
 
 // Owned by main(). Sites and listeners come and go before run(), or on the steward's thread.
@@ -116,6 +120,7 @@ class Engine {
                                               std::shared_ptr<const Snapshot> snapshot) const;
   void hand_back_editions(Worker& worker);
   std::vector<Seat*> seats(Where where);
+  void serve_registry();
   void start(Seat& seat);
   void pin(std::size_t index);
   void one_drained();
@@ -127,11 +132,14 @@ class Engine {
   std::uint32_t connections_max_;
   observe::Registry registry_;
   upstream::Directory directory_;
+  net::AddressCounts by_address_;
+  loop::Watchdog watchdog_;
   std::unique_ptr<observe::AccessLog> access_log_;
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<std::unique_ptr<Seat>> workers_;
   std::unique_ptr<Seat> steward_seat_;
   Worker* steward_ = nullptr;
+  std::unique_ptr<Lookout> lookout_;
   bool running_ = false;
 
   std::atomic<bool> ready_{false};

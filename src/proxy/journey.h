@@ -89,10 +89,10 @@ class Journey final : public Exchange {
   Time connected{};  // a connection to it was there
   Time answered{};   // the answer's head was here
 
-  // Nothing more is wanted on this connection: the process stops, or the service is gone from the
-  // configuration.
+  // Nothing more is wanted on this connection: the process stops or is short of memory, or the
+  // service is gone from the configuration.
   bool is_last() const noexcept {
-    return worker.is_draining() || site.retired.load(std::memory_order_relaxed);
+    return worker.closes_connections() || site.retired.load(std::memory_order_relaxed);
   }
 
   const Headers* told_fields() const noexcept { return log_fields_; }

@@ -14,7 +14,8 @@ Rules::Rules(const Timeouts& t, const Limits& l, std::string congestion_control,
                  .target_bytes = l.target_bytes};
   server.head_time = t.client_header;
   server.body = {.stall = t.client_body, .grace = t.client_body, .bytes_per_second = l.body_rate};
-  server.write_stall = t.client_write;
+  server.write = {
+      .stall = t.client_write, .grace = t.client_write, .bytes_per_second = l.write_rate};
   server.drain_bytes = l.drain_bytes;
   client.head = {.head_bytes = 4 * l.head_bytes,  // answers set many and large cookies
                  .field_bytes = 4 * l.field_bytes,
@@ -22,7 +23,7 @@ Rules::Rules(const Timeouts& t, const Limits& l, std::string congestion_control,
                  .target_bytes = l.target_bytes};
   client.first_byte = t.upstream_header;
   client.body = {.stall = t.upstream_idle};
-  client.write_stall = t.upstream_idle;
+  client.write = {.stall = t.upstream_idle};
   connect = {.connect = t.upstream_connect,
              .keep_alive = t.upstream_keepalive,
              .connections_max = l.upstream_connections,

@@ -42,6 +42,7 @@ proxy::EngineOptions engine_options(ServerOptions options) {
   engine.trusted_proxies = std::move(options.trusted_proxies);
   engine.timeouts = options.timeouts;
   engine.limits = options.limits;
+  engine.watchdog.abort = options.watchdog_abort;
   return engine;
 }
 

@@ -36,10 +36,12 @@ class Tunnel final : private detail::Owner {
 
   Duration idle_limit() const noexcept { return x_.rules.timeouts.tunnel_idle; }
 
+  net::Pace pace() const noexcept { return {.stall = idle_limit()}; }
+
   Task<> pass(h1::Leftover& early, net::Stream& to) {
     if (early.empty()) co_return done;
     iovec piece{early.block.data() + early.from, early.to - early.from};
-    co_await ok(to.write({&piece, 1}, idle_limit(), x_.worker.blocks));
+    co_await ok(to.write({&piece, 1}, pace(), x_.worker.blocks));
     co_return done;
   }
 
@@ -58,7 +60,7 @@ class Tunnel final : private detail::Owner {
       }
       active_ = x_.worker.loop.now();
       iovec piece{room.data(), taken.bytes};
-      co_await ok(to.write({&piece, 1}, idle_limit(), x_.worker.blocks));
+      co_await ok(to.write({&piece, 1}, pace(), x_.worker.blocks));
     }
   }
 

@@ -16,10 +16,12 @@
 #include "h1/server.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "net/address_counts.h"
 #include "net/outbox.h"
 #include "net/splice.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "proxy/overload.h"
 #include "upstream/roster.h"
 
 namespace cirque::proxy {
@@ -93,7 +95,12 @@ class Worker {
   void adopt(net::Fd fd, const Address& client, const Site& site);
   void retire(Connection& connection) noexcept;
 
-  bool has_room() const noexcept { return open_ < rules().connections_max; }
+  bool has_room() const noexcept {
+    return open_ < rules().connections_max && (strain_ & kAcceptsNone) == 0;
+  }
+
+  // Whose connections are counted for each address; null: they are not, as operators' own.
+  net::AddressCounts* by_address = nullptr;
 
   // For what begins from now on.
   const Rules& rules() const noexcept { return tenure_->edition->rules; }
@@ -116,7 +123,27 @@ class Worker {
   // which a request that was on its way still arrives.
   void begin_drain();
 
-  bool is_draining() const noexcept { return draining_; }
+  bool is_draining() const noexcept { return (strain_ & kDraining) != 0; }
+
+  // How long a connection may idle, now.
+  Duration idle_patience() const noexcept { return idle_patience_; }
+
+  // What there is to do about too little memory, at this share of it.
+  void relieve(Rung rung, double share);
+  // So long has a message to this worker waited just now.
+  void note_lag(Duration lag);
+
+  // Any of the following holds: one test on the way of a request, for all of them.
+  bool is_strained() const noexcept { return strain_ != 0; }
+
+  // Every answer is its connection's last.
+  bool closes_connections() const noexcept { return (strain_ & (kDraining | kClosesIdle)) != 0; }
+
+  // This connection's request gets a 503. Out of the way, as next to nobody has to ask.
+  [[gnu::cold, gnu::noinline]] bool refuses(const Link& link) const noexcept;
+
+  // An attempt that failed may be followed by another.
+  bool allows_retries() const noexcept { return (strain_ & kRetriesNone) == 0; }
 
   void cut_connections();  // what is still there after the drain
 
@@ -134,6 +161,30 @@ class Worker {
  private:
   static constexpr std::size_t kSpareJourneysMax = 512;
 
+  enum Strain : std::uint8_t {
+    kDraining = 1,
+    kClosesIdle = 2,
+    kRetriesNone = 4,
+    kRefuses = 8,
+    kAcceptsNone = 16,
+    kIsLate = 32,
+  };
+
+  // Accepted, and not counted yet: another worker was just writing there.
+  struct Latecomer {
+    net::Fd fd;
+    Address client;
+    const Site* site;
+  };
+
+  struct Recount : loop::Deferred {
+    explicit Recount(Worker& w) noexcept
+        : Deferred([](Wake& w) noexcept { static_cast<Recount&>(w).worker.recount(); }),
+          worker(w) {}
+
+    Worker& worker;
+  };
+
   struct EndIdle : loop::Timer {
     explicit EndIdle(Worker& w) noexcept
         : Timer([](Timer& t) noexcept { static_cast<EndIdle&>(t).worker.end_idle(); }), worker(w) {}
@@ -143,13 +194,28 @@ class Worker {
 
   void end_idle() noexcept;
   void end(Tenure& tenure) noexcept;
+  bool is_counted(const Address& client) const noexcept;
+  void admit(net::Fd fd, const Address& client, const Site& site);
+  void refuse(const Address& client);
+  void welcome(net::Fd fd, const Address& client, const Site& site, bool counted);
+  void count_out(const Address& client);
+  void recount() noexcept;
+  void set_strain(std::uint8_t bits, bool on) noexcept;
+  void settle_patience() noexcept;
+  void give_memory_back();
 
   std::unique_ptr<Tenure> tenure_;  // the present one
   std::vector<std::unique_ptr<Tenure>> past_;
   base::List<Connection> connections_;
   std::uint32_t open_ = 0;
-  bool draining_ = false;
+  std::uint8_t strain_ = 0;
+  Duration idle_patience_;
+  double memory_share_ = 0;
+  Lateness lateness_;
   EndIdle end_idle_;
+  Recount recount_;
+  std::vector<Latecomer> latecomers_;
+  std::vector<std::uint64_t> leavers_;  // crowds (net/address_counts.h), not counted out yet
   std::vector<void*> spare_journeys_;
 };
 

@@ -4,12 +4,15 @@ Each observation names the two values that it tries and what is expected of each
 observation fails. Where a value is a time, the other one is so long that its event does not come, and what is waited
 for would not come in time, or not so often, with the default.
 """
+import contextlib
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
+import time
 
 import psutil
 import pytest
@@ -72,6 +75,52 @@ def echo(conn):
     conn.read_request()
     conn.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n")
     conn.rest()
+
+
+class FullLog:
+    """The log goes to a pipe that nobody reads from unless asked: a worker that has something to say waits."""
+
+    def __init__(self, world, front):
+        self.world, self.front = world, front
+        self.path = world.folder / f"log{len(list(world.folder.glob('log*')))}"
+        os.mkfifo(self.path)
+
+    def __enter__(self):
+        self.reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        logging = merge(dict(self.front.config["logging"]), {"output": "file", "path": str(self.path)})
+        assert self.front.reload({**self.front.config, "logging": logging})
+        return self
+
+    def __exit__(self, *_):
+        self.empty()
+        os.close(self.writer)
+        if self.front.running():  # it would be told of a pipe without a reader
+            assert self.front.reload({**self.front.config, "logging": {"access": self.front.config["logging"]["access"]}})
+        os.close(self.reader)
+
+    def fill(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.writer, b"x" * 4096)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.writer, b"x")
+
+    def empty(self):
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self.reader, 1 << 16):
+                pass
+
+    @contextlib.contextmanager
+    def stuck_worker(self):
+        """Its one worker refuses a second connection from one address, and wants to log that."""
+        self.fill()
+        self.world.client(self.front)
+        try:
+            yield
+        finally:
+            self.empty()
 
 
 def happens(check, patience=SHORT_WHILE):
@@ -1143,6 +1192,65 @@ def _(world, front):
     return happens_unless(front.config["limits"]["connections"] == 1, ended(late))
 
 
+@limit("connections_per_address", (1, True), (2, False))
+def _(world, front):
+    assert world.client(front).ask(request()).status == 200
+    late = world.client(front)
+    late.send(request())
+    return late.head() is None
+
+
+@limit("memory", ("1m", 503), ("100000m", 200))
+def _(world, front):
+    eventually(lambda: front.metric("memory_bytes") > 0)
+    one = world.client(front, timeout=PATIENCE)
+    one.send(request())  # where it is far too little nothing is accepted
+    return 503 if one_silent(one) else one.answer().status
+
+
+def one_silent(one):
+    try:
+        return one.silent(SHORT_WHILE)
+    except Broken:
+        return False
+
+
+@knob("limits.loop_lag", ("50ms", True), ("0s", False))
+def _(world, value):
+    front = world.proxy([world.named("yes")], limits={"loop_lag": value, "connections_per_address": 1})
+    regular = world.client(front)
+    end = time.monotonic() + (PATIENCE if value == "50ms" else 2.5)
+    with FullLog(world, front) as log:
+        while time.monotonic() < end:
+            for _ in range(20):  # so that it is not idle when it is looked at
+                assert regular.ask(request()).status == 200
+            with log.stuck_worker():
+                late = world.client(front, source="127.0.0.3")
+                late.send(request())
+                pause(0.6)
+            if late.answer().status == 503:
+                return True
+            late.close()
+    return False
+
+
+@knob("limits.write_rate", (0, True), (1_000_000_000, False))
+def _(world, rate):
+    """Never silent for as long as the time-out, and never as fast as 1 GB/s."""
+    front = world.proxy([world.origin(endless)], limits={"write_rate": rate}, timeouts={"client_write": "300ms"})
+    one = world.client(front, receive_buffer=4096)
+    one.send(request())
+    end = time.monotonic() + (1.5 if rate == 0 else PATIENCE)
+    while time.monotonic() < end:
+        try:
+            if not one.sock.recv(65536):
+                return False
+        except ConnectionError:
+            return False
+        pause(0.02)
+    return True
+
+
 @knob("limits.upstream_connections", (1, False), (2, True))
 def _(world, value):
     backend = world.origin(silent)
@@ -1249,6 +1357,19 @@ def _(world, kept):
         assert front.reload({**front.config, "version": version})
     told = cirque("config", "history", "--state-dir", state, "--format", "json")
     return len(json.loads(told.stdout)["versions"])
+
+
+@knob("server.watchdog_abort", ("300ms", -signal.SIGABRT), ("1h", None))
+def _(world, value):
+    front = world.proxy([world.named("yes")], server={"watchdog_abort": value}, limits={"connections_per_address": 1})
+    regular = world.client(front)
+    assert regular.ask(request()).status == 200
+    with FullLog(world, front) as log, log.stuck_worker():
+        if value == "1h":
+            pause(SHORT_WHILE)
+            return front.process.poll()
+        front.expected_status = -signal.SIGABRT
+        return front.wait()
 
 
 @knob("server.trusted_proxies", (["127.0.0.0/8"], "1.2.3.4, 127.0.0.1"), (["10.0.0.0/8"], "127.0.0.1"))

@@ -23,6 +23,8 @@ ELSEWHERE = {
     "refused_by_app": ("src/proxy/server_test.cpp", "a connection that the application refuses ends without a word, and is counted"),
     "timeout": ("src/net/stream_test.cpp", "who waits for bytes too long is told so, and the stream lives on"),
     "too_many_connections": ("tests/e2e/test_load.py", "test_out_of_descriptors_it_keeps_serving_and_does_not_spin"),
+    "overloaded": ("tests/e2e/test_overload.py", "test_at_90_percent_new_requests_are_refused_and_operators_are_not"),
+    "too_many_from_address": ("tests/e2e/test_overload.py", "test_so_many_connections_from_one_address_and_no_more"),
     "health_check_failed": ("tests/e2e/test_guards.py", "test_what_does_not_pass_for_healthy"),
     "health_check_status": ("tests/e2e/test_guards.py", "test_what_does_not_pass_for_healthy"),
 }

@@ -196,9 +196,9 @@ class Client(Wire):
             address = (host, port)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.settimeout(timeout or PATIENCE)
         if source:
             sock.bind((source, 0))
+        sock.settimeout(timeout or PATIENCE)
         sock.connect(address)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

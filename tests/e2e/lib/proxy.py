@@ -10,7 +10,7 @@ import subprocess
 import psutil
 import yaml
 
-from .util import BINARY, HELLO, PATIENCE, eventually
+from .util import BINARY, HELLO, PATIENCE, STUCK, eventually
 
 TROUBLE = ("broken assumption", "Sanitizer", "Assertion", "runtime error")
 FAST_HEALTH = {"timeout_ms": 500, "frequency_secs": 1}
@@ -248,6 +248,8 @@ def make_config(directory, services, **sections):
         "services": listed,
         "server": {"workers": 1, "pin_workers": False},
         "timeouts": {"drain": "10s"},
+        # The machine that tests run on may be busy: what is refused for that is tested where it is meant.
+        "limits": {"loop_lag": "0s"},
         "logging": {"level": "info", "access": {"format": "json", "output": "file",
                                                 "path": str(directory / "access.log")}},
         "metrics": {"listen": "127.0.0.1:0"},
@@ -270,3 +272,21 @@ class Hello(Process):
         eventually(lambda: "listening on" in self.stdout or not self.running(), what="listening")
         assert self.running(), self.stderr
         self.port = int(re.search(r"listening on \S*:(\d+)", self.stdout)[1])
+
+
+class Stuck(Process):
+    """tests/programs/stuck_proxy.cpp: a worker that can be kept busy."""
+
+    def __init__(self, directory, abort_ms=0, lag_ms=0):
+        super().__init__([STUCK, "127.0.0.1:0", "127.0.0.1:0", abort_ms, lag_ms], directory)
+        eventually(lambda: "service=admin" in self.stdout or not self.running(), what="listening")
+        assert self.running(), self.stderr
+        self.port, self.admin_port = (int(n) for n in re.findall(r"address=\S*:(\d+)", self.stdout))
+
+    def metric(self, name, **labels):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE)
+        try:
+            connection.request("GET", "/")
+            return Metrics(connection.getresponse().read().decode()).sum("cirque_" + name, **labels)
+        finally:
+            connection.close()

@@ -13,6 +13,7 @@ SLOW = float(os.environ.get("CIRQUE_SLOW", "1"))  # how much slower than a relea
 PATIENCE = 20 * SLOW  # of a wait that should succeed
 BINARY = Path(os.environ.get("CIRQUE_BIN") or ROOT / "build/release/cirque")
 HELLO = Path(os.environ.get("CIRQUE_HELLO_BIN") or BINARY.parent / "hello_proxy")
+STUCK = BINARY.parent / "stuck_proxy"
 
 
 def pause(seconds=0.005):
