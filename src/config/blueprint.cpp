@@ -71,8 +71,20 @@ void RatesMet::add(std::uint32_t rate) noexcept {
   at_[size_++] = rate;
 }
 
+Decision Blueprint::only_decision(const LanePlan& lane) const noexcept {
+  const auto& route = routes[lane.only_route];
+  return {.kind = Decision::Kind::Forward,
+          .index = route.target.index,
+          .route = &route,
+          .host = lane.hosts.front()};
+}
+
 RatesMet Blueprint::rates_met(const LanePlan& lane, const Decision& decision) const noexcept {
   RatesMet met;
+  if (lane.only_route != kNone) {
+    met.add(lane.only_rates);
+    return met;
+  }
   met.add(lane.rates);
   if (decision.host != kNone) met.add(host_rates[decision.host]);
   if (decision.route) met.add(decision.route->rates);

@@ -103,6 +103,9 @@ struct LanePlan {
   // Not kNone: every request goes to this pool, whatever it says.
   std::uint32_t only_pool = kNone;
   RateList rates = {};
+  // Not kNone: it would be so, but that these rate limits stand before it, of all places together.
+  std::uint32_t only_route = kNone;  // in Blueprint::routes
+  RateList only_rates = {};
 };
 
 // What is to be done with a request.
@@ -174,6 +177,9 @@ struct Blueprint {
   // `random` chooses between the sides of a split.
   Decision decide(const LanePlan& lane, const route::Facts& facts,
                   std::uint64_t random) const noexcept;
+
+  // Of a lane with an only_route: what decide() comes to, whatever is asked.
+  Decision only_decision(const LanePlan& lane) const noexcept;
 
   // Of the listener, then of the host, the route, the routing key and the pool.
   RatesMet rates_met(const LanePlan& lane, const Decision& decision) const noexcept;

@@ -625,6 +625,7 @@ class Compiler {
                     .hosts = std::move(hosts[i]),
                     .rates = rates_of(listener.rate_limits)};
       lane.only_pool = only_pool(lane);
+      if (lane.only_pool != kNone) put_rates_before(lane);
       plan_.lanes.push_back(std::move(lane));
     }
     warn_of_unused_rates();
@@ -650,13 +651,21 @@ class Compiler {
     const auto& route = plan_.routes[spec.target];
     bool is_plain = !asks && route.target.kind == Target::Kind::Pool && route.label.empty();
     if (!is_plain || route.target.index == kNone) return kNone;
-    if (has_rates(lane, route)) return kNone;
     return plan_.pools[route.target.index].is_plain() ? route.target.index : kNone;
   }
 
-  bool has_rates(const LanePlan& lane, const RoutePlan& route) const {
-    return !lane.rates.empty() || !plan_.host_rates[lane.hosts.front()].empty() ||
-           !route.rates.empty() || !plan_.pools[route.target.index].rates.empty();
+  void put_rates_before(LanePlan& lane) const {
+    auto number = host_routes_[lane.hosts.front()].front().target;
+    const auto& route = plan_.routes[number];
+    RatesMet met;
+    met.add(lane.rates);
+    met.add(plan_.host_rates[lane.hosts.front()]);
+    met.add(route.rates);
+    met.add(plan_.pools[lane.only_pool].rates);
+    if (met.size() == 0) return;
+    lane.only_pool = kNone;
+    lane.only_route = number;
+    lane.only_rates.assign(met.begin(), met.end());
   }
 
   void tell(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {

@@ -105,16 +105,26 @@ TEST_CASE("a request meets the limits of all places that it passes, each once") 
 }
 
 TEST_CASE("a listener with one plain pool keeps its short way only where nothing is limited") {
-  auto only_pool = [](std::string_view more) {
+  auto with = [](std::string_view more) {
     auto text = fmt::format(
         "services: [{{name: web, bind_address: '127.0.0.1:8080', upstreams: "
         "['127.0.0.1:3000']{}}}]\n"
         "rate_limits: [{{name: a, requests: 1}}]\n",
         more);
-    return load_text(text, "t.yaml", nothing).blueprint->lanes.front().only_pool;
+    return load_text(text, "t.yaml", nothing);
   };
-  CHECK(only_pool("") == 0);
-  CHECK(only_pool(", rate_limits: [a]") == kNone);
+  CHECK(with("").blueprint->lanes.front().only_pool == 0);
+  auto loaded = with(", rate_limits: [a]");
+  const auto& blueprint = *loaded.blueprint;
+  const auto& lane = blueprint.lanes.front();
+  CHECK(lane.only_pool == kNone);
+  auto short_way = blueprint.only_decision(lane);
+  auto long_way = blueprint.decide(lane, {.host = "a"}, 0);
+  CHECK(short_way.kind == long_way.kind);
+  CHECK(short_way.index == long_way.index);
+  CHECK(short_way.route == long_way.route);
+  CHECK(short_way.host == long_way.host);
+  CHECK(blueprint.rates_met(lane, short_way).size() == 1);
 }
 
 TEST_SUITE_END();

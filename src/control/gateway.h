@@ -32,6 +32,7 @@ class Gateway final : public App {
   void on_done(const Exchange& exchange) noexcept override;
 
  private:
+  [[gnu::noinline]] static Step lead(Exchange& exchange, const Lane& lane);
   static Step forward(Exchange& exchange, const Lane& lane, const config::Decision& decision);
   const Lane& lane_of(const Exchange& exchange) const noexcept;
 

@@ -20,11 +20,12 @@ std::uint64_t leading(const std::uint8_t* bytes, unsigned bits) noexcept {
   return bits < 64 ? word & ~std::uint64_t{0} << (64 - bits) : word;
 }
 
-// All of a unix socket's clients are one.
+// The first word has the family, and of an IPv4 address all of it. A unix socket's clients are one.
 void add_address(base::KeyedHash& hash, const Address& address, const config::RatePlan& plan) {
-  hash.add(static_cast<std::uint64_t>(address.family()));
+  auto family = static_cast<std::uint64_t>(address.family());
   const std::uint8_t* bytes = address.ip().data();
-  if (address.family() == Address::Family::V4) hash.add(leading(bytes, plan.ipv4_prefix));
+  bool is_v4 = address.family() == Address::Family::V4;
+  hash.add(is_v4 ? leading(bytes, plan.ipv4_prefix) | family : family);
   if (address.family() != Address::Family::V6) return;
   hash.add(leading(bytes, plan.ipv6_prefix));
   hash.add(leading(bytes + 8, plan.ipv6_prefix > 64 ? plan.ipv6_prefix - 64 : 0));

@@ -161,6 +161,7 @@ def test_ipv6_and_ipv4_have_their_own_prefixes(proxy):
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 def test_a_million_keys_take_no_more_memory_than_there_are_entries(limited):
     front = limited({**HOUR, "burst": 2, "key": ["query:k"], "entries": 100_000},
                     logging={"access": {"enabled": False}}, server={"workers": 2})
