@@ -1,5 +1,7 @@
 """Backends that fail in each way, alone or with another beside them: what the client, the access log, the metrics
 and the circuit breaker say, and how often a request is sent."""
+import contextlib
+import socket
 import threading
 import time
 
@@ -12,7 +14,6 @@ from lib.util import Crowd, eventually
 # Nothing but requests tells anything of a backend, and nothing is held against it.
 PATIENT = {"health_check": {"interval": "1h", "unhealthy_threshold": 100},
            "passive_health": {"errors": 0, "gateway_errors": 0}}
-SHORT = {"upstream_header": "500ms", "upstream_idle": "500ms"}
 
 
 @pytest.fixture
@@ -32,9 +33,9 @@ def backends():
 @pytest.fixture
 def pool(proxy):
     """pool([origins], settings...): a proxy on them, the first of which is asked first, then the second."""
-    def start(origins, timeouts=SHORT, **settings):
+    def start(origins, timeouts=None, **settings):
         listed = [{"id": f"b{n}", "address": o.address, "tags": ["t"], "priority": n} for n, o in enumerate(origins)]
-        return proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}], backends=listed, timeouts=timeouts,
+        return proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}], backends=listed, timeouts=timeouts or {},
                      virtual_hosts=[{"name": "h", "hosts": ["*"], "routes": [{"pool": "p"}]}],
                      pools=[{"name": "p", "tag": "t", **PATIENT, **settings}])
     return start
@@ -90,7 +91,7 @@ def is_as_told(front, fault, answer, broken):
 def test_a_fault_of_the_only_backend(backends, pool, name, method):
     fault = FAULTS[name]
     bad, = backends(fault)
-    front = pool([bad], **fault.settings)
+    front = pool([bad], timeouts=fault.timeouts, **fault.settings)
     entry = is_as_told(front, fault, *ask(front, "/fault", method, BODIES[method], bad.seen))
     assert entry["attempts"] == 1 and "story" not in entry, entry
     assert received(bad) == ([(method, BODIES[method])] if fault.script else []), "it is shown once"
@@ -105,7 +106,7 @@ def test_a_fault_of_the_only_backend(backends, pool, name, method):
 def test_a_fault_with_a_good_backend_beside_it(backends, pool, name, method):
     fault = FAULTS[name]
     bad, good = backends(fault, serve)
-    front = pool([bad, good], **fault.settings)
+    front = pool([bad, good], timeouts=fault.timeouts, **fault.settings)
     answer, broken = ask(front, "/fault", method, BODIES[method], bad.seen)
     mine = [(method, BODIES[method])]
     assert received(bad) == (mine if fault.script else []), "nobody is shown a request twice"
@@ -132,7 +133,7 @@ BREAKER = {"circuit_breaker": {"failure_threshold": 3, "timeout": "1h"}}
 def test_so_many_faults_open_the_circuit(backends, pool, name):
     fault = FAULTS[name]
     bad, = backends(fault)
-    front = pool([bad], **fault.settings, **BREAKER)
+    front = pool([bad], timeouts=fault.timeouts, **fault.settings, **BREAKER)
     for _ in range(3):
         answer, _ = ask(front, seen=bad.seen)
         assert (answer.status, answer.get("X-Circuit-State")) == (fault.status, "closed")
@@ -149,7 +150,7 @@ def test_so_many_faults_open_the_circuit(backends, pool, name):
 def test_what_another_backend_makes_good_leaves_the_circuit_closed(backends, pool, name):
     fault = FAULTS[name]
     bad, good = backends(fault, serve)
-    front = pool([bad, good], **fault.settings, **BREAKER)
+    front = pool([bad, good], timeouts=fault.timeouts, **fault.settings, **BREAKER)
     for _ in range(5):
         answer, _ = ask(front)
         assert (answer.status, answer.get("X-Circuit-State")) == (200, "closed")
@@ -203,7 +204,7 @@ def test_the_last_of_the_answers_that_are_as_good_as_none_is_told(backends, pool
 def test_who_takes_too_long_for_a_try_is_followed_by_the_next(backends, pool, method):
     stalling = FAULTS["stalls"]
     many = backends(stalling, stalling, serve)
-    front = pool(many, timeouts={"upstream_header": "1h"}, retries={"per_try_timeout": "200ms", "backoff": "1ms"})
+    front = pool(many, timeouts={"upstream_header": "1h"}, retries={"per_try_timeout": "500ms", "backoff": "1ms"})
     assert ask(front, "/slow", method, BODIES[method])[0].status == 200
     assert [received(b) for b in many] == [[(method, BODIES[method])]] * 3
     assert front.entry("/slow")["story"].count("upstream_try_timeout") == 2
@@ -231,6 +232,61 @@ def test_the_pause_before_a_retry_grows(backends, pool):
 def test_no_pause_where_nobody_has_seen_it(backends, pool):
     front = pool(backends(FAULTS["refuses"], serve), retries={"backoff": "1m", "backoff_max": "1m"})
     assert ask(front)[0].status == 200
+
+
+def test_a_client_that_leaves_in_the_pause_ends_it(backends, pool):
+    bad, good = backends(drops, serve)
+    front = pool([bad, good], retries={"backoff": "1m", "backoff_max": "1m"})
+    with Client(front.port("web")) as one:
+        one.send(request("/left"))
+        eventually(lambda: bad.requests and not bad.open_used)
+        one.reset()
+    assert front.entry("/left")["reason"] == "client_gone" and received(good) == []
+
+
+def test_the_pause_is_part_of_the_time_for_the_whole(backends, pool):
+    bad, good = backends(drops, serve)
+    front = pool([bad, good], timeouts={"request_total": "500ms"}, retries={"backoff": "1m", "backoff_max": "1m"})
+    answer, _ = ask(front, "/late")
+    assert answer.status == 504 and front.entry("/late")["reason"] == "request_total_timeout"
+    assert received(good) == []
+
+
+def leaving_midway(how):
+    """Takes a part of the body and goes."""
+    def script(conn):
+        conn.read_head()
+        conn.take(100_000)
+        how(conn)
+    return script
+
+
+def send_what_is_taken(one, data):
+    with contextlib.suppress(OSError):
+        one.send(data)
+
+
+@pytest.mark.parametrize("how", [FAULTS["closes before the head"].script, FAULTS["resets before the head"].script],
+                         ids=["closes", "resets"])
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_who_goes_in_the_middle_of_a_body_that_is_kept(backends, pool, method, how):
+    bad, good = backends(leaving_midway(how), serve)
+    front = pool([bad, good], retries={"body": "16m"})
+    body = bytes(n % 251 for n in range(3_000_000))
+    with Client(front.port("web")) as one:
+        sender = threading.Thread(target=send_what_is_taken, args=(one, request("/midway", method=method, body=body)))
+        sender.start()
+        answer = one.answer()
+        with contextlib.suppress(OSError):  # it may be closed already
+            one.sock.shutdown(socket.SHUT_RDWR)
+        sender.join()
+    assert len(bad.requests) == 1
+    if method == "PUT":
+        assert answer.status == 200, answer.get("Proxy-Status")
+        assert received(good) == [("PUT", body)]
+    else:
+        assert answer.status == 502 and received(good) == []
+        assert suppressed(front, "method") == 1
 
 
 def test_retries_stay_within_their_share_of_requests(backends, proxy):

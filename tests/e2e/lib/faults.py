@@ -27,6 +27,11 @@ class Fault:
     is_failure: bool = True
     settings: dict = field(default_factory=dict)
 
+    @property
+    def timeouts(self):
+        """Short where one is to pass: nobody else is to be late."""
+        return {"upstream_header": "700ms", "upstream_idle": "700ms"} if "timeout" in self.reasons[0] else {}
+
 
 class FaultyOrigin(Origin):
     """A backend with this fault. What it breaks off, it breaks off when `seen` is set: the client has the beginning."""
@@ -105,7 +110,7 @@ HALF_HEAD = OK + b"Content-Le"
 HALF_BODY = OK + b"Content-Length: 100\r\n\r\nhello"
 HALF_CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 ENDED = ("upstream_closed_before_response", "upstream_reset")
-SHORT_TRY = {"retries": {"per_try_timeout": "300ms"}}
+SHORT_TRY = {"retries": {"per_try_timeout": "500ms"}}
 
 FAULTS = {
     "refuses": Fault(None, 502, ("upstream_connect_refused",), again=("GET", "PUT", "POST")),
