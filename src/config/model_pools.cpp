@@ -236,8 +236,10 @@ const Option kOptions[] = {
      .slot = IN(Pool, retries.per_try_timeout),
      .min = 0,
      .max = kDay,
-     .doc = "A backend has this long for the head of its answer, then the next is asked. 0: "
-            "timeouts.upstream_header, and nobody else is asked.",
+     .doc =
+         "A backend that has the request has this long for the head of its answer, then the next "
+         "is asked; connecting has timeouts.upstream_connect. 0: timeouts.upstream_header, and "
+         "nobody else is asked.",
      .example = "2s",
      .also = "try_timeout try_duration"},
     {.path = "pools[].retries.statuses",

@@ -70,8 +70,28 @@ Task<> HealthChecks::probe(const Backend& backend) {
     co_return fail({.fault = Fault::Timeout, .reason = "upstream_connect_timeout"});
   }
   co_await ok(net::finish_connect(stream.watch().fd()));
-  if (!policy_.path.empty()) co_await ok(ask(stream, backend, deadline));
-  stream.reset_on_close();  // leaves no TIME_WAIT behind, here or there
+  if (policy_.path.empty()) {
+    stream.reset_on_close();  // leaves no TIME_WAIT behind, here or there
+    co_return done;
+  }
+  co_await ok(ask(stream, backend, deadline));
+  co_return co_await read_out(stream);
+}
+
+// A backend that was broken off in the middle of its answer would say so in its log, every time.
+// What is still to come after this is not waited for: the verdict is not to be late.
+Task<> HealthChecks::read_out(net::Stream& stream) {
+  constexpr Duration kPatience = 100ms;
+  constexpr std::size_t kBytesMax = std::size_t{64} * 1024;
+  auto until = loop_.now() + kPatience;
+  char bytes[4096];
+  for (std::size_t read = 0; read < kBytesMax;) {
+    auto taken = stream.take(bytes);
+    if (!taken || taken->kind == net::Taken::Kind::End) break;
+    read += taken->bytes;
+    bool is_empty = taken->kind == net::Taken::Kind::Again;
+    if (is_empty && !co_await stream.readable(until)) break;
+  }
   co_return done;
 }
 

@@ -65,6 +65,7 @@ class HealthChecks {
   Task<> probe_forever(Seat seat);
   Task<> probe(const Backend& backend);
   Task<> ask(net::Stream& stream, const Backend& backend, Time deadline);
+  Task<> read_out(net::Stream& stream);
   Duration until_next(bool is_in_transition) noexcept;
 
   loop::Loop& loop_;

@@ -1,4 +1,5 @@
 """What stands before a pool: health by HTTP, circuit breakers, pools that stand in, limits."""
+import socket
 import threading
 import time
 
@@ -81,6 +82,22 @@ def test_nobody_is_healthy(cells):
         cell.healthy = 500
     eventually(lambda: ask(front, "main").status == 503)
     assert b"no_healthy_backend" in ask(front, "main").body
+
+
+def test_a_check_takes_its_answer_to_the_end(origin, proxy):
+    ended = []
+
+    def script(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 32768\r\n\r\n" + b"x" * 32768)
+        conn.sock.shutdown(socket.SHUT_WR)
+        ended.append(conn.sock.recv(1))  # broken off, this would be an error
+    backend = origin(script)
+    proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
+          virtual_hosts=[{"name": "h", "hosts": ["*"], "routes": [{"pool": "p"}]}],
+          pools=[{"name": "p", "backends": [backend.address], "health_check": {"path": "/health", "interval": "50ms"}}])
+    eventually(lambda: len(ended) >= 3)
+    assert set(ended) == {b""} and not backend.errors
 
 
 @pytest.mark.parametrize("answer", ["redirect", "silence", "close", "garbage"])
