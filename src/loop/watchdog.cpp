@@ -75,20 +75,20 @@ void Watchdog::look(Ward& ward, Duration passed) {
     if (std::exchange(ward.told, false)) tell_end(ward, held);
     return;
   }
-  if (could_go_on(ward)) ward.turn.add(passed, apart());
+  ward.turn.add(spent(ward, passed), apart());
   held = ward.turn.held();
   if (held >= options_.warn && !std::exchange(ward.told, true)) tell(ward);
   if (options_.abort > Duration{} && held >= options_.abort) give_up(ward);
 }
 
-// It has used CPU since the last look, or it sleeps, on something that is not its loop's to wait
-// for. Otherwise others have the CPU, or somebody holds the thread, and it is not to blame.
-bool Watchdog::could_go_on(Ward& ward) {
+// The CPU time that it has used, or all of the time while it sleeps, on something that is not its
+// loop's to wait for. While others have the CPU, or somebody holds the thread, it is not to blame.
+Duration Watchdog::spent(Ward& ward, Duration passed) {
   auto cpu = cpu_time_of(ward.thread);
-  bool ran = cpu - std::exchange(ward.cpu, cpu) >= 1ms;
-  if (ran) return true;
+  auto ran = std::min(cpu - std::exchange(ward.cpu, cpu), passed);
+  if (ran >= passed / 2) return ran;
   char state = state_of(ward.loop.thread_id());
-  return state == 'S' || state == 'D';
+  return state == 'S' || state == 'D' ? passed : ran;
 }
 
 // A worker may be stuck because it waits for the log: nothing here does.

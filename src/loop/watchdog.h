@@ -79,7 +79,7 @@ class Watchdog {
 
   void run();
   void look(Ward& ward, Duration passed);
-  static bool could_go_on(Ward& ward);
+  static Duration spent(Ward& ward, Duration passed);
   static void tell(Ward& ward);
   static void tell_end(Ward& ward, Duration held);
   [[noreturn]] static void give_up(const Ward& ward);
