@@ -209,22 +209,28 @@ class Compiler {
   static upstream::RollTerms terms_of(const Pool& pool) {
     const auto& balance = pool.balance;
     const auto& passive = pool.passive_health;
-    return {.balancer = {.method = static_cast<upstream::Method>(balance.method),
-                         .slow_start = {.window = balance.slow_start},
-                         .spill = {.spill_percent = static_cast<double>(balance.spill_below),
-                                   .panic_percent = static_cast<double>(balance.panic_below)},
-                         .hash_bound = balance.hash_bound / 100.0},
-            .has_outliers = passive.errors > 0 || passive.gateway_errors > 0 || passive.compare,
-            .outliers = {.errors = passive.errors,
-                         .gateway_errors = passive.gateway_errors,
-                         .ejection = passive.ejection,
-                         .ejection_max = passive.ejection_max,
-                         .ejected_percent_max = static_cast<double>(passive.ejected_percent_max),
-                         .window_members_min = passive.compare ? kComparedMin : 0}};
+    return {
+        .balancer = {.method = static_cast<upstream::Method>(balance.method),
+                     .slow_start = {.window = balance.slow_start},
+                     .spill = {.spill_percent = static_cast<double>(balance.spill_below),
+                               .panic_percent = static_cast<double>(balance.panic_below)},
+                     .hash_bound = balance.hash_bound > 0 ? balance.hash_bound / 100.0 : kNoBound},
+        .has_outliers = passive.errors > 0 || passive.gateway_errors > 0 || passive.compare,
+        .outliers = {.errors = passive.errors,
+                     .gateway_errors = passive.gateway_errors,
+                     .ejection = passive.ejection,
+                     .ejection_max = passive.ejection_max,
+                     .ejected_percent_max = static_cast<double>(passive.ejected_percent_max),
+                     .window_members_min = passive.compare ? kComparedMin : 0}};
   }
 
   HashKey hash_key_of(const Balance& balance) {
     using Kind = HashKey::Kind;
+    if (balance.hash_bound > 0 && balance.hash_bound <= 100) {
+      add(Code::OutOfRange, &balance.hash_bound,
+          fmt::format("{} percent of the average leave no room for anybody", balance.hash_bound))
+          .expected = "more than 100, or 0 for no bound";
+    }
     bool is_hash = balance.method == Balance::Hash;
     if (balance.hash_by.empty()) {
       if (is_hash && places_.at(&balance.method)) {
@@ -768,6 +774,7 @@ class Compiler {
   }
 
   static constexpr std::size_t kHintsMax = 100;
+  static constexpr double kNoBound = 1e9;
   static constexpr std::uint32_t kComparedMin = 5;  // backends, or there is no usual behaviour
 
   const Model& model_;

@@ -75,8 +75,8 @@ struct Balance {
   enum Method : std::uint8_t { RoundRobin, LeastRequests, Latency, Random, Hash };
 
   Method method = RoundRobin;
-  std::string hash_by;        // "header:X-User"; empty: not given
-  unsigned hash_bound = 125;  // percent
+  std::string hash_by;      // "header:X-User"; empty: not given
+  unsigned hash_bound = 0;  // percent; 0: none
   Duration slow_start{};
   unsigned spill_below = 50;  // percent
   unsigned panic_below = 0;   // percent; 0: never

@@ -118,11 +118,12 @@ const Option kOptions[] = {
     {.path = "pools[].balance.hash_bound",
      .type = Type::Number,
      .slot = IN(Pool, balance.hash_bound),
-     .min = 101,
+     .min = 0,
      .max = 10'000,
      .doc =
          "With hash: a backend that has so many percent of the average under way passes requests "
-         "on.",
+         "on, so that one key in great demand does not drown it. More than 100. 0: every key "
+         "stays where it belongs.",
      .example = "125",
      .also = "balance_factor hash_balance_factor"},
     {.path = "pools[].balance.slow_start",
