@@ -66,11 +66,16 @@ def test_with_enough_memory_nothing_is_given_up(origin, proxy, client):
 
 def test_at_80_percent_idle_connections_are_closed_and_answers_are_the_last(origin, proxy, client):
     front = proxy(origin())
-    used, fresh = client(front), client(front)
-    assert used.ask(request()).status == 200
-    eventually(lambda: front.metric("connections", state="idle") == 2)
-    fill_to(front, 0.825, 2)
-    assert used.closed()
+    for _ in range(8):  # on the way to a level a higher one may be passed, where nobody idles for long
+        used, fresh = client(front), client(front)
+        assert used.ask(request()).status == 200
+        eventually(lambda: front.metric("connections", state="idle") == 2)
+        fill_to(front, 0.825, 2)
+        assert used.closed()
+        if one_silent(fresh):
+            break
+        relax(front)
+        eventually(lambda: front.metric("connections", state="idle") == 0)
     late = fresh.ask(request())  # it had not asked for anything yet
     assert (late.status, late.get("Connection")) == (200, "close")
     assert client(front).ask(request()).get("Connection") == "close"
