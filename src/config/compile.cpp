@@ -234,7 +234,7 @@ class Compiler {
     bool is_hash = balance.method == Balance::Hash;
     if (balance.hash_by.empty()) {
       if (is_hash && places_.at(&balance.method)) {
-        add(Code::MissingKey, &balance.method, "the method hash needs hash_by").expected =
+        add(Code::BadText, &balance.method, "the method hash needs hash_by").expected =
             "hash_by: header:NAME, cookie:NAME, query:NAME, path or client";
       }
       return {};
