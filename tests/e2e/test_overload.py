@@ -391,9 +391,12 @@ def test_the_stack_leads_to_the_function_that_does_not_end(stuck, client):
     if not tool:
         pytest.skip("nothing here makes names of addresses")
     one = stuck()
-    assert client(one.port).ask(request(f"/spin/{int(600 * SLOW)}")).status == 200
-    told = eventually(lambda: stack_in(one.stderr))
-    offsets = re.findall(r"stuck_proxy\+(0x[0-9a-f]+)", told[2])
+    for _ in range(5):  # on a busy machine the worker may be too late to tell where it is
+        assert client(one.port).ask(request(f"/spin/{int(600 * SLOW)}")).status == 200
+        eventually(lambda: stack_in(one.stderr))
+        offsets = re.findall(r"stuck_proxy\+(0x[0-9a-f]+)", one.stderr)
+        if offsets:
+            break
     option = "--obj" if "symbolizer" in tool else "-Cfe"
     words = [tool, f"{option}={STUCK}"] if option == "--obj" else [tool, option, STUCK]
     names = subprocess.run([*words, *offsets], capture_output=True, text=True, check=True).stdout
