@@ -77,18 +77,17 @@ Task<Peer> Errand::choose_again(Exchange& exchange) {
 
 Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
   bool is_answer = error.reason == "upstream_status";
-  auto now = loop::monotonic_now();
   auto outcome = is_answer ? outcome_of(error.status) : Outcome::Gateway;
   next_ = pool_->choose(tried_, hash_);
   // A bad answer is then the last one, and counted when it has been told.
   if (!next_) return Recovery::NobodyElse;
   // Who has not seen the request did no work for it: only the others cost of the budget, and need
   // time to recover.
-  if (exchange.seen && !pool_->take_retry(now)) {
+  if (exchange.seen && !pool_->take_retry(loop::monotonic_now())) {
     next_.reset();
     return Recovery::OverBudget;
   }
-  pick_.report(outcome, now);
+  pick_.report(outcome);
   pick_.reset();
   pause_ = exchange.seen ? pause_before(++seen_, plan_->retries) : Duration::zero();
   return Recovery::Retry;
@@ -97,9 +96,8 @@ Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
 void Errand::on_done(const Exchange& exchange) noexcept {
   if (pick_) {
     if (auto outcome = outcome_of(exchange)) {
-      auto now = loop::monotonic_now();
-      pick_.report(*outcome, now);
-      if (*outcome == Outcome::Good) pick_.observe(exchange.head_latency(), now);
+      pick_.report(*outcome);
+      if (*outcome == Outcome::Good) pick_.observe(exchange.head_latency());
     }
     pick_.reset();
   }

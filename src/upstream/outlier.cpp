@@ -74,9 +74,7 @@ std::string_view name_of(EjectionCause cause) noexcept {
 bool Outliers::on_result(const OutlierGroup& group, std::uint32_t place, Outcome outcome,
                          Time now) noexcept {
   Conduct& conduct = *group.members[place].conduct;
-  bool is_usual = outcome == Outcome::Good && conduct.is_spotless() && !group.compares();
-  if (is_usual) [[likely]]
-    return false;
+  if (group.is_usual(place, outcome)) return false;
   if (conduct.ejected_for() != EjectionCause::None) return false;
   count(group, conduct, outcome);
   if (conduct.accused_of_.load(std::memory_order_relaxed) == EjectionCause::None) return false;

@@ -92,6 +92,11 @@ struct OutlierGroup {
   bool compares() const noexcept {
     return policy.window_members_min > 0 && members.size() >= policy.window_members_min;
   }
+
+  // It changes nothing of what is known.
+  bool is_usual(std::uint32_t place, Outcome outcome) const noexcept {
+    return outcome == Outcome::Good && members[place].conduct->is_spotless() && !compares();
+  }
 };
 
 // One a pool, which outlives its groups. No locks: a result is one atomic addition, and as long as

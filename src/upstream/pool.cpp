@@ -173,9 +173,14 @@ Pick::Pick(Pool& pool, LocalRoll& local, std::uint32_t place) noexcept
   if (local.balancer) flight_ = Flight(seat().standing->vitals, pool.load);
 }
 
-void Pick::report(Outcome outcome, Time now) noexcept {
+void Pick::report(Outcome outcome) noexcept {
   const auto& group = local_->roll->outliers;
-  if (!group.members.empty()) pool_->outliers.on_result(group, place_, outcome, now);
+  if (group.members.empty() || group.is_usual(place_, outcome)) return;
+  pool_->outliers.on_result(group, place_, outcome, loop::monotonic_now());
+}
+
+void Pick::observe(Duration latency) noexcept {
+  if (local_->balancer) seat().standing->vitals.observe(latency, loop::monotonic_now());
 }
 
 }  // namespace cirque::upstream

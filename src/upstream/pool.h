@@ -60,13 +60,12 @@ class Pick {
 
   const Seat& seat() const noexcept { return local_->roll->seats[place_]; }
 
-  // What came of it, for passive health. Not for what the client broke off.
-  void report(Outcome outcome, Time now) noexcept;
+  // What came of it, for passive health. Not for what the client broke off. Asks for the time only
+  // if that is not what usually comes.
+  void report(Outcome outcome) noexcept;
 
   // It took so long for the head of an answer that was good.
-  void observe(Duration latency, Time now) noexcept {
-    if (local_->balancer) seat().standing->vitals.observe(latency, now);
-  }
+  void observe(Duration latency) noexcept;
 
  private:
   Pool* pool_ = nullptr;
@@ -98,12 +97,6 @@ class Pool {
 
   // Is there one that choose() would give somebody who has tried none?
   bool has_healthy();
-
-  // What is to stay with one member is asked for.
-  bool wants_hash() {
-    const auto& members = here().roll->members;
-    return members && members->terms().method == Method::Hash;
-  }
 
   // Any thread: may a request that was seen by a member be sent to another one? Counts it.
   bool take_retry(Time now);

@@ -240,7 +240,7 @@ TEST_CASE("bad answers in a row leave a member out") {
     Tried tried;
     auto pick = pool.choose(tried);
     bool is_bad = pick.seat().backend->name == "0";
-    pick.report(is_bad ? upstream::Outcome::Error : upstream::Outcome::Good, Time{1s});
+    pick.report(is_bad ? upstream::Outcome::Error : upstream::Outcome::Good);
   }
   CHECK(all[0].standing->vitals.has(Ailment::Ejected));
   auto counts = count_choices(pool, 10);
