@@ -21,7 +21,7 @@ bool same(const upstream::GuardPolicy& a, const upstream::GuardPolicy& b) {
 
 bool same(const config::PoolPlan& a, const config::PoolPlan& b) {
   return same(a.health, b.health) && same(a.guard, b.guard) && a.terms == b.terms &&
-         a.hash_key == b.hash_key && a.retries == b.retries && a.host == b.host &&
+         a.hash_by == b.hash_by && a.retries == b.retries && a.host == b.host &&
          a.body_max == b.body_max && a.origins == b.origins;
 }
 

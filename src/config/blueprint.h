@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "config/model.h"
 #include "config/places.h"
 #include "config/rate_plan.h"
+#include "config/request_part.h"
 #include "http/page.h"
 #include "route/key_table.h"
 #include "route/router.h"
@@ -22,17 +24,6 @@
 namespace cirque::config {
 
 using route::kNone;
-
-// What of a request is to stay with one backend.
-struct HashKey {
-  enum class Kind : std::uint8_t { None, Header, Cookie, Query, Path, Client };
-  Kind kind = Kind::None;
-  std::string name = {};
-
-  bool is_set() const noexcept { return kind != Kind::None; }
-
-  bool operator==(const HashKey&) const = default;
-};
 
 struct RetryPlan {
   RetryTerms terms;
@@ -54,7 +45,7 @@ struct PoolPlan {
   upstream::HealthPolicy health;
   upstream::GuardPolicy guard;
   upstream::RollTerms terms;
-  HashKey hash_key;
+  std::optional<RequestPart> hash_by;  // what of a request is to stay with one backend
   RetryPlan retries;
   std::uint32_t fallback = kNone;
   std::uint64_t body_max = 0;  // 0: any

@@ -12,7 +12,9 @@
 #include "base/text.h"
 #include "config/blueprint.h"
 #include "config/error_pages.h"
+#include "config/pool_reader.h"
 #include "config/rate_reader.h"
+#include "config/route_reader.h"
 
 namespace cirque::config {
 namespace {
@@ -89,17 +91,8 @@ class Compiler {
       // Two services of one name are told as such.
       bool is_told = !is_new && is_service(i) && is_service(first->second);
       if (!is_new && !is_told) twice("pools", pool.name, model_.pools[first->second].name);
-      auto& plan =
-          plan_.pools.emplace_back(PoolPlan{.name = pool.name,
-                                            .host = pool.host,
-                                            .origins = {},
-                                            .health = policy_of(pool.health_check, pool.host),
-                                            .guard = guard_of(pool),
-                                            .terms = terms_of(pool),
-                                            .hash_key = hash_key_of(pool.balance),
-                                            .retries = retries_of(pool.retries),
-                                            .body_max = pool.max_request_body,
-                                            .rates = rates_of(pool.rate_limits)});
+      auto& plan = plan_.pools.emplace_back(pool_plan_of(pool, model_.timeouts, places_, report_));
+      plan.rates = rates_of(pool.rate_limits);
       for (const auto& member : pool.backends) add_member(plan, member);
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
     }
@@ -188,92 +181,6 @@ class Compiler {
   // Their pools come last: see lower.cpp.
   std::size_t first_of_services() const { return model_.pools.size() - model_.services.size(); }
 
-  static upstream::HealthPolicy policy_of(const HealthCheck& check, const std::string& host = {}) {
-    return {.timeout = check.timeout,
-            .interval = check.interval,
-            .unhealthy_threshold = check.unhealthy_threshold,
-            .healthy_threshold = check.healthy_threshold,
-            .path = check.path,
-            .host = host};
-  }
-
-  upstream::GuardPolicy guard_of(const Pool& pool) const {
-    const auto& breaker = pool.circuit_breaker;
-    return {.has_breaker = breaker.failure_threshold > 0,
-            .breaker = {.failure_threshold = std::max(1U, breaker.failure_threshold),
-                        .timeout = breaker.timeout,
-                        .probe_lease = model_.timeouts.request_total},
-            .concurrency = pool.concurrency_limit};
-  }
-
-  static upstream::RollTerms terms_of(const Pool& pool) {
-    const auto& balance = pool.balance;
-    const auto& passive = pool.passive_health;
-    return {
-        .balancer = {.method = static_cast<upstream::Method>(balance.method),
-                     .slow_start = {.window = balance.slow_start},
-                     .spill = {.spill_percent = static_cast<double>(balance.spill_below),
-                               .panic_percent = static_cast<double>(balance.panic_below)},
-                     .hash_bound = balance.hash_bound > 0 ? balance.hash_bound / 100.0 : kNoBound},
-        .has_outliers = passive.errors > 0 || passive.gateway_errors > 0 || passive.compare,
-        .outliers = {.errors = passive.errors,
-                     .gateway_errors = passive.gateway_errors,
-                     .ejection = passive.ejection,
-                     .ejection_max = passive.ejection_max,
-                     .ejected_percent_max = static_cast<double>(passive.ejected_percent_max),
-                     .window_members_min = passive.compare ? kComparedMin : 0}};
-  }
-
-  HashKey hash_key_of(const Balance& balance) {
-    using Kind = HashKey::Kind;
-    if (balance.hash_bound > 0 && balance.hash_bound <= 100) {
-      add(Code::OutOfRange, &balance.hash_bound,
-          fmt::format("{} percent of the average leave no room for anybody", balance.hash_bound))
-          .expected = "more than 100, or 0 for no bound";
-    }
-    bool is_hash = balance.method == Balance::Hash;
-    if (balance.hash_by.empty()) {
-      if (is_hash && places_.at(&balance.method)) {
-        add(Code::BadText, &balance.method, "the method hash needs hash_by").expected =
-            "hash_by: header:NAME, cookie:NAME, query:NAME, path or client";
-      }
-      return {};
-    }
-    static constexpr std::pair<std::string_view, Kind> kKinds[] = {{"header:", Kind::Header},
-                                                                   {"cookie:", Kind::Cookie},
-                                                                   {"query:", Kind::Query},
-                                                                   {"path", Kind::Path},
-                                                                   {"client", Kind::Client}};
-    for (auto [word, kind] : kKinds) {
-      bool has_name = word.ends_with(':');
-      bool fits = has_name
-                      ? balance.hash_by.starts_with(word) && balance.hash_by.size() > word.size()
-                      : balance.hash_by == word;
-      if (!fits) continue;
-      if (!is_hash) {
-        add(Code::NoEffectYet, &balance.hash_by, "hash_by does nothing without method: hash");
-        return {};
-      }
-      return {kind, has_name ? balance.hash_by.substr(word.size()) : std::string()};
-    }
-    add(Code::BadText, &balance.hash_by, fmt::format("'{}' is nothing to hash by", balance.hash_by))
-        .expected = "header:NAME, cookie:NAME, query:NAME, path or client";
-    return {};
-  }
-
-  RetryPlan retries_of(const Retries& retries) {
-    RetryPlan plan{
-        .terms = {.sends = retries.attempts + 1, .per_try = retries.per_try_timeout},
-        .budget = {.percent = retries.budget_percent, .per_second = retries.budget_per_second},
-        .backoff = retries.backoff,
-        .backoff_max = retries.backoff_max,
-        .body_max = retries.body};
-    for (const auto& text : retries.statuses) {
-      if (auto status = base::parse_number(text, 599)) plan.terms.statuses.set(*status - 500);
-    }
-    return plan;
-  }
-
   void read_fallbacks() {
     for (std::uint32_t i = 0; i < model_.pools.size(); ++i) {
       const auto& fallback = model_.pools[i].fallback;
@@ -357,12 +264,10 @@ class Compiler {
     if (!target.pool.empty()) return pool_of(target.pool, &target.pool);
     auto [found, is_new] = tag_pools_.emplace(target.tag, plan_.pools.size());
     if (is_new) {
-      auto& plan = plan_.pools.emplace_back();
-      plan.name = fmt::format("tag:{}", target.tag);
-      const Pool usual;
-      plan.health = policy_of(model_.tag_health);
-      plan.terms = terms_of(usual);
-      plan.retries = retries_of(usual.retries);
+      Pool usual;
+      usual.name = fmt::format("tag:{}", target.tag);
+      usual.health_check = model_.tag_health;
+      auto& plan = plan_.pools.emplace_back(pool_plan_of(usual, model_.timeouts, places_, report_));
       add_tagged(plan, target.tag, &target.tag);
     }
     return found->second;
@@ -447,13 +352,7 @@ class Compiler {
   }
 
   void read_route(std::uint32_t host_number, const VirtualHost& host, const Route& route) {
-    route::RouteSpec spec;
-    spec.path = path_of(route);
-    spec.methods = route.methods;
-    spec.sources = route.sources;
-    spec.headers = fields_of(route.headers);
-    spec.query = fields_of(route.query);
-    spec.cookies = fields_of(route.cookies);
+    auto spec = route_spec_of(route, places_, report_);
     for (const auto& test : route.headers) ask_for_field(test.name);
     for (const auto& test : route.query) ask_for(plan_.interests.parameters, test.name);
     for (const auto& test : route.cookies) ask_for(plan_.interests.cookies, test.name);
@@ -474,52 +373,6 @@ class Compiler {
     bool is_secret =
         lowered == "authorization" || lowered == "proxy-authorization" || lowered == "cookie";
     if (!is_secret) ask_for(plan_.interests.fields, lowered);
-  }
-
-  route::PathSpec path_of(const Route& route) {
-    using route::PathKind;
-    route::PathSpec spec;
-    const void* first = nullptr;
-    auto take = [&](const std::string& text, PathKind kind) {
-      if (text.empty()) return;
-      if (first) {
-        add(Code::TwoPaths, &text, "a route has one path at most, and this is its second");
-        return;
-      }
-      first = &text;
-      spec = {kind, text};
-    };
-    take(route.path, PathKind::Exact);
-    take(route.path_prefix, PathKind::Prefix);
-    take(route.path_pattern, PathKind::Pattern);
-    take(route.path_regex, PathKind::Regex);
-    return spec;
-  }
-
-  std::vector<route::FieldSpec> fields_of(const std::vector<FieldTest>& tests) {
-    std::vector<route::FieldSpec> specs;
-    for (const auto& test : tests) {
-      using route::Test;
-      auto& spec = specs.emplace_back(route::FieldSpec{
-          .name = test.name, .test = test.present ? Test::Present : Test::Absent, .text = {}});
-      const std::string* first = nullptr;
-      auto take = [&](const std::string& text, Test kind) {
-        if (text.empty()) return;
-        if (first || !test.present) {
-          add(Code::TwoTests, &text,
-              test.present ? "a field has one test at most, and this is its second"
-                           : "what is to be absent has no value");
-          return;
-        }
-        first = &text;
-        spec.test = kind;
-        spec.text = text;
-      };
-      take(test.value, Test::Exact);
-      take(test.prefix, Test::Prefix);
-      take(test.regex, Test::Regex);
-    }
-    return specs;
   }
 
   Target target_of(const Route& route) {
@@ -774,8 +627,6 @@ class Compiler {
   }
 
   static constexpr std::size_t kHintsMax = 100;
-  static constexpr double kNoBound = 1e9;
-  static constexpr std::uint32_t kComparedMin = 5;  // backends, or there is no usual behaviour
 
   const Model& model_;
   const Places& places_;

@@ -258,7 +258,7 @@ constexpr Explanation kExplanations[] = {
      "", ""},
     {Code::UnusedListener, "a listener without virtual hosts (warning)",
      "Whoever connects there gets 404 whatever he asks.", "", ""},
-    {Code::NoEffectYet, "a setting without effect (warning)",
+    {Code::NoEffect, "a setting without effect (warning)",
      "It belongs to another setting, which is not there; or the file, in the language of another "
      "proxy, asks for what this version of cirque reads but does not act upon. Requests are served "
      "without it.",

@@ -71,7 +71,7 @@ enum class Code : std::uint16_t {
   TimeoutsContradict = 1506,
   UnusedPool = 1507,
   UnusedListener = 1508,
-  NoEffectYet = 1509,
+  NoEffect = 1509,
   CannotListen = 1510,
   OverBudget = 1511,
   UnusedRateLimit = 1513,

@@ -111,8 +111,8 @@ const Option kOptions[] = {
      .slot = IN(Pool, balance.hash_by),
      .min = 1,
      .max = 128,
-     .doc = "With hash: header:NAME, cookie:NAME, query:NAME, path or client (its address). A "
-            "request without it goes anywhere.",
+     .doc = "With hash: header:NAME, cookie:NAME, query:NAME, path or address (the "
+            "client's). A request without it goes anywhere.",
      .example = "'header:X-User'",
      .also = "key hash_key hash_on"},
     {.path = "pools[].balance.hash_bound",

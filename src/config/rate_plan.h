@@ -6,35 +6,14 @@
 #include <vector>
 
 #include "base/rate.h"
-#include "cirque/http.h"
+#include "config/request_part.h"
 
 namespace cirque::config {
-
-// A part of the key by which requests are counted.
-struct RatePart {
-  enum class Kind : std::uint8_t {
-    Address,
-    Header,
-    Cookie,
-    Query,
-    Host,
-    Route,
-    Pool,
-    Listener,
-    Method
-  };
-
-  Kind kind = Kind::Address;
-  std::string name = {};  // of Header, Cookie and Query
-  Name id = Name::Other;  // of a Header that we know
-
-  bool operator==(const RatePart&) const = default;
-};
 
 struct RatePlan {
   std::string name;
   base::Rate rate;
-  std::vector<RatePart> key;  // empty: all requests are one account
+  std::vector<RequestPart> key;  // empty: all requests are one account
   unsigned ipv4_prefix = 32;
   unsigned ipv6_prefix = 64;
   std::size_t entries = 1;

@@ -3,69 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <span>
 
-#include "base/text.h"
+#include "config/values.h"
 
 namespace cirque::config {
 namespace {
 
-using Kind = RatePart::Kind;
+using Kind = RequestPart::Kind;
 
-struct Word {
-  std::string_view text;
-  Kind kind;
-  bool has_name;
-};
+constexpr Kind kParts[] = {Kind::Address, Kind::Header, Kind::Cookie,   Kind::Query, Kind::Host,
+                           Kind::Route,   Kind::Pool,   Kind::Listener, Kind::Method};
 
-constexpr std::array<Word, 9> kWords = {{{"address", Kind::Address, false},
-                                         {"header", Kind::Header, true},
-                                         {"cookie", Kind::Cookie, true},
-                                         {"query", Kind::Query, true},
-                                         {"host", Kind::Host, false},
-                                         {"route", Kind::Route, false},
-                                         {"pool", Kind::Pool, false},
-                                         {"listener", Kind::Listener, false},
-                                         {"method", Kind::Method, false}}};
-
-// What other proxies call them.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kElsewhere = {{
-    {"ip", "address"},
-    {"src", "address"},
-    {"source", "address"},
-    {"client", "address"},
-    {"client_ip", "address"},
-    {"remote_addr", "address"},
-    {"remote_address", "address"},
-    {"domain", "host"},
-    {"param", "query:NAME"},
-    {"parameter", "query:NAME"},
-    {"field", "header:NAME"},
-    {"service", "listener"},
-}};
-
-std::unexpected<Complaint> complain(std::string message, std::string hint = {}) {
-  return std::unexpected(Complaint{std::move(message), std::move(hint)});
-}
-
-std::string nearest_word(std::string_view text) {
-  auto word = base::lowered(text);
-  auto elsewhere =
-      std::ranges::find(kElsewhere, word, &std::pair<std::string_view, std::string_view>::first);
-  if (elsewhere != kElsewhere.end()) return fmt::format("write {}", elsewhere->second);
-  for (const auto& known : kWords) {
-    if (base::edit_distance(word, known.text) <= 2) {
-      return fmt::format("did you mean '{}{}'?", known.text, known.has_name ? ":NAME" : "");
-    }
-  }
-  return {};
-}
-
-std::string text_of(const RatePart& part, const RateLimit& limit) {
-  const auto& word = kWords.at(static_cast<std::size_t>(part.kind));
-  if (word.has_name) return fmt::format("{} {}", word.text, part.name);
-  if (part.kind != Kind::Address) return std::string(word.text);
+std::string told_of(const RequestPart& part, const RateLimit& limit) {
+  if (part.kind != Kind::Address) return text_of(part);
   return fmt::format("address (/{}, /{})", limit.ipv4_prefix, limit.ipv6_prefix);
 }
 
@@ -103,16 +53,14 @@ class Reading {
   }
 
  private:
-  std::vector<RatePart> read_key() {
-    std::vector<RatePart> parts;
+  std::vector<RequestPart> read_key() {
+    std::vector<RequestPart> parts;
     for (const auto& text : limit_.key) {
-      auto part = parse_rate_part(text);
+      auto part = parse_request_part(text, kParts);
       if (!part) {
         auto& finding =
             add(Code::BadChoice, text, fmt::format("'{}' {}", text, part.error().message));
-        finding.expected =
-            "address, header:NAME, cookie:NAME, query:NAME, host, route, pool, "
-            "listener or method";
+        finding.expected = list_of(kParts);
         finding.hint = part.error().hint;
       } else if (std::ranges::find(parts, *part) != parts.end()) {
         add(Code::BadRateLimit, text, fmt::format("'{}' is in the key already", text));
@@ -143,8 +91,8 @@ class Reading {
         .expected = "a smaller burst, or a higher rate";
   }
 
-  void check_key(const std::vector<RatePart>& parts) {
-    bool has_address = std::ranges::find(parts, Kind::Address, &RatePart::kind) != parts.end();
+  void check_key(const std::vector<RequestPart>& parts) {
+    bool has_address = std::ranges::find(parts, Kind::Address, &RequestPart::kind) != parts.end();
     for (const unsigned* prefix : {&limit_.ipv4_prefix, &limit_.ipv6_prefix}) {
       if (has_address || !places_.at(prefix) || parts.size() < limit_.key.size()) continue;
       add(Code::BadRateLimit, *prefix, "this is about addresses, which are not in the key")
@@ -159,7 +107,7 @@ class Reading {
 
   std::string told(const RatePlan& plan, unsigned burst) const {
     std::vector<std::string> parts;
-    for (const auto& part : plan.key) parts.push_back(text_of(part, limit_));
+    for (const auto& part : plan.key) parts.push_back(told_of(part, limit_));
     auto by = parts.empty() ? std::string("all requests together")
                             : fmt::format("by {}", fmt::join(parts, " and "));
     return fmt::format("{}: {} in {}, {} at once, {}{}", limit_.name, limit_.requests,
@@ -177,26 +125,6 @@ class Reading {
 };
 
 }  // namespace
-
-Value<RatePart> parse_rate_part(std::string_view text) {
-  auto colon = text.find(':');
-  auto word = text.substr(0, colon);
-  auto known = std::ranges::find(kWords, word, &Word::text);
-  if (known == kWords.end()) return complain("is no part of a request", nearest_word(word));
-  bool has_colon = colon != text.npos;
-  auto name = has_colon ? text.substr(colon + 1) : std::string_view();
-  if (!known->has_name) {
-    if (has_colon) return complain("has a name, which only header, cookie and query have");
-    return RatePart{.kind = known->kind};
-  }
-  if (name.empty()) return complain("has no name", fmt::format("write {}:NAME", word));
-  bool is_good = known->kind == Kind::Query || base::is_token(name);
-  if (!is_good) return complain(fmt::format("has a name that no {} has", word));
-  if (known->kind == Kind::Header) {
-    return RatePart{.kind = Kind::Header, .name = base::lowered(name), .id = name_of(name)};
-  }
-  return RatePart{.kind = known->kind, .name = std::string(name)};
-}
 
 RatePlan rate_plan_of(const RateLimit& limit, const Places& places, Report& report) {
   return Reading(limit, places, report).run();

@@ -50,7 +50,7 @@ TEST_CASE("a rate limit's plan has its rate, its key and its words") {
   CHECK(plan.rate.interval == 12s);
   CHECK(plan.rate.depth == 60s);
   REQUIRE(plan.key.size() == 2);
-  CHECK(plan.key[1] == RatePart{.kind = RatePart::Kind::Header, .name = "x-api-key"});
+  CHECK(plan.key[1] == RequestPart{.kind = RequestPart::Kind::Header, .name = "x-api-key"});
   CHECK(plan.policy == "\"login\";q=5;w=60");
   CHECK(plan.told == "login: 5 in 1m, 5 at once, by address (/32, /64) and header x-api-key");
   CHECK(plan.entries == 100'000);
@@ -65,22 +65,6 @@ TEST_CASE("a rate limit without a key is one account") {
 
 TEST_CASE("the window of a policy is told in whole seconds, never too short") {
   CHECK(plan_of({.name = "a", .requests = 1, .per = 1500ms}).policy == "\"a\";q=1;w=2");
-}
-
-TEST_CASE("parts of a key, and what is none") {
-  using Kind = RatePart::Kind;
-  CHECK(*parse_rate_part("address") == RatePart{.kind = Kind::Address});
-  CHECK(*parse_rate_part("query:a b") == RatePart{.kind = Kind::Query, .name = "a b"});
-  CHECK(*parse_rate_part("cookie:Sid") == RatePart{.kind = Kind::Cookie, .name = "Sid"});
-  auto known = *parse_rate_part("header:User-Agent");
-  CHECK(known.id == Name::UserAgent);
-  for (auto bad :
-       {"", "address:1", "header", "header:", "header:a b", "cookie:a;b", "Host", "hots"}) {
-    CAPTURE(bad);
-    CHECK_FALSE(parse_rate_part(bad));
-  }
-  CHECK(parse_rate_part("hots").error().hint == "did you mean 'host'?");
-  CHECK(parse_rate_part("ip").error().hint == "write address");
 }
 
 TEST_CASE("a request meets the limits of all places that it passes, each once") {

@@ -148,9 +148,9 @@ class Tree {
 };
 
 // Says an error of toml++ in our words.
-class Complaint {
+class SyntaxError {
  public:
-  Complaint(const toml::parse_error& error, std::string_view text, unsigned file)
+  SyntaxError(const toml::parse_error& error, std::string_view text, unsigned file)
       : line_(line_of(text, error.source().begin.line)),
         message_(error.description()),
         spot_{.line = error.source().begin.line,
@@ -211,7 +211,7 @@ Node read_toml(std::string_view text, unsigned file, Intake& intake) {
   if (!is_safe_toml(text, file, intake.report)) return {};
   auto parsed = toml::parse(text);
   if (!parsed) {
-    Complaint(parsed.error(), text, file).tell(intake.report);
+    SyntaxError(parsed.error(), text, file).tell(intake.report);
     return {};
   }
   if (parsed.table().empty()) return {};  // as an empty file of YAML

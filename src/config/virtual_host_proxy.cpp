@@ -319,7 +319,7 @@ class Lowering {
     backends();
     for (auto& domain : file_.domains) this->domain(domain);
     if (has_lets_encrypt()) {
-      report_.add(Code::NoEffectYet, *places_.at(&file_.lets_encrypt.email), "lets_encrypt.email",
+      report_.add(Code::NoEffect, *places_.at(&file_.lets_encrypt.email), "lets_encrypt.email",
                   "certificates are not obtained yet: listen_addr serves HTTP without TLS");
     }
     if (!file_.domains.empty() || !file_.backends.empty() || report_.has_errors()) return;

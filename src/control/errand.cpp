@@ -1,8 +1,8 @@
 #include "control/errand.h"
 
 #include "base/random.h"
-#include "control/hash_key.h"
 #include "control/replay_body.h"
+#include "control/request_part.h"
 #include "loop/loop.h"
 
 namespace cirque::control {
@@ -16,9 +16,12 @@ Outcome outcome_of(int status) noexcept {
   return is_gateways ? Outcome::Gateway : Outcome::Error;
 }
 
-// Of the whole; none: it was not the backend's doing.
+// Of the whole; none: it was not the backend's doing, and nothing is known of it.
 std::optional<Outcome> outcome_of(const Exchange& exchange) noexcept {
-  if (exchange.reason.empty()) return outcome_of(exchange.response.status);
+  if (exchange.reason.empty()) {
+    bool is_answered = exchange.attempts > 0;
+    return is_answered ? std::optional(outcome_of(exchange.response.status)) : std::nullopt;
+  }
   bool is_upstreams = exchange.reason.starts_with("upstream_");
   return is_upstreams ? std::optional(Outcome::Gateway) : std::nullopt;
 }
@@ -62,7 +65,7 @@ void Errand::keep_body(Exchange& exchange) {
 Task<Peer> Errand::choose(Exchange& exchange) {
   if (next_) return choose_again(exchange);
   if (exchange.request.body && exchange.attempts == 0) keep_body(exchange);
-  if (plan_->hash_key.is_set()) hash_ = hash_of(plan_->hash_key, exchange);
+  if (plan_->hash_by) hash_ = hash_of(*plan_->hash_by, exchange);
   pick_ = pool_->choose(tried_, hash_);
   if (!pick_) return fail(nobody());
   return peer();
@@ -94,14 +97,13 @@ Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
 }
 
 void Errand::on_done(const Exchange& exchange) noexcept {
+  auto outcome = outcome_of(exchange);
   if (pick_) {
-    if (auto outcome = outcome_of(exchange)) {
-      pick_.report(*outcome);
-      if (*outcome == Outcome::Good) pick_.observe(exchange.head_latency());
-    }
+    if (outcome) pick_.report(*outcome);
+    if (outcome == Outcome::Good) pick_.observe(exchange.head_latency());
     pick_.reset();
   }
-  if (passage_) passage_->leave(exchange);
+  if (passage_) passage_->leave(outcome);
 }
 
 }  // namespace cirque::control

@@ -138,22 +138,19 @@ bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   return permit_.has_value();
 }
 
-void Passage::leave(const Exchange& exchange) noexcept {
+void Passage::leave(std::optional<upstream::Outcome> outcome) noexcept {
   place_.reset();
   if (!permit_) return;
   // A circuit is open from now on, not from when a long request began.
   auto now = loop::monotonic_now();
   using Change = upstream::Breaker::Change;
-  bool is_upstreams = exchange.reason.starts_with("upstream_");
-  bool is_answered = exchange.reason.empty() && exchange.attempts > 0;
-  // Of what the client broke off nothing is known.
-  if (is_upstreams || (is_answered && exchange.response.status >= 500)) {
+  if (outcome && *outcome != upstream::Outcome::Good) {
     bool was_probe = permit_->is_probe();
     if (permit_->fail(now) == Change::Opened) {
       tell(*plan_, was_probe ? "half_open" : "closed", "open",
            was_probe ? "half_open_failure" : "failure_threshold_reached");
     }
-  } else if (is_answered && permit_->succeed(now) == Change::Closed) {
+  } else if (outcome && permit_->succeed(now) == Change::Closed) {
     tell(*plan_, "half_open", "closed", "recovery_successful");
   }
   permit_.reset();

@@ -17,8 +17,8 @@ class Passage {
   Result<std::uint32_t> enter(Exchange& exchange, const Lane& lane,
                               const config::Decision& decision);
 
-  // The exchange is over.
-  void leave(const Exchange& exchange) noexcept;
+  // The exchange is over, and that came of it. None: nothing is known, as the client broke it off.
+  void leave(std::optional<upstream::Outcome> outcome) noexcept;
 
  private:
   Result<std::uint32_t> find_open(Exchange& exchange, const Lane& lane,

@@ -3,13 +3,13 @@
 #include <bit>
 #include <cstring>
 
+#include "control/request_part.h"
 #include "route/host_name.h"
-#include "route/parameters.h"
 
 namespace cirque::control {
 namespace {
 
-using Kind = config::RatePart::Kind;
+using Kind = config::RequestPart::Kind;
 
 // The first `bits` bits of eight bytes.
 std::uint64_t leading(const std::uint8_t* bytes, unsigned bits) noexcept {
@@ -31,56 +31,14 @@ void add_address(base::KeyedHash& hash, const Address& address, const config::Ra
   hash.add(leading(bytes + 8, plan.ipv6_prefix > 64 ? plan.ipv6_prefix - 64 : 0));
 }
 
-// Of the first field of that name.
-std::string_view header(const Request& request, const config::RatePart& part) noexcept {
-  return part.id == Name::Other ? request.headers.get(part.name) : request.headers.get(part.id);
-}
-
-std::string_view cookie(const Request& request, std::string_view wanted) {
-  if (!request.headers.has(Name::Cookie)) return {};
-  std::string_view found;
-  for (const Field& field : request.headers) {
-    if (field.id != Name::Cookie) continue;
-    bool is_there =
-        route::any_cookie(field.value, [&](std::string_view name, std::string_view value) {
-          found = value;
-          return name == wanted;
-        });
-    if (is_there) return found;
-  }
-  return {};
-}
-
-// Decoded: %61 is no other client than a.
-std::string_view parameter(const Request& request, std::string_view wanted, Arena& arena) {
-  std::string_view found;
-  bool is_there =
-      route::any_parameter(request.query(), [&](std::string_view name, std::string_view value) {
-        found = value;
-        return route::decodes_to(name, wanted);
-      });
-  if (!is_there) return {};
-  if (found.find_first_of("%+") == found.npos) return found;
-  auto* room = static_cast<char*>(arena.take(found.size(), 1));
-  auto size = route::decode(found, {room, found.size()});
-  return {room, size.value_or(0)};
-}
-
-void add_part(base::KeyedHash& hash, const config::RatePart& part, const config::RatePlan& plan,
+void add_part(base::KeyedHash& hash, const config::RequestPart& part, const config::RatePlan& plan,
               const RateSubject& subject) {
   auto& [exchange, blueprint, lane, decision] = subject;
-  const auto& request = exchange.request;
   switch (part.kind) {
     case Kind::Address:
       return add_address(hash, exchange.link.client, plan);
-    case Kind::Header:
-      return hash.add(header(request, part));
-    case Kind::Cookie:
-      return hash.add(cookie(request, part.name));
-    case Kind::Query:
-      return hash.add(parameter(request, part.name, exchange.arena));
     case Kind::Host:
-      return hash.add(route::HostName(request.authority).text());
+      return hash.add(route::HostName(exchange.request.authority).text());
     case Kind::Route:
       return hash.add(decision.route ? decision.route->id : 0);
     case Kind::Pool: {
@@ -89,8 +47,12 @@ void add_part(base::KeyedHash& hash, const config::RatePart& part, const config:
     }
     case Kind::Listener:
       return hash.add(lane.name);
+    case Kind::Header:
+    case Kind::Cookie:
+    case Kind::Query:
+    case Kind::Path:
     case Kind::Method:
-      return hash.add(request.method_text);
+      return hash.add(text_of(part, exchange));
   }
 }
 

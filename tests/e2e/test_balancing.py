@@ -143,7 +143,7 @@ def test_what_the_hash_is_made_of(pool, key, make):
 
 
 def test_by_client_everything_stays_with_one(pool):
-    front = pool(3, balance={"method": "hash", "hash_by": "client"})
+    front = pool(3, balance={"method": "hash", "hash_by": "address"})
     assert len(spread(front, 20)) == 1
 
 

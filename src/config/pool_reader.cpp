@@ -1,0 +1,137 @@
+#include "config/pool_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace cirque::config {
+namespace {
+
+constexpr double kNoBound = 1e9;
+constexpr std::uint32_t kComparedMin = 5;  // backends, or there is no usual behaviour
+
+using Kind = RequestPart::Kind;
+
+// By which requests stay with one backend.
+constexpr Kind kHashed[] = {Kind::Header, Kind::Cookie, Kind::Query, Kind::Path, Kind::Address};
+
+upstream::HealthPolicy health_of(const Pool& pool) {
+  const auto& check = pool.health_check;
+  return {.timeout = check.timeout,
+          .interval = check.interval,
+          .unhealthy_threshold = check.unhealthy_threshold,
+          .healthy_threshold = check.healthy_threshold,
+          .path = check.path,
+          .host = pool.host};
+}
+
+upstream::GuardPolicy guard_of(const Pool& pool, const Timeouts& timeouts) {
+  const auto& breaker = pool.circuit_breaker;
+  return {.has_breaker = breaker.failure_threshold > 0,
+          .breaker = {.failure_threshold = std::max(1U, breaker.failure_threshold),
+                      .timeout = breaker.timeout,
+                      .probe_lease = timeouts.request_total},
+          .concurrency = pool.concurrency_limit};
+}
+
+upstream::RollTerms terms_of(const Pool& pool) {
+  const auto& balance = pool.balance;
+  const auto& passive = pool.passive_health;
+  return {
+      .balancer = {.method = static_cast<upstream::Method>(balance.method),
+                   .slow_start = {.window = balance.slow_start},
+                   .spill = {.spill_percent = static_cast<double>(balance.spill_below),
+                             .panic_percent = static_cast<double>(balance.panic_below)},
+                   .hash_bound = balance.hash_bound > 0 ? balance.hash_bound / 100.0 : kNoBound},
+      .has_outliers = passive.errors > 0 || passive.gateway_errors > 0 || passive.compare,
+      .outliers = {.errors = passive.errors,
+                   .gateway_errors = passive.gateway_errors,
+                   .ejection = passive.ejection,
+                   .ejection_max = passive.ejection_max,
+                   .ejected_percent_max = static_cast<double>(passive.ejected_percent_max),
+                   .window_members_min = passive.compare ? kComparedMin : 0}};
+}
+
+RetryPlan retries_of(const Retries& retries) {
+  RetryPlan plan{
+      .terms = {.sends = retries.attempts + 1, .per_try = retries.per_try_timeout},
+      .budget = {.percent = retries.budget_percent, .per_second = retries.budget_per_second},
+      .backoff = retries.backoff,
+      .backoff_max = retries.backoff_max,
+      .body_max = retries.body};
+  for (const auto& text : retries.statuses) {
+    if (auto status = base::parse_number(text, 599)) plan.terms.statuses.set(*status - 500);
+  }
+  return plan;
+}
+
+// What a request is hashed by, if it is.
+class HashReading {
+ public:
+  HashReading(const Balance& balance, const Places& places, Report& report)
+      : balance_(balance), places_(places), report_(report) {}
+
+  std::optional<RequestPart> run() {
+    check_bound();
+    bool is_hash = balance_.method == Balance::Hash;
+    if (balance_.hash_by.empty()) {
+      if (is_hash && places_.at(&balance_.method)) {
+        add(Code::BadText, balance_.method, "the method hash needs hash_by").expected =
+            "hash_by: " + list_of(kHashed);
+      }
+      return {};
+    }
+    auto part = parse_request_part(balance_.hash_by, kHashed);
+    if (!part) {
+      tell_no_part(part.error());
+    } else if (!is_hash) {
+      add(Code::NoEffect, balance_.hash_by, "hash_by does nothing without method: hash");
+    } else {
+      return std::move(*part);
+    }
+    return {};
+  }
+
+ private:
+  void check_bound() {
+    if (balance_.hash_bound == 0 || balance_.hash_bound > 100) return;
+    add(Code::OutOfRange, balance_.hash_bound,
+        fmt::format("{} percent of the average leave no room for anybody", balance_.hash_bound))
+        .expected = "more than 100, or 0 for no bound";
+  }
+
+  void tell_no_part(const Complaint& why) {
+    auto& finding = add(Code::BadChoice, balance_.hash_by,
+                        fmt::format("'{}' {}", balance_.hash_by, why.message));
+    finding.expected = list_of(kHashed);
+    finding.hint = why.hint;
+  }
+
+  Finding& add(Code code, const auto& field, std::string message) {
+    const auto* spot = places_.at(&field);
+    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
+  }
+
+  const Balance& balance_;
+  const Places& places_;
+  Report& report_;
+};
+
+}  // namespace
+
+PoolPlan pool_plan_of(const Pool& pool, const Timeouts& timeouts, const Places& places,
+                      Report& report) {
+  return {.name = pool.name,
+          .host = pool.host,
+          .origins = {},
+          .health = health_of(pool),
+          .guard = guard_of(pool, timeouts),
+          .terms = terms_of(pool),
+          .hash_by = HashReading(pool.balance, places, report).run(),
+          .retries = retries_of(pool.retries),
+          .body_max = pool.max_request_body};
+}
+
+}  // namespace cirque::config
