@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/calls.h"
+
 namespace cirque::net {
 namespace {
 
@@ -22,12 +24,12 @@ void copy_rest(std::span<const iovec> pieces, std::size_t skip, char* to) noexce
 // One stretch goes by send(), which spares the kernel the vector.
 ssize_t send_pieces(int fd, std::span<const iovec> pieces) noexcept {
   if (pieces.size() == 1) {
-    return ::send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+    return send_some(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
   }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());
   message.msg_iovlen = pieces.size();
-  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return send_some(fd, message, MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -50,7 +52,7 @@ Error Stream::broken() const noexcept {
 Result<Taken> Stream::take(std::span<char> into) noexcept {
   if (!watch_.may_read) return Taken{Taken::Kind::Again};
   for (;;) {
-    ssize_t got = ::recv(watch_.fd(), into.data(), into.size(), 0);
+    ssize_t got = recv_some(watch_.fd(), into.data(), into.size(), 0);
     if (got > 0) {
       auto bytes = static_cast<std::size_t>(got);
       // After a FIN the kernel gives no further edge: the end must be read now or later, unasked.
@@ -89,7 +91,7 @@ bool Stream::is_quiet() noexcept {
   if (watch_.saw_end) return false;
   if (!watch_.may_read) return true;
   char byte;
-  bool quiet = ::recv(watch_.fd(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
+  bool quiet = recv_some(watch_.fd(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
   watch_.may_read = !quiet;
   return quiet;
 }
