@@ -120,7 +120,7 @@ void FileWatch::look() {
   auto now = config::survey(path_);
   // Between two names it may be gone for a moment, and a folder empty.
   if (std::ranges::all_of(now.sources, &config::Source::is_folder)) return;
-  bool is_same = now.sources == before_.sources;
+  bool is_same = now.sources == before_.sources && now.secrets == before_.secrets;
   before_ = std::move(now);
   marks_ = std::move(marks_now);
   watch_all();

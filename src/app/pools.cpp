@@ -1,7 +1,10 @@
 #include "app/pools.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/log.h"
 
 namespace cirque::app {
@@ -25,11 +28,11 @@ bool same(const config::PoolPlan& a, const config::PoolPlan& b) {
          a.body_max == b.body_max && a.origins == b.origins;
 }
 
-upstream::KeeperSettings settings_of(const config::PoolPlan& plan, Duration dns_refresh) {
-  return {.health = plan.health,
-          .terms = plan.terms,
-          .retries = plan.retries.budget,
-          .dns_refresh = dns_refresh};
+// For cookies where the configuration has no key: as long as this process lives.
+std::string key_by_chance() {
+  std::string key(32, '\0');
+  CIRQUE_CHECK(::getrandom(key.data(), key.size(), 0) == static_cast<ssize_t>(key.size()));
+  return key;
 }
 
 }  // namespace
@@ -51,9 +54,20 @@ struct Pools::Running {
 };
 
 Pools::Pools(proxy::Engine& engine, net::Resolver& resolver)
-    : engine_(engine), resolver_(resolver) {}
+    : engine_(engine), resolver_(resolver), own_key_(key_by_chance()) {}
 
 Pools::~Pools() = default;
+
+upstream::KeeperSettings Pools::settings_of(const config::PoolPlan& plan,
+                                            Duration dns_refresh) const {
+  upstream::KeeperSettings settings{.health = plan.health,
+                                    .terms = plan.terms,
+                                    .retries = plan.retries.budget,
+                                    .dns_refresh = dns_refresh};
+  auto& sticky = settings.terms.sticky;
+  if (sticky && sticky->keys.empty()) sticky->keys = {own_key_};
+  return settings;
+}
 
 // With the last exchange that could choose from it, its backends may have left, too.
 std::shared_ptr<upstream::Pool> Pools::make_pool(const std::string& name) {

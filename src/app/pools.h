@@ -36,11 +36,13 @@ class Pools {
  private:
   struct Running;
 
+  upstream::KeeperSettings settings_of(const config::PoolPlan& plan, Duration dns_refresh) const;
   std::shared_ptr<upstream::Pool> make_pool(const std::string& name);
   std::unique_ptr<Running> make(const config::PoolPlan& plan, Duration dns_refresh);
 
   proxy::Engine& engine_;
   net::Resolver& resolver_;
+  const std::string own_key_;
   std::unordered_map<std::string, std::unique_ptr<Running>> running_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();  // pools may outlive us
 };

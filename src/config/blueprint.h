@@ -24,6 +24,7 @@
 namespace cirque::config {
 
 using route::kNone;
+class Secrets;
 
 struct RetryPlan {
   RetryTerms terms;
@@ -188,7 +189,8 @@ struct Blueprint {
 
 // What is wrong with names and routes is reported; the blueprint is usable when nothing was. The
 // model is lowered.
-std::shared_ptr<const Blueprint> compile(const Model& model, const Places& places, Report& report);
+std::shared_ptr<const Blueprint> compile(const Model& model, const Places& places,
+                                         const Secrets& secrets, Report& report);
 
 // The Location of a redirect. `scheme` is that of the request.
 std::string location_of(const Redirect& redirect, std::string_view scheme,

@@ -15,6 +15,7 @@
 #include "config/pool_reader.h"
 #include "config/rate_reader.h"
 #include "config/route_reader.h"
+#include "config/secrets.h"
 
 namespace cirque::config {
 namespace {
@@ -37,8 +38,8 @@ std::string nearest(const Index& known, std::string_view name) {
 
 class Compiler {
  public:
-  Compiler(const Model& model, const Places& places, Report& report)
-      : model_(model), places_(places), report_(report) {}
+  Compiler(const Model& model, const Places& places, const Secrets& secrets, Report& report)
+      : model_(model), places_(places), secrets_(secrets), report_(report) {}
 
   std::shared_ptr<const Blueprint> run() {
     read_names();
@@ -91,7 +92,8 @@ class Compiler {
       // Two services of one name are told as such.
       bool is_told = !is_new && is_service(i) && is_service(first->second);
       if (!is_new && !is_told) twice("pools", pool.name, model_.pools[first->second].name);
-      auto& plan = plan_.pools.emplace_back(pool_plan_of(pool, model_.timeouts, places_, report_));
+      auto& plan = plan_.pools.emplace_back(
+          pool_plan_of(pool, {model_.timeouts, places_, secrets_, report_}));
       plan.rates = rates_of(pool.rate_limits);
       for (const auto& member : pool.backends) add_member(plan, member);
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
@@ -267,7 +269,8 @@ class Compiler {
       Pool usual;
       usual.name = fmt::format("tag:{}", target.tag);
       usual.health_check = model_.tag_health;
-      auto& plan = plan_.pools.emplace_back(pool_plan_of(usual, model_.timeouts, places_, report_));
+      auto& plan = plan_.pools.emplace_back(
+          pool_plan_of(usual, {model_.timeouts, places_, secrets_, report_}));
       add_tagged(plan, target.tag, &target.tag);
     }
     return found->second;
@@ -630,6 +633,7 @@ class Compiler {
 
   const Model& model_;
   const Places& places_;
+  const Secrets& secrets_;
   Report& report_;
   Blueprint plan_;
   std::size_t unknown_ = 0;
@@ -643,8 +647,9 @@ class Compiler {
 
 }  // namespace
 
-std::shared_ptr<const Blueprint> compile(const Model& model, const Places& places, Report& report) {
-  return Compiler(model, places, report).run();
+std::shared_ptr<const Blueprint> compile(const Model& model, const Places& places,
+                                         const Secrets& secrets, Report& report) {
+  return Compiler(model, places, secrets, report).run();
 }
 
 }  // namespace cirque::config

@@ -27,10 +27,10 @@ bool comes(int fd) {
   return ready > 0;
 }
 
-std::expected<std::string, int> read_all(int fd) {
+std::expected<std::string, int> read_all(int fd, std::size_t most = kFileBytesMax) {
   std::string text;
   char chunk[16 * 1024];
-  while (text.size() <= kFileBytesMax) {  // the reader says so
+  while (text.size() <= most) {  // the reader says so
     auto got = ::read(fd, chunk, sizeof chunk);
     if (got == 0) break;
     if (got > 0) {
@@ -49,6 +49,16 @@ std::expected<std::string, int> read_path(const std::string& path) {
   net::Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file) return std::unexpected(errno);
   return read_all(file.get());
+}
+
+std::expected<SecretFile, int> read_secret(const std::string& path, std::size_t most) {
+  net::Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!file) return std::unexpected(errno);
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return std::unexpected(errno);
+  auto bytes = read_all(file.get(), most);
+  if (!bytes) return std::unexpected(bytes.error());
+  return SecretFile{std::move(*bytes), (status.st_mode & S_IROTH) != 0};
 }
 
 std::vector<std::string> glob_paths(const std::string& pattern) {
@@ -70,7 +80,10 @@ bool is_directory(const std::string& path) {
 }  // namespace
 
 Files system_files() {
-  return {.read = read_path, .glob = glob_paths, .is_directory = is_directory};
+  return {.read = read_path,
+          .glob = glob_paths,
+          .is_directory = is_directory,
+          .read_secret = read_secret};
 }
 
 Files files_of(std::vector<Source> sources) {
@@ -97,6 +110,7 @@ Files files_of(std::vector<Source> sources) {
     auto first = texts->lower_bound(folder);
     return first != texts->end() && first->first.starts_with(folder);
   };
+  files.read_secret = read_secret;
   return files;
 }
 

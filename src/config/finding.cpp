@@ -224,6 +224,12 @@ constexpr Explanation kExplanations[] = {
      "{name: a, requests: 5, ipv6_prefix: 56}",
      "{name: a, requests: 5, key: [address], ipv6_prefix: 56}"},
 
+    {Code::BadSecret, "a secret that cannot be used",
+     "Keys and the like stand in files of their own, which the configuration names as file:PATH, "
+     "so "
+     "that they are in no history of configurations and no message. The file has to be there, and "
+     "what is in it has to be long enough that nobody guesses it.",
+     "keys: [hunter2]", "keys: ['file:sticky.key']"},
     {Code::OpenMetrics, "metrics or orders for everybody (warning)",
      "Metrics name services and backends and count requests and failures: useful to an attacker. "
      "Unless a "
@@ -275,6 +281,9 @@ constexpr Explanation kExplanations[] = {
     {Code::UnusedRateLimit, "a rate limit that nothing names (warning)",
      "It limits nothing: name it in rate_limits of a listener, virtual host, route or pool.", "",
      ""},
+    {Code::OpenSecret, "a secret that everybody may read (warning)",
+     "Every user of this machine can read that file.", "-rw-r--r-- sticky.key",
+     "-rw------- sticky.key"},
 };
 
 // The environment can bring control characters into a message; a terminal must not obey them.

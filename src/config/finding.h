@@ -62,6 +62,7 @@ enum class Code : std::uint16_t {
   TestFailed = 1418,
   PageSource = 1419,
   BadRateLimit = 1421,
+  BadSecret = 1422,
 
   OpenMetrics = 1501,
   TrustsEverybody = 1502,
@@ -75,6 +76,7 @@ enum class Code : std::uint16_t {
   CannotListen = 1510,
   OverBudget = 1511,
   UnusedRateLimit = 1513,
+  OpenSecret = 1514,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

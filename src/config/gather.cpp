@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/hash.h"
 #include "config/merge.h"
+#include "config/secrets.h"
 
 namespace cirque::config {
 namespace {
@@ -109,6 +111,7 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   if (is_broken) is_whole_ = false;
   auto include = take_include(root);
   read_pages(root, folder_of(path));
+  read_secrets(root, folder_of(path));
   bool is_main = file == 0;
   if (!is_main && root.kind != Node::Kind::Map && root.kind != Node::Kind::Null) {
     complain(Code::WrongType, root.spot, "an included file must be a map of keys and values");
@@ -160,6 +163,44 @@ void Gathering::read_page(const std::string& path, Spot from) {
   text->resize(std::min(text->size(), kPageBytesMax + 1));
   if (is_beyond(text->size(), from)) return;
   pages_.emplace(path, &included_.emplace_back(path, std::move(*text)));
+}
+
+// What is wrong with them is told in config/secrets.h.
+void Gathering::read_secrets(const Node& root, const std::string& folder) {
+  const auto* pools = find(root, "pools");
+  if (!pools) return;
+  for (const auto& pool : pools->items) {
+    const auto* sticky = find(pool, "sticky");
+    const auto* keys = sticky ? find(*sticky, "keys") : nullptr;
+    if (!keys) continue;
+    if (keys->kind == Node::Kind::Scalar) read_secret(*keys, folder);
+    for (const auto& key : keys->items) read_secret(key, folder);
+  }
+}
+
+void Gathering::read_secret(const Node& reference, const std::string& folder) {
+  if (reference.kind != Node::Kind::Scalar || reference.broken) return;
+  auto named = secret_path(reference.text);
+  if (named.empty()) return;
+  auto path = path_from(folder, std::string(named));
+  if (secrets_.contains(path) || is_beyond(0, reference.spot)) return;
+  wanted_.paths.push_back(path);
+  auto secret = files_.read_secret(path, kSecretBytesMax);
+  intake_.bytes += secret ? secret->bytes.size() : 0;
+  secrets_.emplace(std::move(path), std::move(secret));
+}
+
+const Gathering::Secret* Gathering::secret(const std::string& path) const {
+  auto found = secrets_.find(path);
+  return found == secrets_.end() ? nullptr : &found->second;
+}
+
+std::vector<SecretMark> Gathering::secret_marks() const {
+  std::vector<SecretMark> marks;
+  for (const auto& [path, secret] : secrets_) {
+    marks.push_back({path, secret ? base::hash(secret->bytes) | 1 : 0});
+  }
+  return marks;
 }
 
 // True: with so many bytes more it is too much of a configuration. Told once.

@@ -1,8 +1,8 @@
 #pragma once
 // Makes one tree of a configuration's files: follows `include:` from the main file on, reads the
-// tests that stand beside each file (site.test.yaml beside site.yaml) and the files of error pages,
-// and merges what the files have in common. Lists are appended, maps are merged key by key, and two
-// scalars for one key are a mistake.
+// tests that stand beside each file (site.test.yaml beside site.yaml) and the files of error pages
+// and secrets, and merges what the files have in common. Lists are appended, maps are merged key by
+// key, and two scalars for one key are a mistake.
 #include <deque>
 #include <expected>
 #include <map>
@@ -51,6 +51,11 @@ class Gathering {
   using Page = std::expected<const Source*, int>;
   const Page* page(const std::string& path) const;
 
+  // The file of a secret, likewise. It is in no Source.
+  using Secret = std::expected<SecretFile, int>;
+  const Secret* secret(const std::string& path) const;
+  std::vector<SecretMark> secret_marks() const;
+
   const Wanted& wanted() const noexcept { return wanted_; }
 
  private:
@@ -68,6 +73,8 @@ class Gathering {
   void read_pages(const Node& root, const std::string& folder);
   void read_pages_of(const Node& list, const std::string& folder);
   void read_page(const std::string& path, Spot from);
+  void read_secrets(const Node& root, const std::string& folder);
+  void read_secret(const Node& reference, const std::string& folder);
   bool is_beyond(std::size_t bytes, Spot from);
   void read_tests_beside(const std::string& path);
   void read_tests(const Source& source, unsigned file);
@@ -81,6 +88,7 @@ class Gathering {
   std::deque<Source> included_;
   std::set<std::string> seen_;
   std::map<std::string, Page> pages_;
+  std::map<std::string, Secret> secrets_;
   std::vector<Open> open_;
   bool is_whole_ = true;
   bool is_full_ = false;

@@ -13,6 +13,7 @@
 #include "config/gather.h"
 #include "config/lower.h"
 #include "config/reader.h"
+#include "config/secrets.h"
 #include "config/trial.h"
 #include "config/walk.h"
 
@@ -52,7 +53,8 @@ Loaded judged(Gathering& gathering, Report& report, const World& world) {
     read_error_pages(loaded.model, places, gathering, report);
     lower(loaded.model, places);
     check(loaded.model, places, report, world.here);
-    loaded.blueprint = compile(loaded.model, places, report);
+    auto secrets = Secrets::of(loaded.model, places, gathering, report);
+    loaded.blueprint = compile(loaded.model, places, secrets, report);
     if (!report.has_errors()) run_tests(loaded.model, *loaded.blueprint, places, report);
   }
   loaded.model.file = report.name_of(0);

@@ -84,6 +84,23 @@ struct Balance {
   bool operator==(const Balance&) const = default;
 };
 
+// Keeps a client with one backend by a cookie.
+struct Sticky {
+  enum Secure : std::uint8_t { Auto, Always, Never };
+
+  enum SameSite : std::uint8_t { Lax, Strict, None };
+
+  std::string cookie;             // empty: nothing is kept
+  std::vector<std::string> keys;  // "file:keys/sticky"; empty: one by chance
+  Duration max_age{};             // 0: until the browser is closed
+  std::string path = "/";
+  Secure secure = Auto;
+  bool http_only = true;
+  SameSite same_site = Lax;
+
+  bool operator==(const Sticky&) const = default;
+};
+
 struct PassiveHealth {
   unsigned errors = 5;
   unsigned gateway_errors = 5;
@@ -122,6 +139,7 @@ struct Pool {
   std::vector<HostPort> backends;
   std::string tag;
   Balance balance;
+  Sticky sticky;
   HealthCheck health_check;
   PassiveHealth passive_health;
   Retries retries;

@@ -59,7 +59,8 @@ struct Records {
 using Slot = std::variant<std::monostate, Records, In<bool>, In<unsigned>, In<int>, In<std::size_t>,
                           In<Duration>, In<std::string>, In<HostPort>, In<std::vector<HostPort>>,
                           In<std::vector<std::string>>, In<std::vector<TableEntry>>, In<log::Level>,
-                          In<log::Format>, In<AccessLog::Format>, In<Balance::Method>>;
+                          In<log::Format>, In<AccessLog::Format>, In<Balance::Method>,
+                          In<Sticky::Secure>, In<Sticky::SameSite>>;
 
 struct Option {
   std::string_view path;  // "timeouts.drain", "services[].name"

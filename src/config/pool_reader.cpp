@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/secrets.h"
 
 namespace cirque::config {
 namespace {
@@ -119,19 +120,94 @@ class HashReading {
   Report& report_;
 };
 
+// How clients are kept with one backend, if they are.
+class StickyReading {
+ public:
+  StickyReading(const Sticky& sticky, const PoolContext& context)
+      : sticky_(sticky), context_(context) {}
+
+  std::optional<upstream::StickyTerms> run() {
+    if (sticky_.cookie.empty()) {
+      warn_of_no_cookie();
+      return {};
+    }
+    check();
+    upstream::StickyTerms terms{
+        .policy = {.name = sticky_.cookie,
+                   .path = sticky_.path,
+                   .max_age_seconds = static_cast<std::uint32_t>(sticky_.max_age / 1s),
+                   .secure = static_cast<upstream::Secure>(sticky_.secure),
+                   .is_http_only = sticky_.http_only,
+                   .same_site = static_cast<upstream::SameSite>(sticky_.same_site)},
+        .keys = {}};
+    for (const auto& reference : sticky_.keys) {
+      if (const auto* bytes = context_.secrets.find(reference)) terms.keys.push_back(*bytes);
+    }
+    return terms;
+  }
+
+ private:
+  void warn_of_no_cookie() {
+    auto is_given = [&](const auto& field) { return context_.places.at(&field) != nullptr; };
+    if (is_given(sticky_.cookie)) return;
+    auto warn = [&](const auto& field) {
+      add(Code::NoEffect, field, "this does nothing without the name of a cookie").expected =
+          "sticky: {cookie: NAME}";
+    };
+    if (!sticky_.keys.empty() && is_given(sticky_.keys.front())) warn(sticky_.keys.front());
+    if (is_given(sticky_.max_age)) warn(sticky_.max_age);
+    if (is_given(sticky_.path)) warn(sticky_.path);
+    if (is_given(sticky_.secure)) warn(sticky_.secure);
+    if (is_given(sticky_.http_only)) warn(sticky_.http_only);
+    if (is_given(sticky_.same_site)) warn(sticky_.same_site);
+  }
+
+  // RFC 6265 4.1.1: a name is a token; what is told of it ends with a semicolon.
+  void check() {
+    if (!base::is_token(sticky_.cookie)) {
+      add(Code::BadText, sticky_.cookie, fmt::format("no cookie is called '{}'", sticky_.cookie))
+          .expected = "letters, digits and any of !#$%&'*+-.^_`|~";
+    }
+    if (!sticky_.path.starts_with('/') || sticky_.path.contains(';')) {
+      add(Code::BadText, sticky_.path, fmt::format("'{}' is no path of a cookie", sticky_.path))
+          .expected = "a path that begins with a slash, without a semicolon";
+    }
+    if (sticky_.same_site == Sticky::None && sticky_.secure == Sticky::Never) {
+      add(Code::LimitsContradict, sticky_.secure,
+          "browsers take a cookie with SameSite=None only if it is secure")
+          .expected = "secure: auto or always";
+    }
+    if (sticky_.keys.size() > upstream::StickyValues::kKeysMax) {
+      add(Code::OutOfRange, sticky_.keys[upstream::StickyValues::kKeysMax],
+          "these are too many keys: each of them is tried with every request")
+          .expected = fmt::format("at most {}", upstream::StickyValues::kKeysMax);
+    }
+  }
+
+  Finding& add(Code code, const auto& field, std::string message) {
+    const auto* spot = context_.places.at(&field);
+    return context_.report.add(code, spot ? *spot : Spot{}, context_.places.path(&field),
+                               std::move(message));
+  }
+
+  const Sticky& sticky_;
+  const PoolContext& context_;
+};
+
 }  // namespace
 
-PoolPlan pool_plan_of(const Pool& pool, const Timeouts& timeouts, const Places& places,
-                      Report& report) {
-  return {.name = pool.name,
-          .host = pool.host,
-          .origins = {},
-          .health = health_of(pool),
-          .guard = guard_of(pool, timeouts),
-          .terms = terms_of(pool),
-          .hash_by = HashReading(pool.balance, places, report).run(),
-          .retries = retries_of(pool.retries),
-          .body_max = pool.max_request_body};
+PoolPlan pool_plan_of(const Pool& pool, const PoolContext& context) {
+  PoolPlan plan{.name = pool.name,
+                .host = pool.host,
+                .origins = {},
+                .health = health_of(pool),
+                .guard = guard_of(pool, context.timeouts),
+                .terms = terms_of(pool),
+                .hash_by = HashReading(pool.balance, context.places, context.report).run(),
+                .retries = retries_of(pool.retries),
+                .body_max = pool.max_request_body};
+  plan.terms.sticky = StickyReading(pool.sticky, context).run();
+  return plan;
 }
 
 }  // namespace cirque::config

@@ -5,9 +5,15 @@
 
 namespace cirque::config {
 
+struct PoolContext {
+  const Timeouts& timeouts;
+  const Places& places;
+  const Secrets& secrets;
+  Report& report;
+};
+
 // All that the pool says of itself; its origins, fallback and rate limits, which are names, are for
 // the compiler to look up. What is wrong in itself is reported; the plan is sound in any case.
-PoolPlan pool_plan_of(const Pool& pool, const Timeouts& timeouts, const Places& places,
-                      Report& report);
+PoolPlan pool_plan_of(const Pool& pool, const PoolContext& context);
 
 }  // namespace cirque::config

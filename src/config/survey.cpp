@@ -26,6 +26,7 @@ Survey survey(const std::string& path, const Files& files) {
     found.sources.push_back(std::move(main));
   }
   std::ranges::move(gathering.included(), std::back_inserter(found.sources));
+  found.secrets = gathering.secret_marks();
   found.wanted = gathering.wanted();
   return found;
 }

@@ -434,19 +434,16 @@ class Walk {
     }
     auto chosen = found - choices.begin();
     if (auto* slot = std::get_if<In<std::string>>(&option.slot)) (*slot)(record_) = *found;
-    if (auto* slot = std::get_if<In<log::Level>>(&option.slot)) {
-      (*slot)(record_) = static_cast<log::Level>(chosen);
-    }
-    if (auto* slot = std::get_if<In<log::Format>>(&option.slot)) {
-      (*slot)(record_) = static_cast<log::Format>(chosen);
-    }
-    if (auto* slot = std::get_if<In<Balance::Method>>(&option.slot)) {
-      (*slot)(record_) = static_cast<Balance::Method>(chosen);
-    }
-    if (auto* slot = std::get_if<In<AccessLog::Format>>(&option.slot)) {
-      (*slot)(record_) = static_cast<AccessLog::Format>(chosen);
-    }
+    std::visit([&](const auto& slot) { choose(slot, chosen); }, option.slot);
     return true;
+  }
+
+  void choose(const auto& /*slot*/, std::ptrdiff_t /*chosen*/) {}
+
+  template <class E>
+    requires std::is_enum_v<E>
+  void choose(In<E> slot, std::ptrdiff_t chosen) {
+    slot(record_) = static_cast<E>(chosen);
   }
 
   std::optional<HostPort> host_port(const Option& option, const Node& value, const Trail& trail,

@@ -62,12 +62,32 @@ void Errand::keep_body(Exchange& exchange) {
   body = Body::borrow(exchange.arena.make<ReplayBody>(std::move(body), most));
 }
 
+void Errand::read_wish(Exchange& exchange) {
+  if (plan_->hash_by) wish_.hash = hash_of(*plan_->hash_by, exchange);
+  if (const auto& sticky = plan_->terms.sticky) {
+    auto cookie = cookie_of(exchange.request, sticky->policy.name);
+    if (!cookie.empty()) wish_.cookie = pool_->read_cookie(cookie);
+  }
+}
+
+// Whoever has the cookie of this member already needs no other.
+void Errand::tell_cookie(Exchange& exchange) const {
+  const auto& cookie = wish_.cookie;
+  bool has_it = cookie && cookie->is_current && cookie->identity == pick_.identity();
+  if (has_it) {
+    exchange.stamps().drop(Name::SetCookie);
+  } else {
+    exchange.stamps().set(Name::SetCookie, pick_.cookie(exchange.link.tls));
+  }
+}
+
 Task<Peer> Errand::choose(Exchange& exchange) {
   if (next_) return choose_again(exchange);
   if (exchange.request.body && exchange.attempts == 0) keep_body(exchange);
-  if (plan_->hash_by) hash_ = hash_of(*plan_->hash_by, exchange);
-  pick_ = pool_->choose(tried_, hash_);
+  read_wish(exchange);
+  pick_ = pool_->choose(tried_, wish_);
   if (!pick_) return fail(nobody());
+  if (plan_->terms.sticky) tell_cookie(exchange);
   return peer();
 }
 
@@ -75,13 +95,14 @@ Task<Peer> Errand::choose(Exchange& exchange) {
 Task<Peer> Errand::choose_again(Exchange& exchange) {
   if (pause_ > Duration::zero()) co_await exchange.sleep(pause_);
   pick_ = std::move(next_);
+  if (plan_->terms.sticky) tell_cookie(exchange);
   co_return peer();
 }
 
 Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
   bool is_answer = error.reason == "upstream_status";
   auto outcome = is_answer ? outcome_of(error.status) : Outcome::Gateway;
-  next_ = pool_->choose(tried_, hash_);
+  next_ = pool_->choose(tried_, wish_);
   // A bad answer is then the last one, and counted when it has been told.
   if (!next_) return Recovery::NobodyElse;
   // Who has not seen the request did no work for it: only the others cost of the budget, and need

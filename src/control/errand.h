@@ -24,6 +24,8 @@ class Errand {
  private:
   Task<Peer> choose_again(Exchange& exchange);
   void keep_body(Exchange& exchange);
+  void read_wish(Exchange& exchange);
+  void tell_cookie(Exchange& exchange) const;
   Peer peer() const noexcept;
   Error nobody() const noexcept;
 
@@ -33,7 +35,7 @@ class Errand {
   upstream::Pick pick_;  // with whom it is, until it is known what came of that
   upstream::Pick next_;  // with whom it will be
   Duration pause_{};     // before that
-  std::uint64_t hash_ = 0;
+  upstream::Wish wish_;
   upstream::Tried tried_;
   unsigned seen_ = 0;  // by so many that then failed
 };

@@ -18,22 +18,6 @@ std::string_view header(const Request& request, const config::RequestPart& part)
   return part.id == Name::Other ? request.headers.get(part.name) : request.headers.get(part.id);
 }
 
-// Clients may send several lines (RFC 9113 8.2.3).
-std::string_view cookie(const Request& request, std::string_view wanted) {
-  if (!request.headers.has(Name::Cookie)) return {};
-  std::string_view found;
-  for (const Field& field : request.headers) {
-    if (field.id != Name::Cookie) continue;
-    bool is_there =
-        route::any_cookie(field.value, [&](std::string_view name, std::string_view value) {
-          found = value;
-          return name == wanted;
-        });
-    if (is_there) return found;
-  }
-  return {};
-}
-
 std::string_view parameter(const Request& request, std::string_view wanted, Arena& arena) {
   std::string_view found;
   bool is_there =
@@ -50,13 +34,29 @@ std::string_view parameter(const Request& request, std::string_view wanted, Aren
 
 }  // namespace
 
+// Clients may send several lines (RFC 9113 8.2.3).
+std::string_view cookie_of(const Request& request, std::string_view wanted) {
+  if (!request.headers.has(Name::Cookie)) return {};
+  std::string_view found;
+  for (const Field& field : request.headers) {
+    if (field.id != Name::Cookie) continue;
+    bool is_there =
+        route::any_cookie(field.value, [&](std::string_view name, std::string_view value) {
+          found = value;
+          return name == wanted;
+        });
+    if (is_there) return found;
+  }
+  return {};
+}
+
 std::string_view text_of(const config::RequestPart& part, Exchange& exchange) {
   const auto& request = exchange.request;
   switch (part.kind) {
     case Kind::Header:
       return header(request, part);
     case Kind::Cookie:
-      return cookie(request, part.name);
+      return cookie_of(request, part.name);
     case Kind::Query:
       return parameter(request, part.name, exchange.arena);
     case Kind::Path:

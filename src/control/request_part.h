@@ -8,6 +8,9 @@
 
 namespace cirque::control {
 
+// The value of the first cookie of that name; empty: there is none.
+std::string_view cookie_of(const Request& request, std::string_view name);
+
 // Of Header, Cookie, Query, Path and Method: the first of that name, decoded where it is a
 // parameter, as %61 is no other client than a. Empty: the request does not have it, or it is no
 // such part. A view of the request or of its arena.

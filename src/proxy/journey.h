@@ -97,10 +97,17 @@ class Journey final : public Exchange {
 
   const Headers* told_fields() const noexcept { return log_fields_; }
 
-  // The fields that every final answer gets.
+  // The fields that every final answer gets, in place of the backend's; but each cookie is one of
+  // its own.
   void stamp() {
     if (!stamps_) return;
-    for (const auto& field : *stamps_) response.headers.set(field.name, field.value);
+    for (const auto& field : *stamps_) {
+      if (field.id == Name::SetCookie) {
+        response.headers.add(field.id, field.value);
+      } else {
+        response.headers.set(field.name, field.value);
+      }
+    }
   }
 
   // Hands the connection back to its pool, or closes it. The request's body stays for another

@@ -89,12 +89,15 @@ LocalRoll& Pool::here() {
   auto& local = locals[id_];
   auto edition = edition_.load(std::memory_order_acquire);
   if (!local || local->edition != edition) [[unlikely]] {
-    auto fresh =
-        std::make_unique<LocalRoll>(LocalRoll{.edition = edition, .roll = roll(), .balancer = {}});
+    auto fresh = std::make_unique<LocalRoll>(
+        LocalRoll{.edition = edition, .roll = roll(), .balancer = {}, .sticky = {}});
     if (fresh->roll->members) {
       base::Random random;
       fresh->balancer =
           std::make_unique<Balancer>(fresh->roll->members, bulletin_, load, random.next());
+    }
+    if (const auto& sticky = fresh->roll->sticky) {
+      fresh->sticky = std::make_unique<StickyValues>(name, sticky->keys);
     }
     local.reset(fresh.release());
   }
@@ -108,17 +111,34 @@ bool Pool::has_healthy() {
   });
 }
 
-Pick Pool::choose(Tried& tried, std::uint64_t hash) {
+// Who drains, or is left out, keeps nobody.
+std::optional<std::uint32_t> Pool::keeper_of(const LocalRoll& local, const Wish& wish,
+                                             const Tried& tried) noexcept {
+  if (!local.sticky || !wish.cookie) return std::nullopt;
+  auto place = local.roll->members->find(wish.cookie->identity);
+  if (!place || tried.has(*place)) return std::nullopt;
+  bool is_usable = fits(local.roll->seats[*place].standing->vitals, Fit::Usable);
+  return is_usable ? place : std::nullopt;
+}
+
+std::optional<StickyValues::Found> Pool::read_cookie(std::string_view value) {
+  auto& local = here();
+  return local.sticky ? local.sticky->read(value) : std::nullopt;
+}
+
+Pick Pool::choose(Tried& tried, const Wish& wish) {
   auto& local = here();
   if (!tried.any()) {
     if (++local.uncounted == kBatch) {
       budget.count_requests(loop::monotonic_now(), std::exchange(local.uncounted, 0));
     }
   }
-  std::optional<std::uint32_t> place;
-  if (local.balancer) {
+  auto place = keeper_of(local, wish, tried);
+  if (place) {
+    // It stays there.
+  } else if (local.balancer) {
     auto choice = local.balancer->choose(
-        {.now = loop::monotonic_now(), .hash = hash, .tried = tried.places()});
+        {.now = loop::monotonic_now(), .hash = wish.hash, .tried = tried.places()});
     if (choice) place = choice->place;
   } else {
     place = whose_turn(*local.roll, tried);
@@ -177,6 +197,10 @@ void Pick::report(Outcome outcome) noexcept {
   const auto& group = local_->roll->outliers;
   if (group.members.empty() || group.is_usual(place_, outcome)) return;
   pool_->outliers.on_result(group, place_, outcome, loop::monotonic_now());
+}
+
+std::string Pick::cookie(bool is_tls) const {
+  return set_cookie(local_->roll->sticky->policy, local_->sticky->make(identity()), is_tls);
 }
 
 void Pick::observe(Duration latency) noexcept {

@@ -21,7 +21,8 @@ class Pool;
 struct LocalRoll {
   std::uint64_t edition = 0;
   std::shared_ptr<const Roll> roll;
-  std::unique_ptr<Balancer> balancer;  // null: even turns
+  std::unique_ptr<Balancer> balancer;    // null: even turns
+  std::unique_ptr<StickyValues> sticky;  // null: clients are not kept anywhere
   std::uint32_t picks = 0;
   std::uint32_t uncounted = 0;  // requests that the budget does not know of
   bool is_current = true;
@@ -67,11 +68,24 @@ class Pick {
   // It took so long for the head of an answer that was good.
   void observe(Duration latency) noexcept;
 
+  // Where clients are kept: the name that a cookie has for the member, and such a cookie.
+  std::uint64_t identity() const noexcept {
+    return local_->roll->members->members()[place_].identity;
+  }
+
+  std::string cookie(bool is_tls) const;
+
  private:
   Pool* pool_ = nullptr;
   LocalRoll* local_ = nullptr;
   std::uint32_t place_ = 0;
   Flight flight_;  // where somebody asks how many there are
+};
+
+// What speaks for a member.
+struct Wish {
+  std::uint64_t hash = 0;  // of what is to stay with one, where the pool's method asks for that
+  std::optional<StickyValues::Found> cookie = {};  // of this one's
 };
 
 // Members change when names resolve anew; a core sees the new list with its next choice.
@@ -88,10 +102,13 @@ class Pool {
   // Steward only. Tells the backends that come and those that go.
   void set_roll(Roll roll);
 
-  // Any thread. A usable member that was not tried; or, where there is none, one that was left out
-  // for what it did, but that no check has found down. `hash`: of what is to stay with one member,
-  // where the pool's method asks for that. The request is counted for the budget of retries.
-  Pick choose(Tried& tried, std::uint64_t hash = 0);
+  // Any thread. The member of the cookie, if it is usable; else a usable member that was not tried;
+  // or, where there is none, one that was left out for what it did, but that no check has found
+  // down. The request is counted for the budget of retries.
+  Pick choose(Tried& tried, const Wish& wish = {});
+
+  // What the value of a client's cookie says, if it is one of ours; only where clients are kept.
+  std::optional<StickyValues::Found> read_cookie(std::string_view value);
 
   bool is_empty() { return here().roll->seats.empty(); }
 
@@ -111,6 +128,8 @@ class Pool {
  private:
   friend class Pick;
   LocalRoll& here();
+  static std::optional<std::uint32_t> keeper_of(const LocalRoll& local, const Wish& wish,
+                                                const Tried& tried) noexcept;
   std::optional<std::uint32_t> whose_turn(const Roll& roll, const Tried& tried) noexcept;
 
   const Bulletin& bulletin_;

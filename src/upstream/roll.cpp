@@ -7,9 +7,10 @@
 namespace cirque::upstream {
 namespace {
 
-bool take_even_turns(const std::vector<Seat>& seats, const BalancerTerms& terms) {
-  bool is_plain = terms.method == Method::RoundRobin && terms.spill.panic_percent == 0 &&
-                  terms.slow_start.window == Duration::zero();
+bool take_even_turns(const std::vector<Seat>& seats, const RollTerms& all) {
+  const auto& terms = all.balancer;
+  bool is_plain = !all.sticky && terms.method == Method::RoundRobin &&
+                  terms.spill.panic_percent == 0 && terms.slow_start.window == Duration::zero();
   return is_plain && std::ranges::all_of(seats, [](const Seat& seat) {
            return seat.weight == 1 && seat.priority == 0 && seat.rank == Rank::Main;
          });
@@ -19,7 +20,7 @@ bool take_even_turns(const std::vector<Seat>& seats, const BalancerTerms& terms)
 
 Roll make_roll(std::vector<Seat> seats, const RollTerms& terms) {
   Roll roll{.seats = std::move(seats)};
-  if (!take_even_turns(roll.seats, terms.balancer)) {
+  if (!take_even_turns(roll.seats, terms)) {
     std::vector<Member> members;
     for (const auto& seat : roll.seats) {
       members.push_back({.identity = base::hash(seat.backend->key.address.text()),
@@ -30,6 +31,7 @@ Roll make_roll(std::vector<Seat> seats, const RollTerms& terms) {
     }
     roll.members = std::make_shared<const MemberSet>(std::move(members), terms.balancer);
   }
+  roll.sticky = terms.sticky;
   if (!terms.has_outliers) return roll;
   roll.outliers.policy = terms.outliers;
   for (const auto& seat : roll.seats) {

@@ -2,11 +2,13 @@
 // Who is in a pool, how each one fares there, and how its requests are shared out.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "upstream/backend.h"
 #include "upstream/balancer.h"
 #include "upstream/outlier.h"
+#include "upstream/sticky.h"
 
 namespace cirque::upstream {
 
@@ -33,6 +35,7 @@ struct Roll {
   // Null: they take turns, one as often as the other, which needs no lists.
   std::shared_ptr<const MemberSet> members = {};
   OutlierGroup outliers = {};  // without members: nobody is left out
+  std::optional<StickyTerms> sticky = {};
 };
 
 // What a pool asks of its members, beside health.
@@ -40,6 +43,7 @@ struct RollTerms {
   BalancerTerms balancer = {.method = Method::RoundRobin};
   bool has_outliers = false;
   OutlierPolicy outliers = {};
+  std::optional<StickyTerms> sticky = {};  // has a key, where a roll is made of it
 
   bool operator==(const RollTerms&) const = default;
 };

@@ -155,11 +155,12 @@ std::optional<StickyValues::Found> StickyValues::read(std::string_view value) no
   return found;
 }
 
-std::string set_cookie(const StickyPolicy& policy, const StickyValues::Value& value) {
+std::string set_cookie(const StickyPolicy& policy, const StickyValues::Value& value, bool is_tls) {
   auto text = fmt::format("{}={}; Path={}", policy.name,
                           std::string_view(value.data(), value.size()), policy.path);
   if (policy.max_age_seconds > 0) text += fmt::format("; Max-Age={}", policy.max_age_seconds);
-  if (policy.is_secure) text += "; Secure";
+  bool is_secure = policy.secure == Secure::Auto ? is_tls : policy.secure == Secure::Always;
+  if (is_secure) text += "; Secure";
   if (policy.is_http_only) text += "; HttpOnly";
   switch (policy.same_site) {
     case SameSite::Lax:

@@ -13,6 +13,7 @@
 namespace cirque::upstream {
 
 enum class SameSite : std::uint8_t { Lax, Strict, None };
+enum class Secure : std::uint8_t { Auto, Always, Never };  // Auto: if the client came by TLS
 
 // What is told to the client with the cookie (RFC 6265 4.1). A name and a path without what would
 // end them: the configuration sees to it.
@@ -20,9 +21,18 @@ struct StickyPolicy {
   std::string name = "cirque_sticky";
   std::string path = "/";
   std::uint32_t max_age_seconds = 0;  // zero: until the browser is closed
-  bool is_secure = true;              // over TLS only; SameSite=None wants it
+  Secure secure = Secure::Auto;       // over TLS only; SameSite=None wants it
   bool is_http_only = true;
   SameSite same_site = SameSite::Lax;
+
+  bool operator==(const StickyPolicy&) const = default;
+};
+
+struct StickyTerms {
+  StickyPolicy policy;
+  std::vector<std::string> keys;  // see StickyValues
+
+  bool operator==(const StickyTerms&) const = default;
 };
 
 // Makes and reads the values of one pool's cookies. One worker. Allocates when it is made.
@@ -71,6 +81,6 @@ class StickyValues {
 };
 
 // The value of a Set-Cookie field.
-std::string set_cookie(const StickyPolicy& policy, const StickyValues::Value& value);
+std::string set_cookie(const StickyPolicy& policy, const StickyValues::Value& value, bool is_tls);
 
 }  // namespace cirque::upstream

@@ -103,17 +103,20 @@ TEST_CASE("a sticky cookie says where it holds and how long") {
   auto values = values_of("shop", {kNew});
   auto value = values.make(42);
   std::string text(view(value));
-  CHECK(set_cookie({}, value) ==
+  CHECK(set_cookie({}, value, true) ==
         "cirque_sticky=" + text + "; Path=/; Secure; HttpOnly; SameSite=Lax");
+  CHECK(set_cookie({}, value, false) ==
+        "cirque_sticky=" + text + "; Path=/; HttpOnly; SameSite=Lax");
   StickyPolicy policy{.name = "s",
                       .path = "/shop",
                       .max_age_seconds = 3600,
-                      .is_secure = false,
+                      .secure = Secure::Never,
                       .is_http_only = false,
                       .same_site = SameSite::Strict};
-  CHECK(set_cookie(policy, value) == "s=" + text + "; Path=/shop; Max-Age=3600; SameSite=Strict");
+  CHECK(set_cookie(policy, value, true) ==
+        "s=" + text + "; Path=/shop; Max-Age=3600; SameSite=Strict");
   policy.same_site = SameSite::None;
-  CHECK(set_cookie(policy, value).ends_with("; SameSite=None"));
+  CHECK(set_cookie(policy, value, true).ends_with("; SameSite=None"));
 }
 
 TEST_SUITE_END();

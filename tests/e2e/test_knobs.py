@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -807,6 +808,56 @@ def _(world, bound):
     for one in clients:
         one.answer()
     return busy
+
+
+def set_cookie(world, **sticky):
+    front = several(world, "one", sticky={"cookie": "keep", **sticky})
+    with world.client(front.port("web")) as one:
+        return re.sub(r"=[\w-]{32}", "=*", one.ask(request()).get("Set-Cookie") or "")
+
+
+@knob("pools[].sticky.cookie", ("a", "a=*; Path=/; HttpOnly; SameSite=Lax"), ("b", "b=*; Path=/; HttpOnly; SameSite=Lax"))
+def _(world, name):
+    return set_cookie(world, cookie=name)
+
+
+@knob("pools[].sticky.max_age", ("1h", "3600"), ("1d", "86400"))
+def _(world, age):
+    return re.search(r"Max-Age=(\d+)", set_cookie(world, max_age=age))[1]
+
+
+@knob("pools[].sticky.path", ("/", "/"), ("/shop", "/shop"))
+def _(world, path):
+    return re.search(r"Path=([^;]*)", set_cookie(world, path=path))[1]
+
+
+@knob("pools[].sticky.secure", ("auto", False), ("always", True))
+def _(world, secure):
+    return "; Secure" in set_cookie(world, secure=secure)
+
+
+@knob("pools[].sticky.http_only", (True, True), (False, False))
+def _(world, flag):
+    return "; HttpOnly" in set_cookie(world, http_only=flag)
+
+
+@knob("pools[].sticky.same_site", ("lax", "Lax"), ("strict", "Strict"))
+def _(world, word):
+    return re.search(r"SameSite=(\w+)", set_cookie(world, same_site=word))[1]
+
+
+@knob("pools[].sticky.keys", ("first", True), ("second", False))
+def _(world, name):
+    """Does a cookie that was signed with the first still count?"""
+    for n in ("first", "second"):
+        (world.folder / n).write_text(f"the {n} key, which is long enough")
+    keys = {n: [f"file:{world.folder / n}"] for n in ("first", "second")}
+    front = several(world, "one", sticky={"cookie": "keep", "keys": keys["first"]})
+    cookie = world.ask(front).get("Set-Cookie").partition(";")[0]
+    front.config["pools"][0]["sticky"]["keys"] = keys[name]
+    assert front.reload(front.config)
+    with world.client(front.port("web")) as one:
+        return one.ask(request("/", f"Cookie: {cookie}")).get("Set-Cookie") is None
 
 
 @knob("pools[].balance.slow_start", ("0s", True), ("1h", False))

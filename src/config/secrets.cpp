@@ -1,0 +1,95 @@
+#include "config/secrets.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace cirque::config {
+namespace {
+
+constexpr std::string_view kScheme = "file:";
+
+class Reading {
+ public:
+  Reading(const Places& places, const Gathering& gathering, Report& report)
+      : places_(places), gathering_(gathering), report_(report) {}
+
+  // Nothing: it is reported, or to be.
+  std::optional<std::string> read(const std::string& reference) {
+    const auto* spot = places_.at(&reference);
+    if (!spot) return std::nullopt;
+    auto named = secret_path(reference);
+    if (named.empty()) {
+      return refuse(reference, "a secret is not written into a configuration",
+                    "file: and the path of a file that has it");
+    }
+    auto path = path_from(folder_of(report_.name_of(spot->file)), std::string(named));
+    const auto* found = gathering_.secret(path);
+    if (!found) return std::nullopt;
+    if (!*found) {
+      return refuse(reference,
+                    fmt::format("'{}' cannot be read: {}", path, strerrordesc_np(found->error())),
+                    "a path that starts at the folder of this file, or with a slash");
+    }
+    const SecretFile& file = **found;
+    if (file.is_open) {
+      add(Code::OpenSecret, reference, fmt::format("everybody may read '{}'", path)).expected =
+          "a file that its owner alone may read: chmod 600";
+    }
+    return judge(reference, path, file.bytes);
+  }
+
+ private:
+  std::optional<std::string> judge(const std::string& reference, std::string_view path,
+                                   std::string_view bytes) {
+    auto size = bytes.find_last_not_of(" \t\r\n") + 1;  // npos + 1 is 0
+    if (size >= kSecretBytesMin && size <= kSecretBytesMax) {
+      return std::string(bytes.substr(0, size));
+    }
+    return refuse(
+        reference,
+        fmt::format("'{}' is too {} for a secret", path, size < kSecretBytesMin ? "short" : "long"),
+        fmt::format("{} to {} bytes by chance: openssl rand -hex 32", kSecretBytesMin,
+                    kSecretBytesMax));
+  }
+
+  std::nullopt_t refuse(const std::string& reference, std::string message, std::string expected) {
+    add(Code::BadSecret, reference, std::move(message)).expected = std::move(expected);
+    return std::nullopt;
+  }
+
+  Finding& add(Code code, const std::string& field, std::string message) {
+    const auto* spot = places_.at(&field);
+    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
+  }
+
+  const Places& places_;
+  const Gathering& gathering_;
+  Report& report_;
+};
+
+}  // namespace
+
+std::string_view secret_path(std::string_view reference) noexcept {
+  return reference.starts_with(kScheme) ? reference.substr(kScheme.size()) : std::string_view();
+}
+
+Secrets Secrets::of(const Model& model, const Places& places, const Gathering& gathering,
+                    Report& report) {
+  Secrets secrets;
+  Reading reading(places, gathering, report);
+  for (const auto& pool : model.pools) {
+    for (const auto& reference : pool.sticky.keys) {
+      if (auto bytes = reading.read(reference))
+        secrets.bytes_.emplace(&reference, std::move(*bytes));
+    }
+  }
+  return secrets;
+}
+
+const std::string* Secrets::find(const std::string& reference) const {
+  auto found = bytes_.find(&reference);
+  return found == bytes_.end() ? nullptr : &found->second;
+}
+
+}  // namespace cirque::config
