@@ -101,6 +101,17 @@ constexpr VerbRow kVerbs[] = {
      "After `cirque apply --confirm`: the new configuration stays. FILE tells, as with reload, "
      "where the process is asked.",
      "cirque confirm"},
+    {Verb::Drain, "drain", "BACKEND", "take a backend out of service, and wait until it is",
+     "BACKEND is an id of the configuration, or an address as it is written there. The running "
+     "process sends it nothing new, in no pool, and closes its idle connections; what is under way "
+     "goes on until the deadline, and is cut then. Tells how many connections are left, and ends "
+     "when there are none. Ctrl-C ends the telling, not the draining. It holds through reloads, "
+     "until `cirque undrain` or the next start. The exit status is 0 when the backend is drained.",
+     "cirque drain 10.0.0.5:8080 --within 2m && ssh 10.0.0.5 systemctl restart shop && cirque "
+     "undrain 10.0.0.5:8080"},
+    {Verb::Undrain, "undrain", "BACKEND", "put a backend into service again",
+     "After `cirque drain`: the backend gets requests as its health and the configuration say.",
+     "cirque undrain 10.0.0.5:8080"},
     {Verb::Config, "config", "ACTION", "look at the configurations that were put to use",
      "Every configuration that is put to use gets a number. `history` lists them, the newest "
      "first; `show N` prints the files of one; `diff A B` tells how two of them differ: they are "
@@ -161,7 +172,7 @@ std::optional<Misuse> set_workers(Command& command, std::string_view what, std::
 
 const FlagRow kFlags[] = {
     {"--config -c -f", "FILE", "CONFIG_PATH",
-     "run validate test adapt explain reload plan apply confirm config demo",
+     "run validate test adapt explain reload plan apply confirm drain undrain config demo",
      "The configuration: YAML, or TOML or JSON when its name ends so; a folder for all the files "
      "in it; - is standard input. Without "
      "it: "
@@ -249,6 +260,14 @@ const FlagRow kFlags[] = {
        auto wait = config::parse_duration(value);
        if (!wait || *wait < 1s) return bad_value("--confirm", value, "a duration such as 60s");
        c.confirm = value;
+       return std::nullopt;
+     }},
+    {"--within", "DURATION", "", "drain",
+     "How long what is under way may take, such as 2m; timeouts.drain when not given.",
+     [](Command& c, std::string_view value) -> std::optional<Misuse> {
+       if (!config::parse_duration(value))
+         return bad_value("--within", value, "a duration such as 2m");
+       c.within = value;
        return std::nullopt;
      }},
     {"--note", "TEXT", "", "apply", "What the history says about it.",
@@ -344,6 +363,9 @@ class Arguments {
     }
     if (auto misuse = check_flags(command)) return misuse;
     if (command.verb == Verb::Why) return check_why(command);
+    if (is_about_backend(command) && command.words.empty()) {
+      return Misuse{fmt::format("{} which backend?", words_of(row_of(command.verb).names)[0]), {}};
+    }
     if (command.verb == Verb::Config) return read_config_words(command, config_words_);
     return std::nullopt;
   }
@@ -410,15 +432,24 @@ class Arguments {
       command.words.emplace_back(word);
       return std::nullopt;
     }
+    if (is_about_backend(command) && command.words.empty()) {
+      command.words.emplace_back(word);
+      return std::nullopt;
+    }
     if (command.verb == Verb::Config) {
       config_words_.emplace_back(word);
       return std::nullopt;
     }
-    bool is_alone = command.verb == Verb::Version || command.verb == Verb::Schema;
+    bool is_alone =
+        command.verb == Verb::Version || command.verb == Verb::Schema || is_about_backend(command);
     bool takes_file = !is_alone && command.config.empty();
     if (!takes_file) return Misuse{fmt::format("'{}' is one argument too many", word), {}};
     command.config = word;
     return std::nullopt;
+  }
+
+  static bool is_about_backend(const Command& command) {
+    return command.verb == Verb::Drain || command.verb == Verb::Undrain;
   }
 
   static Misuse unknown_verb(std::string_view word) {

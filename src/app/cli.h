@@ -31,6 +31,8 @@ enum class Verb : std::uint8_t {
   Plan,
   Apply,
   Confirm,
+  Drain,
+  Undrain,
   Config,
   Demo,
   Help,
@@ -61,6 +63,7 @@ struct Command {
   std::vector<std::uint64_t> versions;  // of config: as many as its action takes
   std::string state_dir;                // empty: see state_dir_of()
   std::string confirm;                  // of apply: a duration, or empty
+  std::string within;                   // of drain: a duration, or empty
   std::string note;                     // of apply
   bool write = false;                   // of config rollback
   bool lines = false;                   // of config diff

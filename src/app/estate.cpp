@@ -22,6 +22,7 @@ std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded, std::s
   if (!move) return std::nullopt;
   Change change;
   auto pools = pools_.apply(*blueprint, loaded.model.timeouts.dns_refresh, change.pools);
+  drains_.settle();
   auto rates = rate_limits_.apply(*blueprint);
   std::vector<std::shared_ptr<const control::Lane>> lanes;
   for (const auto& plan : blueprint->lanes) {

@@ -3,6 +3,7 @@
 // requests flow.
 #include <optional>
 
+#include "app/drains.h"
 #include "app/listeners.h"
 #include "app/pools.h"
 #include "app/rate_limits.h"
@@ -34,6 +35,8 @@ class Estate {
   // Of the backends of a pool, by its index in the blueprint.
   std::vector<upstream::OriginState> states(std::uint32_t pool) const;
 
+  Drains& drains() noexcept { return drains_; }
+
   // Of the last requests.
   std::vector<config::Sample> samples() const { return sampler_.all(); }
 
@@ -42,6 +45,7 @@ class Estate {
 
   proxy::Engine& engine_;
   Pools pools_;
+  Drains drains_{engine_, pools_};
   RateLimits rate_limits_;
   Listeners listeners_;
   std::shared_ptr<const config::Blueprint> blueprint_;

@@ -211,6 +211,10 @@ int start(Command command) {
       return apply(command);
     case Verb::Confirm:
       return confirm(command.config);
+    case Verb::Drain:
+      return drain(command);
+    case Verb::Undrain:
+      return undrain(command);
     case Verb::Config:
       return config_command(command);
     case Verb::Demo:

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "app/ask.h"
 #include "app/terminal.h"
@@ -19,6 +20,8 @@
 
 namespace cirque::app {
 namespace {
+
+constexpr auto kLookEvery = std::chrono::milliseconds(200);
 
 // Prints what the process says.
 int order(const config::Model& model, std::string_view path,
@@ -137,6 +140,31 @@ int apply(const Command& command) {
 
 int confirm(const std::string& config_path) {
   return order(config::load_file(config_path).model, "/confirm");
+}
+
+// Tells of progress when there is some.
+int drain(const Command& command) {
+  auto model = config::load_file(command.config).model;
+  std::vector<config::TableEntry> fields{{"X-Cirque-Backend", command.words.front()}};
+  auto within = fields;
+  if (!command.within.empty()) within.push_back({"X-Cirque-Within", command.within});
+  if (int status = order(model, "/drain", within); status != 0) return status;
+  std::string told;
+  for (;;) {
+    auto reply = ask(model, "POST", "/draining", fields);
+    if (!reply) return complain(reply.error());
+    bool goes_on = reply->status == 202;
+    if (reply->body != told) std::fputs(reply->body.c_str(), stdout);
+    std::fflush(stdout);
+    told = reply->body;
+    if (!goes_on) return reply->status == 200 ? 0 : 1;
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
+int undrain(const Command& command) {
+  return order(config::load_file(command.config).model, "/undrain",
+               {{"X-Cirque-Backend", command.words.front()}});
 }
 
 int rollback(const Command& command) {

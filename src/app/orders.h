@@ -1,6 +1,6 @@
 #pragma once
-// cirque reload, plan, apply, confirm, config rollback: orders to the running process, and its
-// verdict. All of them return the exit status: 0 when it was done.
+// cirque reload, plan, apply, confirm, config rollback, drain, undrain: orders to the running
+// process, and its verdict. All of them return the exit status: 0 when it was done.
 #include <string>
 
 #include "app/cli.h"
@@ -12,5 +12,7 @@ int plan(const Command& command);
 int apply(const Command& command);
 int confirm(const std::string& config_path);
 int rollback(const Command& command);
+int drain(const Command& command);
+int undrain(const Command& command);
 
 }  // namespace cirque::app

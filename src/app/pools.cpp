@@ -81,13 +81,14 @@ std::shared_ptr<upstream::Pool> Pools::make_pool(const std::string& name) {
 std::unique_ptr<Pools::Running> Pools::make(const config::PoolPlan& plan, Duration dns_refresh) {
   auto made = std::make_unique<Running>(plan, make_pool(plan.name), engine_, resolver_,
                                         settings_of(plan, dns_refresh));
-  made->keeper.start(plan.origins);
+  made->keeper.start(origins_of(plan));
   return made;
 }
 
 std::vector<control::Serving> Pools::apply(const config::Blueprint& wanted, Duration dns_refresh,
                                            Change& change) {
   std::vector<control::Serving> pools;
+  dns_refresh_ = dns_refresh;
   auto before = std::move(running_);
   running_.clear();
   for (const auto& plan : wanted.pools) {
@@ -101,7 +102,7 @@ std::vector<control::Serving> Pools::apply(const config::Blueprint& wanted, Dura
     Running& kept = *known.mapped();
     pools.push_back({kept.pool, kept.guard});
     ++(same(kept.plan, plan) ? change.unchanged : change.changed);
-    kept.keeper.update(plan.origins, settings_of(plan, dns_refresh));
+    kept.keeper.update(origins_of(plan), settings_of(plan, dns_refresh));
     kept.guard->set_policy(plan.guard);
     kept.plan = plan;
     running_.insert(std::move(known));
@@ -110,7 +111,54 @@ std::vector<control::Serving> Pools::apply(const config::Blueprint& wanted, Dura
     log::info("app", "pool leaves", {{"pool", name}});
     ++change.removed;
   }
+  std::erase_if(drained_, [&](const std::string& backend) { return !lists(backend); });
   return pools;
+}
+
+std::vector<upstream::Origin> Pools::origins_of(const config::PoolPlan& plan) const {
+  auto origins = plan.origins;
+  for (auto& origin : origins) origin.drains |= drained_.contains(origin.text);
+  return origins;
+}
+
+bool Pools::lists(std::string_view backend) const {
+  return std::ranges::any_of(running_, [&](const auto& entry) {
+    return std::ranges::any_of(entry.second->plan.origins,
+                               [&](const auto& origin) { return origin.text == backend; });
+  });
+}
+
+bool Pools::set_drained(const std::string& backend, bool drained) {
+  if (!lists(backend)) return false;
+  if (drained) {
+    drained_.insert(backend);
+  } else {
+    drained_.erase(backend);
+  }
+  for (auto& [name, running] : running_) {
+    const auto& plan = running->plan;
+    if (std::ranges::find(plan.origins, backend, &upstream::Origin::text) == plan.origins.end())
+      continue;
+    running->keeper.update(origins_of(plan), settings_of(plan, dns_refresh_));
+  }
+  return true;
+}
+
+// The same object wherever it is listed.
+std::vector<std::shared_ptr<upstream::Backend>> Pools::backends(std::string_view backend) const {
+  std::set<std::shared_ptr<upstream::Backend>> all;
+  for (const auto& [name, running] : running_) {
+    for (auto& one : running->keeper.backends(backend)) all.insert(std::move(one));
+  }
+  return {all.begin(), all.end()};
+}
+
+std::uint32_t Pools::connections(std::string_view backend) const {
+  std::uint32_t open = 0;
+  for (const auto& one : backends(backend)) {
+    open += one->connections.load(std::memory_order_relaxed);
+  }
+  return open;
 }
 
 std::vector<upstream::OriginState> Pools::states(const std::string& pool) const {

@@ -1,6 +1,7 @@
 #pragma once
 // The pools of the configuration as they run, kept true by the steward.
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,6 +31,13 @@ class Pools {
   std::vector<control::Serving> apply(const config::Blueprint& wanted, Duration dns_refresh,
                                       Change& change);
 
+  // Whatever the configuration says: the backend that is written like that gets nothing new in any
+  // pool, or gets it again. False: none lists it.
+  bool set_drained(const std::string& backend, bool drained);
+  bool lists(std::string_view backend) const;
+  std::vector<std::shared_ptr<upstream::Backend>> backends(std::string_view backend) const;
+  std::uint32_t connections(std::string_view backend) const;  // open ones
+
   // Of the backends of that pool, in the order of its origins.
   std::vector<upstream::OriginState> states(const std::string& pool) const;
 
@@ -37,12 +45,15 @@ class Pools {
   struct Running;
 
   upstream::KeeperSettings settings_of(const config::PoolPlan& plan, Duration dns_refresh) const;
+  std::vector<upstream::Origin> origins_of(const config::PoolPlan& plan) const;
   std::shared_ptr<upstream::Pool> make_pool(const std::string& name);
   std::unique_ptr<Running> make(const config::PoolPlan& plan, Duration dns_refresh);
 
   proxy::Engine& engine_;
   net::Resolver& resolver_;
   const std::string own_key_;
+  std::set<std::string> drained_;  // by order
+  Duration dns_refresh_{};
   std::unordered_map<std::string, std::unique_ptr<Running>> running_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();  // pools may outlive us
 };

@@ -79,6 +79,12 @@ std::string what_changed(const Estate::Change& change) {
 
 constexpr Duration kTrialMax = 30 * 24h;  // nobody means longer, and sums with it stay sums
 
+constexpr Duration kDrainMax = 24h;
+
+std::string connections_text(std::uint32_t count) {
+  return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+}
+
 // In whole seconds, for people.
 std::string seconds(Duration duration) {
   return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(duration).count());
@@ -113,6 +119,9 @@ Succession::Told Succession::obey(const control::Admin::Order& order) {
   if (order.name == "plan") return plan(order);
   if (order.name == "rollback") return rollback(order);
   if (order.name == "confirm") return confirm();
+  if (order.name == "drain") return drain(order);
+  if (order.name == "draining") return draining(order);
+  if (order.name == "undrain") return undrain(order);
   return {404, "there is no such order\n"};
 }
 
@@ -183,6 +192,61 @@ Succession::Told Succession::confirm() {
   trial_.before.reset();
   log::info("app", "configuration confirmed", {});
   return {200, "confirmed\n" + remind_of_file()};
+}
+
+// By its id, or as its address is written.
+std::string Succession::backend_named(const control::Admin::Order& order) const {
+  auto name = order.fields.get("X-Cirque-Backend");
+  const auto& backends = loaded_.model.backends;
+  auto known = std::ranges::find(backends, name, &config::Backend::id);
+  return known == backends.end() ? std::string(name) : known->address.text;
+}
+
+Succession::Told Succession::drain(const control::Admin::Order& order) {
+  auto backend = backend_named(order);
+  auto within = loaded_.model.timeouts.drain;
+  if (auto text = order.fields.get("X-Cirque-Within"); !text.empty()) {
+    auto given = config::parse_duration(text);
+    if (!given || *given > kDrainMax) return {422, "drain within 0s to 1d\n"};
+    within = *given;
+  }
+  if (!means_.estate.drains().begin(backend, within)) {
+    return {422, fmt::format("no pool has the backend '{}'\n", backend)};
+  }
+  return {200, fmt::format("{} gets nothing new, and finishes what it has within {}\n{}", backend,
+                           config::text_of(within), remind_of_last(backend))};
+}
+
+// Who has drained the last one may have meant another.
+std::string Succession::remind_of_last(std::string_view backend) const {
+  std::string notes;
+  const auto& pools = loaded_.blueprint->pools;
+  for (std::uint32_t number = 0; number < pools.size(); ++number) {
+    const auto& [name, origins] = std::tie(pools[number].name, pools[number].origins);
+    if (std::ranges::find(origins, backend, &upstream::Origin::text) == origins.end()) continue;
+    auto serves = [](const auto& state) { return state.is_healthy && !state.drains; };
+    if (std::ranges::any_of(means_.estate.states(number), serves)) continue;
+    notes += fmt::format("note: the pool '{}' has nobody else\n", name);
+  }
+  return notes;
+}
+
+Succession::Told Succession::undrain(const control::Admin::Order& order) {
+  auto backend = backend_named(order);
+  if (!means_.estate.drains().end(backend)) {
+    return {422, fmt::format("'{}' is not drained by an order\n", backend)};
+  }
+  return {200, fmt::format("{} gets requests again\n", backend)};
+}
+
+// How far it is. 202: it goes on.
+Succession::Told Succession::draining(const control::Admin::Order& order) {
+  auto backend = backend_named(order);
+  auto progress = means_.estate.drains().progress(backend);
+  if (!progress) return {422, fmt::format("'{}' is not drained by an order\n", backend)};
+  if (!progress->is_over) return {202, connections_text(progress->connections) + " open\n"};
+  if (progress->cut == 0) return {200, "drained\n"};
+  return {200, fmt::format("drained; {} cut\n", connections_text(progress->cut))};
 }
 
 // Nobody has confirmed.

@@ -65,6 +65,11 @@ class Succession {
   Told plan(const control::Admin::Order& order);
   Told rollback(const control::Admin::Order& order);
   Told confirm();
+  Told drain(const control::Admin::Order& order);
+  Told undrain(const control::Admin::Order& order);
+  Told draining(const control::Admin::Order& order);
+  std::string remind_of_last(std::string_view backend) const;
+  std::string backend_named(const control::Admin::Order& order) const;
   void give_up() noexcept;
 
   Told follow(config::Loaded next, const Origin& origin);

@@ -169,13 +169,17 @@ class Explainer {
     if (pool.origins.empty()) line("  backend", "none: every request gets 503");
     for (std::size_t i = 0; i < pool.origins.size(); ++i) {
       const auto& origin = pool.origins[i];
-      auto state = i < states.size() ? state_of(states[i]) : "health is not known here";
+      auto state =
+          i < states.size() ? state_of(states[i]) : std::string("health is not known here");
       line("  backend", fmt::format("{} ({}{})", origin.text, state, standing_of(origin)));
     }
   }
 
-  static std::string_view state_of(const upstream::OriginState& state) noexcept {
-    if (state.drains) return "drains: gets nothing new";
+  static std::string state_of(const upstream::OriginState& state) {
+    if (state.drains) {
+      return fmt::format("drains: gets nothing new, {} connection{} left", state.connections,
+                         state.connections == 1 ? "" : "s");
+    }
     if (!state.is_known) return "its name has no address yet";
     if (!state.is_healthy) return "down: gets nothing until a check succeeds";
     return state.is_ejected ? "left out for its bad answers" : "healthy: takes its turn";

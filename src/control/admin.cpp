@@ -10,7 +10,8 @@ namespace cirque::control {
 
 namespace {
 
-constexpr std::string_view kOrders[] = {"/reload", "/apply", "/rollback", "/confirm", "/plan"};
+constexpr std::string_view kOrders[] = {"/reload", "/apply", "/rollback", "/confirm",
+                                        "/plan",   "/drain", "/draining", "/undrain"};
 
 bool is_order(std::string_view path) {
   return std::ranges::find(kOrders, path) != std::end(kOrders);

@@ -1,7 +1,7 @@
 #pragma once
 // What operators ask the process: /metrics, /healthz, /readyz, /debug/config; and from this machine
-// GET /explain, and orders (POST): reload, apply, rollback, confirm, plan. An App like any other,
-// on the steward.
+// GET /explain, and orders (POST): reload, apply, rollback, confirm, plan, drain, draining,
+// undrain. An App like any other, on the steward.
 #include <functional>
 #include <string>
 
@@ -39,8 +39,8 @@ class Admin final : public App {
     std::string_view body;
   };
 
-  // Called for POST /NAME, which waits for it. 200: done; 422: refused; 404: there is no such
-  // order.
+  // Called for POST /NAME, which waits for it. 200: done; 202: under way; 422: refused; 404: there
+  // is no such order.
   std::function<Told(const Order&)> on_order = [](const Order&) { return Told{}; };
 
  private:

@@ -178,6 +178,11 @@ constexpr std::array kReasons = {
            "See the backend's log: it stopped, crashed, or closes idle connections sooner than "
            "timeouts.upstream_keepalive.",
            Seen::Attempt},
+    Reason{"backend_drained", Proxy, 503,
+           "An operator has taken the backend out of service, and the request took longer than the "
+           "deadline.",
+           "Try again: another backend takes it. Whoever drains backends gives them longer with "
+           "cirque drain --within."},
     Reason{"upstream_reset", Upstream, 502, "The backend broke the connection.",
            "See the backend's log: it crashed, or closed with bytes unread. A firewall in between "
            "that forgets connections does the same.",

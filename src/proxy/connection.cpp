@@ -198,6 +198,13 @@ void Connection::client_hung_up() noexcept {
   deadline_.arm(worker_.loop.timers(), worker_.loop.now() + journey_->rules.timeouts.half_close);
 }
 
+void Connection::sever(const upstream::Backend& backend) noexcept {
+  bool is_with_it = journey_ && journey_->call && journey_->call->local->backend.get() == &backend;
+  if (!is_with_it) return;
+  journey_->interrupt.raise(
+      {.fault = Fault::Closed, .side = Side::Us, .status = 503, .reason = "backend_drained"});
+}
+
 void Connection::time_is_up() noexcept {
   if (!journey_ || journey_->tunnelling) return;
   bool half_closed = stream_.watch().saw_end;

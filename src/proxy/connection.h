@@ -26,6 +26,9 @@ class Connection final : public base::ListHook, private loop::Wake, private deta
     if (is_idle_) stream_.expect_sooner(until);
   }
 
+  // Its exchange ends now, if it is with this backend.
+  void sever(const upstream::Backend& backend) noexcept;
+
   void close() noexcept;  // ends our life
 
  private:

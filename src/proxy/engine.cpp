@@ -225,6 +225,12 @@ void Engine::forget_departed() {
   }
 }
 
+void Engine::sever(const std::shared_ptr<upstream::Backend>& backend) {
+  for (auto& seat : workers_) {
+    seat->run_there(running_, [&seat = *seat, backend] { seat.worker->sever(*backend); });
+  }
+}
+
 std::shared_ptr<const Edition> Engine::make_edition(
     std::size_t workers, std::shared_ptr<const Snapshot> snapshot) const {
   auto edition = std::make_shared<Edition>(

@@ -66,6 +66,10 @@ class Engine {
   // Backends have left their pools: the workers close what idles there, and forget them.
   void forget_departed();
 
+  // What requests still have with that backend is cut: their answers end as they are, and those
+  // that have none get 503 (backend_drained).
+  void sever(const std::shared_ptr<upstream::Backend>& backend);
+
   // A retired site that nobody is connected to any more.
   static bool is_gone(const Site& site) noexcept {
     return site.listeners.load(std::memory_order_acquire) == 0 &&

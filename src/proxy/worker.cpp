@@ -195,6 +195,10 @@ void Worker::end_idle() noexcept {
   });
 }
 
+void Worker::sever(const upstream::Backend& backend) {
+  connections_.for_each([&](Connection& connection) { connection.sever(backend); });
+}
+
 void Worker::cut_connections() {
   connections_.for_each([](Connection& connection) { connection.close(); });
 }

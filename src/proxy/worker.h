@@ -147,6 +147,9 @@ class Worker {
 
   void cut_connections();  // what is still there after the drain
 
+  // Exchanges that are with this backend end now.
+  void sever(const upstream::Backend& backend);
+
   // Some sites have been retired: their idle connections end, after the same moment.
   void end_retired();
 

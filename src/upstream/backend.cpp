@@ -14,14 +14,17 @@ constexpr Duration kMargin = 1s;
 
 }  // namespace
 
-void Backend::join_pool() noexcept {
+void Backend::join_pool(bool drains) noexcept {
   ++pools_;
-  left_.store(false, std::memory_order_relaxed);
+  draining_ += drains;
+  left_.store(pools_ == draining_, std::memory_order_relaxed);
 }
 
-void Backend::leave_pool() noexcept {
-  CIRQUE_CHECK(pools_ > 0);
-  if (--pools_ == 0) left_.store(true, std::memory_order_relaxed);
+void Backend::leave_pool(bool drains) noexcept {
+  CIRQUE_CHECK(pools_ > 0 && draining_ >= (drains ? 1U : 0U));
+  --pools_;
+  draining_ -= drains;
+  left_.store(pools_ == draining_, std::memory_order_relaxed);
 }
 
 void Backend::lower_keep_alive(Duration limit) noexcept {

@@ -36,11 +36,12 @@ class Backend : public std::enable_shared_from_this<Backend> {
   // Open connections of the whole process, idle ones included.
   std::atomic<std::uint32_t> connections{0};
 
-  // Told by pools, on the steward's thread: one lists it, or does not any more.
-  void join_pool() noexcept;
-  void leave_pool() noexcept;
+  // Told by pools, on the steward's thread: one lists it, or does not any more. `drains`: nobody is
+  // to choose it there.
+  void join_pool(bool drains = false) noexcept;
+  void leave_pool(bool drains = false) noexcept;
 
-  // It was in a pool and is in none now, so that nobody will choose it: what is idle may close.
+  // It was in a pool, and now nobody will choose it in any: what is idle may close.
   bool has_left() const noexcept { return left_.load(std::memory_order_relaxed); }
 
   // How long an idle connection may be trusted: the peer's own idle time-out, where it was seen or
@@ -56,7 +57,8 @@ class Backend : public std::enable_shared_from_this<Backend> {
  private:
   void lower_keep_alive(Duration limit) noexcept;
 
-  unsigned pools_ = 0;  // that list it; steward only
+  unsigned pools_ = 0;     // that list it; steward only
+  unsigned draining_ = 0;  // of these, where it drains
   std::atomic<bool> left_{false};
 };
 

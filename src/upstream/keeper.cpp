@@ -81,6 +81,15 @@ std::vector<OriginState> Keeper::states() const {
   return states;
 }
 
+std::vector<std::shared_ptr<Backend>> Keeper::backends(std::string_view origin) const {
+  std::vector<std::shared_ptr<Backend>> found;
+  for (const auto& entry : entries_) {
+    if (entry->origin.text != origin) continue;
+    for (const auto& seat : entry->seats) found.push_back(seat.backend);
+  }
+  return found;
+}
+
 Task<> Keeper::refresh_forever(Entry& entry) {
   constexpr Duration kSoon = 1s;
   for (;;) {
@@ -138,6 +147,7 @@ void Keeper::publish() {
       seat.weight = origin.weight;
       seat.priority = origin.priority;
       seat.rank = origin.rank;
+      seat.drains = origin.drains;
       auto& vitals = seat.standing->vitals;
       origin.drains ? vitals.set(Ailment::Draining) : vitals.clear(Ailment::Draining, loop_.now());
       if (!settings_.terms.has_outliers) vitals.clear(Ailment::Ejected, loop_.now());
@@ -190,7 +200,7 @@ Task<> Keeper::sweep_forever() {
 }
 
 void Keeper::on_ejection(const Roll& roll, std::uint32_t place, EjectionCause cause) {
-  const auto& [backend, standing, weight, priority, rank] = roll.seats[place];
+  const auto& [backend, standing, weight, priority, rank, drains] = roll.seats[place];
   auto address = backend->key.address.text();
   registry_.set_ejected(backend->metrics, cause != EjectionCause::None);
   if (cause == EjectionCause::None) {

@@ -61,6 +61,9 @@ class Keeper {
 
   bool all_resolved() const noexcept;
 
+  // Of the origin that is written like that; empty: there is none, or it has no address yet.
+  std::vector<std::shared_ptr<Backend>> backends(std::string_view origin) const;
+
   // In the order of the origins.
   std::vector<OriginState> states() const;
 

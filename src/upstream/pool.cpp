@@ -64,19 +64,20 @@ Pool::Pool(std::string n, const Bulletin& bulletin)
     : name(std::move(n)), bulletin_(bulletin), id_(ids.take()), edition_(editions.fetch_add(1)) {}
 
 Pool::~Pool() {
-  for (const auto& seat : roll_->seats) seat.backend->leave_pool();
+  for (const auto& seat : roll_->seats) seat.backend->leave_pool(seat.drains);
   ids.give_back(id_);
 }
 
 void Pool::set_roll(Roll roll) {
   auto changed = std::make_shared<const Roll>(std::move(roll));
-  for (const auto& seat : changed->seats) seat.backend->join_pool();  // first: who stays never left
+  // First: who stays never left.
+  for (const auto& seat : changed->seats) seat.backend->join_pool(seat.drains);
   {
     std::lock_guard lock(mutex_);
     roll_.swap(changed);
     edition_.store(editions.fetch_add(1), std::memory_order_release);
   }
-  for (const auto& seat : changed->seats) seat.backend->leave_pool();
+  for (const auto& seat : changed->seats) seat.backend->leave_pool(seat.drains);
 }
 
 std::shared_ptr<const Roll> Pool::roll() {

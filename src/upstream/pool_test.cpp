@@ -179,6 +179,16 @@ TEST_CASE("a backend has left when no pool lists it any more") {
     CHECK_FALSE(all[1].backend->has_left());
     sit(other, {});
     CHECK(all[0].backend->has_left());
+    auto drained = all[0];
+    drained.drains = true;
+    sit(other, {drained});
+    CHECK(all[0].backend->has_left());
+    sit(one, {all[0]});
+    CHECK_FALSE(all[0].backend->has_left());
+    sit(one, {drained});
+    CHECK(all[0].backend->has_left());
+    sit(other, {all[0]});
+    CHECK_FALSE(all[0].backend->has_left());
   }
   CHECK(all[1].backend->has_left());
 }

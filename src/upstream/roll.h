@@ -27,6 +27,7 @@ struct Seat {
   std::uint32_t weight = 1;
   std::uint32_t priority = 0;
   Rank rank = Rank::Main;
+  bool drains = false;  // as its vitals say, when the roll was made
 };
 
 // The members of a pool, by their place. Frozen, and shared by all workers.

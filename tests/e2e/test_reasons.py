@@ -25,6 +25,7 @@ ELSEWHERE = {
     "too_many_connections": ("tests/e2e/test_load.py", "test_out_of_descriptors_it_keeps_serving_and_does_not_spin"),
     "overloaded": ("tests/e2e/test_overload.py", "test_at_90_percent_new_requests_are_refused_and_operators_are_not"),
     "too_many_from_address": ("tests/e2e/test_overload.py", "test_so_many_connections_from_one_address_and_no_more"),
+    "backend_drained": ("tests/e2e/test_drain.py", "test_what_is_left_at_the_deadline_is_cut"),
     "health_check_failed": ("tests/e2e/test_guards.py", "test_what_does_not_pass_for_healthy"),
     "health_check_status": ("tests/e2e/test_guards.py", "test_what_does_not_pass_for_healthy"),
 }
