@@ -113,13 +113,17 @@ std::vector<FileWatch::Mark> FileWatch::marks() const {
 }
 
 // A folder may be a busy one: nothing is read before its files seem to be others.
-void FileWatch::look() {
+void FileWatch::look() noexcept {
   if (!is_complete_) watch_all();
+  if (reading_.running() > 0) return look_.arm(loop_.timers(), loop_.now() + kQuiet);
+  if (marks() != marks_) reading_.spawn(read_again());
+}
+
+Task<> FileWatch::read_again() {
   auto marks_now = marks();
-  if (marks_now == marks_) return;
-  auto now = config::survey(path_);
+  auto now = co_await aside_.run([path = path_] { return config::survey(path); });
   // Between two names it may be gone for a moment, and a folder empty.
-  if (std::ranges::all_of(now.sources, &config::Source::is_folder)) return;
+  if (std::ranges::all_of(now.sources, &config::Source::is_folder)) co_return done;
   bool is_same = now.sources == before_.sources && now.secrets == before_.secrets;
   before_ = std::move(now);
   marks_ = std::move(marks_now);
@@ -127,6 +131,7 @@ void FileWatch::look() {
   // Other files count now, or one has changed since it was read.
   if (marks() != marks_) look_.arm(loop_.timers(), loop_.now() + kQuiet);
   if (!is_same) on_change_();
+  co_return done;
 }
 
 }  // namespace cirque::app

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "config/survey.h"
+#include "loop/aside.h"
 #include "loop/loop.h"
+#include "loop/scope.h"
 #include "net/socket.h"
 
 namespace cirque::app {
@@ -41,7 +43,8 @@ class FileWatch : private loop::Wake {
   };
 
   void drain() noexcept;
-  void look();
+  void look() noexcept;
+  Task<> read_again();
   void watch_all();
   void watch_links(const std::string& path);
   void watch_folder(const std::string& path);
@@ -55,6 +58,8 @@ class FileWatch : private loop::Wake {
   };
 
   loop::Loop& loop_;
+  loop::Aside aside_{loop_};
+  loop::Scope reading_;
   const std::string path_;
   std::function<void()> on_change_;
   net::Fd fd_;

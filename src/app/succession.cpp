@@ -81,6 +81,10 @@ constexpr Duration kTrialMax = 30 * 24h;  // nobody means longer, and sums with 
 
 constexpr Duration kDrainMax = 24h;
 
+control::Admin::Told stopping() {
+  return {422, "cirque is stopping\n"};
+}
+
 std::string connections_text(std::uint32_t count) {
   return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
 }
@@ -102,19 +106,31 @@ bool Succession::start(config::Loaded first, const StateDir& state_dir) {
   return true;
 }
 
-Succession::Told Succession::reload(std::string_view how) {
-  if (means_.engine.is_stopping()) return {422, "cirque is stopping\n"};
-  if (means_.path.empty()) return refuse("there is no file to reload\n");
-  announce_reload();
-  auto told = follow(means_.load(means_.path, config::system_files()),
-                     {.source = fmt::format("reload ({})", how), .note = {}});
-  notify("READY=1\nSTATUS=serving");
-  return told;
+// Beside the steward, whose checks of health go on meanwhile.
+auto Succession::load(std::string path, config::Files files) {
+  return aside_.run([&load = means_.load, path = std::move(path), files = std::move(files)] {
+    return load(path, files);
+  });
 }
 
-Succession::Told Succession::obey(const control::Admin::Order& order) {
-  if (means_.engine.is_stopping()) return {422, "cirque is stopping\n"};
-  if (order.name == "reload") return reload("cirque reload");
+Task<> Succession::reload_alone(std::string_view how) {
+  co_await ok(reload_for(how));
+  co_return done;
+}
+
+Task<Succession::Told> Succession::reload_for(std::string_view how) {
+  if (means_.engine.is_stopping()) co_return stopping();
+  if (means_.path.empty()) co_return refuse("there is no file to reload\n");
+  announce_reload();
+  auto next = co_await load(means_.path, config::system_files());
+  auto told = follow(std::move(next), {.source = fmt::format("reload ({})", how), .note = {}});
+  notify("READY=1\nSTATUS=serving");
+  co_return told;
+}
+
+Task<Succession::Told> Succession::obey(const control::Admin::Order& order) {
+  if (means_.engine.is_stopping()) return stopping();
+  if (order.name == "reload") return reload_for("cirque reload");
   if (order.name == "apply") return apply(order);
   if (order.name == "plan") return plan(order);
   if (order.name == "rollback") return rollback(order);
@@ -122,68 +138,67 @@ Succession::Told Succession::obey(const control::Admin::Order& order) {
   if (order.name == "drain") return drain(order);
   if (order.name == "draining") return draining(order);
   if (order.name == "undrain") return undrain(order);
-  return {404, "there is no such order\n"};
+  return Told{404, "there is no such order\n"};
 }
 
-Succession::Told Succession::apply(const control::Admin::Order& order) {
+Task<Succession::Told> Succession::apply(const control::Admin::Order& order) {
   auto sources = config::unpack(order.body);
-  if (!sources) return {422, "this is no configuration\n"};
+  if (!sources) co_return Told{422, "this is no configuration\n"};
   auto patience = order.fields.get("X-Cirque-Confirm");
   auto wait = config::parse_duration(patience);
   bool is_trial = !patience.empty();
   if (is_trial && (!wait || *wait < 1s || *wait > kTrialMax)) {
-    return {422, "confirm within 1s to 30d\n"};
+    co_return Told{422, "confirm within 1s to 30d\n"};
   }
 
   auto path = order.fields.get("X-Cirque-Path");
   auto main = path.empty() ? sources->front().path : std::string(path);
+  auto next = co_await load(main, config::files_of(std::move(*sources)));
   // What nobody has confirmed is nothing to come back to.
   auto before = std::make_unique<config::Loaded>(trial_.before ? *trial_.before : loaded_);
-  auto told =
-      follow(means_.load(main, config::files_of(std::move(*sources))),
-             {.source = "apply " + main, .note = std::string(order.fields.get("X-Cirque-Note"))});
-  if (told.status != 200) return told;
-  if (!is_trial) return {200, told.text + remind_of_file()};
+  auto told = follow(std::move(next), {.source = "apply " + main,
+                                       .note = std::string(order.fields.get("X-Cirque-Note"))});
+  if (told.status != 200) co_return told;
+  if (!is_trial) co_return Told{200, told.text + remind_of_file()};
   auto& loop = means_.engine.steward_loop();
   trial_.before = std::move(before);
   trial_.arm(loop.timers(), loop.now() + *wait);
-  return {200,
-          told.text + fmt::format("on trial for {}: `cirque confirm` keeps it, or else what was "
-                                  "in use before comes back\n",
-                                  seconds(*wait))};
+  co_return Told{200, told.text + fmt::format("on trial for {}: `cirque confirm` keeps it, or else "
+                                              "what was in use before comes back\n",
+                                              seconds(*wait))};
 }
 
 // What apply would do. Changes nothing.
-Succession::Told Succession::plan(const control::Admin::Order& order) {
+Task<Succession::Told> Succession::plan(const control::Admin::Order& order) {
   auto sources = config::unpack(order.body);
-  if (!sources) return {422, "this is no configuration\n"};
+  if (!sources) co_return Told{422, "this is no configuration\n"};
   auto path = order.fields.get("X-Cirque-Path");
   auto main = path.empty() ? sources->front().path : std::string(path);
-  auto next = means_.load(main, config::files_of(std::move(*sources)));
+  auto next = co_await load(main, config::files_of(std::move(*sources)));
   auto found = config::render(next.findings);
-  if (!next.ok()) return {422, found + "this configuration would not be taken\n"};
+  if (!next.ok()) co_return Told{422, found + "this configuration would not be taken\n"};
   auto changes = config::diff(loaded_.model, next.model);
   std::string later;
   for (auto key : settled_at_start(loaded_.model, next.model)) {
     later += fmt::format("{}: the change takes effect with the next start\n", key);
   }
   auto replayed = config::replay(means_.estate.samples(), *loaded_.blueprint, *next.blueprint);
-  return {200, found + config::render(changes, next.model) + later +
-                   render(touched_by(*loaded_.blueprint, *next.blueprint)) +
-                   config::render(replayed)};
+  co_return Told{200, found + config::render(changes, next.model) + later +
+                          render(touched_by(*loaded_.blueprint, *next.blueprint)) +
+                          config::render(replayed)};
 }
 
-Succession::Told Succession::rollback(const control::Admin::Order& order) {
+Task<Succession::Told> Succession::rollback(const control::Admin::Order& order) {
   auto number = base::parse_number(order.fields.get("X-Cirque-Version"), INT64_MAX);
-  if (!number) return {422, "to which version?\n"};
+  if (!number) co_return Told{422, "to which version?\n"};
   auto version = versions_.get(*number);
-  if (!version) return {422, version.error() + "\n"};
+  if (!version) co_return Told{422, version.error() + "\n"};
   auto files = config::files_of(version->sources);
-  auto next = means_.load(version->sources.front().path, files);
+  auto next = co_await load(version->sources.front().path, files);
   auto told =
       follow(std::move(next), {.source = fmt::format("rollback to {}", *number), .note = {}});
   if (told.status == 200) told.text += remind_of_file();
-  return told;
+  co_return told;
 }
 
 Succession::Told Succession::confirm() {
@@ -259,6 +274,7 @@ void Succession::give_up() noexcept {
 
 // The new configuration as a whole, or the old one as it was.
 Succession::Told Succession::follow(config::Loaded next, const Origin& origin) {
+  if (means_.engine.is_stopping()) return stopping();
   for (const auto& finding : next.findings) tell(finding);
   auto found = config::render(next.findings);
   auto change = next.ok() ? put_to_use(next) : std::nullopt;

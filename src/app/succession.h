@@ -10,7 +10,9 @@
 #include "app/in_use.h"
 #include "app/versions.h"
 #include "control/admin.h"
+#include "loop/aside.h"
 #include "loop/loop.h"
+#include "loop/scope.h"
 
 namespace cirque::app {
 
@@ -34,10 +36,11 @@ class Succession {
   // False: something cannot be bound or kept, and the log says what.
   bool start(config::Loaded first, const StateDir& state_dir);
 
-  // `how` it came to this: "SIGHUP".
-  Told reload(std::string_view how);
-  // An order of the administration.
-  Told obey(const control::Admin::Order& order);
+  // By itself, and in its turn. `how` it came to this, which is remembered: "SIGHUP".
+  void reload(std::string_view how) { reloads_.spawn(reload_alone(how)); }
+
+  // An order of the administration, which lives until it is done.
+  Task<Told> obey(const control::Admin::Order& order);
 
   const config::Loaded& loaded() const noexcept { return loaded_; }
 
@@ -61,9 +64,12 @@ class Succession {
     std::unique_ptr<config::Loaded> before;
   };
 
-  Told apply(const control::Admin::Order& order);
-  Told plan(const control::Admin::Order& order);
-  Told rollback(const control::Admin::Order& order);
+  Task<> reload_alone(std::string_view how);
+  Task<Told> reload_for(std::string_view how);
+  Task<Told> apply(const control::Admin::Order& order);
+  Task<Told> plan(const control::Admin::Order& order);
+  Task<Told> rollback(const control::Admin::Order& order);
+  auto load(std::string path, config::Files files);
   Told confirm();
   Told drain(const control::Admin::Order& order);
   Told undrain(const control::Admin::Order& order);
@@ -85,6 +91,8 @@ class Succession {
   InUse in_use_;
   Versions versions_;
   Trial trial_{*this};
+  loop::Aside aside_{means_.engine.steward_loop()};
+  loop::Scope reloads_;
 };
 
 }  // namespace cirque::app

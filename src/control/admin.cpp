@@ -86,7 +86,8 @@ Step Admin::obey(Exchange& exchange) {
     last = piece->last;
     if (body.size() > kOrderBytesMax) co_return exchange.answer(413, "this is too large\n");
   }
-  auto told = on_order({.name = request.path().substr(1), .fields = request.headers, .body = body});
+  auto told = co_await ok(
+      on_order({.name = request.path().substr(1), .fields = request.headers, .body = body}));
   co_return exchange.answer(told.status, told.text);
 }
 

@@ -39,9 +39,9 @@ class Admin final : public App {
     std::string_view body;
   };
 
-  // Called for POST /NAME, which waits for it. 200: done; 202: under way; 422: refused; 404: there
-  // is no such order.
-  std::function<Told(const Order&)> on_order = [](const Order&) { return Told{}; };
+  // Called for POST /NAME, which waits for it: whoever goes away before has not given the order.
+  // 200: done; 202: under way; 422: refused; 404: there is no such order.
+  std::function<Task<Told>(const Order&)> on_order = [](const Order&) { return Told{}; };
 
  private:
   Response* refuse_control(Exchange& exchange, Method method);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/deafness.h"
 #include "base/log.h"
 #include "observe/access_format.h"
 #include "observe/line_ring.h"
@@ -48,25 +48,6 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
-// While it lives, threads are born deaf: a signal that a thread of ours took by its default action
-// would end the process, whatever the main thread has blocked since.
-class Deafness {
- public:
-  Deafness() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-
-  Deafness(const Deafness&) = delete;
-  Deafness& operator=(const Deafness&) = delete;
-
-  ~Deafness() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
 }  // namespace
 
 AccessLog::Writer::Writer(AccessLog& log, std::size_t ring_bytes)
@@ -92,7 +73,7 @@ AccessLog::AccessLog(const AccessLogOptions& options, unsigned writers) : option
   writers_.reserve(writers);
   auto ring_bytes = std::bit_ceil(std::max(options.ring_bytes, kRingBytesMin));
   for (unsigned i = 0; i < writers; ++i) writers_.emplace_back(*this, ring_bytes);
-  Deafness deafness;
+  base::Deafness deafness;
   thread_ = std::thread([this] { run(); });
 }
 
