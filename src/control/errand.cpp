@@ -94,9 +94,15 @@ Task<Peer> Errand::choose(Exchange& exchange) {
 // After a pause.
 Task<Peer> Errand::choose_again(Exchange& exchange) {
   if (pause_ > Duration::zero()) co_await exchange.sleep(pause_);
+  if (!next_.is_usable()) look_for_another();
   pick_ = std::move(next_);
   if (plan_->terms.sticky) tell_cookie(exchange);
   co_return peer();
+}
+
+// Much can happen in a pause. Where there is nobody else, that one is asked all the same.
+void Errand::look_for_another() {
+  if (auto other = pool_->choose(tried_, wish_)) next_ = std::move(other);
 }
 
 Recovery Errand::on_failure(Exchange& exchange, const Error& error) {

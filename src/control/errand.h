@@ -24,6 +24,7 @@ class Errand {
  private:
   Task<Peer> choose_again(Exchange& exchange);
   void keep_body(Exchange& exchange);
+  void look_for_another();
   void read_wish(Exchange& exchange);
   void tell_cookie(Exchange& exchange) const;
   Peer peer() const noexcept;

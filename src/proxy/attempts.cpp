@@ -140,8 +140,9 @@ Error bad_status(const Journey& x) noexcept {
 }
 
 void begin_attempt(Journey& x, const Peer& peer) {
-  ++x.attempts;
-  x.chosen = x.worker.loop.now();
+  auto now = x.worker.loop.now();
+  if (x.attempts++ > 0) x.in_vain += now - x.chosen;
+  x.chosen = now;
   x.connected = x.answered = Time{};
   x.local = hold_of(x, peer);  // before we wait: until then the pool keeps it
   x.peer = (*x.local).backend->name;

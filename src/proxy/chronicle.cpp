@@ -5,11 +5,11 @@
 namespace cirque::proxy {
 namespace {
 
+// What we added: all the time until the answer began, without that in which peers were waited for.
 Duration overhead(const Journey& x, Time now) {
-  auto total = (x.answered != Time{} ? x.answered : now) - x.started;
-  auto connecting = x.connected != Time{} ? x.connected - x.chosen : Duration{};
-  auto waiting = x.answered != Time{} ? x.answered - x.connected : Duration{};
-  return total - connecting - waiting;
+  auto until = x.answered != Time{} ? x.answered : now;
+  auto last_attempt = x.chosen != Time{} ? until - x.chosen : Duration{};
+  return until - x.started - last_attempt - x.in_vain;
 }
 
 // Cookies and credentials are not among these.

@@ -84,6 +84,8 @@ class Journey final : public Exchange {
   bool unheard = false;  // nothing was asked, nothing is told
   int status_sent = 0;   // of the final answer; 0: none was begun
 
+  Duration in_vain{};  // went into attempts that failed, and the pauses after them
+
   // When things happened, for the log; zero: they did not.
   Time chosen{};     // the peer was
   Time connected{};  // a connection to it was there

@@ -61,6 +61,9 @@ class Pick {
 
   const Seat& seat() const noexcept { return local_->roll->seats[place_]; }
 
+  // Would it be chosen now?
+  bool is_usable() const noexcept { return seat().standing->vitals.is_usable(); }
+
   // What came of it, for passive health. Not for what the client broke off. Asks for the time only
   // if that is not what usually comes.
   void report(Outcome outcome) noexcept;

@@ -174,6 +174,28 @@ def test_durations_are_those_of_the_phases(origin, proxy, client):
     assert entry["overhead_ms"] < 250
 
 
+def test_attempts_in_vain_are_not_our_overhead(origin, proxy, client):
+    def breaks(conn):
+        conn.read_request()
+        threading.Event().wait(0.6)
+        conn.reset()
+    front = proxy([origin(breaks), origin()])
+    for n in range(2):  # whoever's turn it is first
+        assert client(front).ask(request(f"/retried{n}")).status == 200
+    entry = next(e for e in front.entries(2) if e["attempts"] == 2)
+    assert entry["duration_ms"] >= 599 and entry["upstream_ms"] < entry["duration_ms"] - 500
+    assert entry["overhead_ms"] < 300
+
+
+def test_a_backend_that_was_waited_for_in_vain_is_not_our_overhead(origin, proxy, client):
+    def silent(conn):
+        conn.read_request()
+        conn.rest()
+    front = proxy(origin(silent), timeouts={"upstream_header": "600ms"})
+    assert client(front).ask(request("/silent")).status == 504
+    assert front.entry("/silent")["overhead_ms"] < 300
+
+
 @pytest.mark.parametrize("target", ['/"quoted"', "/back\\slash", "/\u00e4", "/<b>", "/%0a%22"])
 def test_every_json_line_parses_whatever_was_sent(origin, proxy, client, target):
     front = proxy(origin())
