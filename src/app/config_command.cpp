@@ -27,9 +27,9 @@ using config::Version;
 
 // All but the end, for what comes behind.
 std::string json_head(const Version& v) {
-  return fmt::format(R"({{"number":{},"time":{},"hash":{},"source":{},"note":{})", v.number,
-                     base::json_string(rfc3339(v.unix_time)), base::json_string(v.hash),
-                     base::json_string(v.source), base::json_string(v.note));
+  return fmt::format(R"({{"number":{},"time":{},"hash":{},"source":{},"note":{},"trial":{})",
+                     v.number, base::json_string(rfc3339(v.unix_time)), base::json_string(v.hash),
+                     base::json_string(v.source), base::json_string(v.note), v.is_trial);
 }
 
 std::string history_json(const std::vector<Version>& versions) {
@@ -61,7 +61,7 @@ std::string plain(std::string_view text) {
 
 Cells cells_of(const Version& v) {
   return {fmt::format("{}", v.number), utc(v.unix_time, "%Y-%m-%d %H:%M:%S"), plain(v.short_hash()),
-          plain(v.source), plain(v.note)};
+          plain(v.source) + (v.is_trial ? " (on trial)" : ""), plain(v.note)};
 }
 
 // In characters, which UTF-8 has one leading byte for.

@@ -65,7 +65,8 @@ TEST_SUITE("app") {
     auto history = store.answer(ConfigAction::History, {}, config::Format::Json);
     CHECK(
         history.starts_with(R"({"versions":[{"number":3,"time":"2023-11-14T22:15:20Z","hash":")"));
-    CHECK(history.contains(R"("source":"reload /etc/a.yaml","note":"Pärchen \u001b[2J"},)"));
+    CHECK(history.contains(
+        R"("source":"reload /etc/a.yaml","note":"Pärchen \u001b[2J","trial":false},)"));
     auto shown = store.answer(ConfigAction::Show, {2}, config::Format::Json);
     CHECK(shown.ends_with(R"("files":[{"path":"/etc/a.yaml","text":"x: 1\u000ay: 2\u000a"}]})"
                           "\n"));

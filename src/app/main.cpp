@@ -130,12 +130,13 @@ config::Loaded load(const Command& command, const std::string& path, const confi
   return loaded;
 }
 
-// What was in use last, if it can be had. Says so. `model` is what could be read of the file, which
-// may still tell where versions are kept.
+// What was in use last, if it can be had, and not a trial that nobody has confirmed. Says so.
+// `model` is what could be read of the file, which may still tell where versions are kept.
 std::optional<config::Loaded> last_known_good(const Command& command, const config::Model& model) {
   auto where = state_dir_of(command.state_dir, model).path;
   auto history = config::History::open_read_only(where.empty() ? kDefaultStateDir : where);
   auto versions = history ? history->list() : std::unexpected(history.error());
+  if (versions) std::erase_if(*versions, [](const auto& v) { return v.is_trial; });
   if (versions && versions->empty()) versions = std::unexpected("no version was ever in use");
   auto version =
       versions ? history->get(versions->front().number) : std::unexpected(versions.error());

@@ -157,7 +157,8 @@ Task<Succession::Told> Succession::apply(const control::Admin::Order& order) {
   // What nobody has confirmed is nothing to come back to.
   auto before = std::make_unique<config::Loaded>(trial_.before ? *trial_.before : loaded_);
   auto told = follow(std::move(next), {.source = "apply " + main,
-                                       .note = std::string(order.fields.get("X-Cirque-Note"))});
+                                       .note = std::string(order.fields.get("X-Cirque-Note")),
+                                       .is_trial = is_trial});
   if (told.status != 200) co_return told;
   if (!is_trial) co_return Told{200, told.text + remind_of_file()};
   auto& loop = means_.engine.steward_loop();
@@ -205,6 +206,7 @@ Succession::Told Succession::confirm() {
   if (!trial_.before) return {422, "nothing waits to be confirmed\n"};
   trial_.disarm();
   trial_.before.reset();
+  if (version_) versions_.confirm(*version_);
   log::info("app", "configuration confirmed", {});
   return {200, "confirmed\n" + remind_of_file()};
 }
@@ -313,10 +315,10 @@ std::string Succession::adopt(config::Loaded next) {
 
 // Gives what is in use its number, for people.
 std::string Succession::number(const Origin& origin) {
-  auto version = versions_.add(loaded_, origin.source, origin.note);
-  if (!version) return {};
-  log::info("app", "configuration in use", {{"version", *version}, {"source", origin.source}});
-  return fmt::format("this is version {}\n", *version);
+  version_ = versions_.add(loaded_, origin);
+  if (!version_) return {};
+  log::info("app", "configuration in use", {{"version", *version_}, {"source", origin.source}});
+  return fmt::format("this is version {}\n", *version_);
 }
 
 // When another configuration is in use than the file has.

@@ -49,10 +49,7 @@ class Succession {
   const std::string& path() const noexcept { return means_.path; }
 
  private:
-  struct Origin {
-    std::string source;  // for the history
-    std::string note;
-  };
+  using Origin = Versions::Origin;
 
   // What is in use until somebody confirms what follows it, and then no more.
   struct Trial : loop::Timer {
@@ -90,6 +87,7 @@ class Succession {
   config::Loaded loaded_;
   InUse in_use_;
   Versions versions_;
+  std::optional<std::uint64_t> version_;  // of what is in use
   Trial trial_{*this};
   loop::Aside aside_{means_.engine.steward_loop()};
   loop::Scope reloads_;

@@ -54,16 +54,24 @@ bool Versions::open(const StateDir& where, unsigned keep) {
   return !where.is_wanted;
 }
 
-std::optional<std::uint64_t> Versions::add(const config::Loaded& loaded, std::string source,
-                                           std::string note) {
+std::optional<std::uint64_t> Versions::add(const config::Loaded& loaded, const Origin& origin) {
   if (!history_) return std::nullopt;
   auto version = history_->add({.unix_time = std::time(nullptr),
-                                .source = std::move(source),
-                                .note = std::move(note),
-                                .sources = from_root(loaded.sources)});
+                                .source = origin.source,
+                                .note = origin.note,
+                                .sources = from_root(loaded.sources),
+                                .is_trial = origin.is_trial});
   if (version) return version->number;
   log::error("app", "this configuration got no number", {{"error", version.error()}});
   return std::nullopt;
+}
+
+void Versions::confirm(std::uint64_t number) {
+  if (!history_) return;
+  auto confirmed = history_->confirm(number);
+  if (!confirmed) {
+    log::error("app", "the history still has it as a trial", {{"error", confirmed.error()}});
+  }
 }
 
 std::expected<config::Version, std::string> Versions::get(std::uint64_t number) {

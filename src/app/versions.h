@@ -29,8 +29,16 @@ class Versions {
 
   // The number of what is in use from now on; nothing when none are kept or the disk is full, which
   // the log tells.
-  std::optional<std::uint64_t> add(const config::Loaded& loaded, std::string source,
-                                   std::string note);
+  struct Origin {
+    std::string source;
+    std::string note;
+    bool is_trial = false;
+  };
+
+  std::optional<std::uint64_t> add(const config::Loaded& loaded, const Origin& origin);
+
+  // It was a trial, and is to stay.
+  void confirm(std::uint64_t number);
 
   std::expected<config::Version, std::string> get(std::uint64_t number);
 

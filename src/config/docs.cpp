@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/reserved.h"
 #include "config/values.h"
 
 namespace cirque::config {
@@ -253,6 +254,11 @@ std::string markdown() {
       "variable, and\nthe variable before the file.\n";
   out += kInAnEditor;
   for_each_group([&](const Option& group) { append_markdown_group(out, group); });
+  out +=
+      "\n## Kept for later\n\nThese have their places, and do nothing yet: a file with one of them "
+      "is "
+      "refused (CQ1417).\n\n";
+  for (const auto& one : reserved()) out += fmt::format("- `{}`: {}\n", one.path, one.doc);
   out +=
       "\n## Findings\n\nWhat `cirque validate` may report; `cirque help CQ1203` tells more.\n\n"
       "| Code | |\n|---|---|\n";

@@ -12,7 +12,7 @@
 namespace cirque::config {
 namespace {
 
-// Of a row that begins with number, hash, time, source, note.
+// Of a row that begins with number, hash, time, source, note, trial.
 Version version_in(const sqlite::Query& row) {
   Version version;
   version.number = static_cast<std::uint64_t>(row.number(0));
@@ -20,6 +20,7 @@ Version version_in(const sqlite::Query& row) {
   version.unix_time = row.number(2);
   version.source = row.text(3);
   version.note = row.text(4);
+  version.is_trial = row.number(5) != 0;
   return version;
 }
 
@@ -28,7 +29,8 @@ Version unnumbered(const NewVersion& entry) {
           .unix_time = entry.unix_time,
           .source = entry.source,
           .note = entry.note,
-          .sources = entry.sources};
+          .sources = entry.sources,
+          .is_trial = entry.is_trial};
 }
 
 }  // namespace
@@ -55,6 +57,11 @@ sqlite::Result<Version> History::add_in_transaction(Version version) {
   auto before = TRY(newest());
   if (before && before->hash == version.hash) {
     before->sources = std::move(version.sources);
+    if (before->is_trial && !version.is_trial) {
+      TRY(end_trial(before->number));
+      TRY(transaction.commit());
+      before->is_trial = false;
+    }
     return std::move(*before);
   }
   TRY(insert(version));
@@ -65,7 +72,7 @@ sqlite::Result<Version> History::add_in_transaction(Version version) {
 
 sqlite::Result<std::optional<Version>> History::newest() {
   sqlite::Query query(database_,
-                      "SELECT number, hash, time, source, note FROM version"
+                      "SELECT number, hash, time, source, note, trial FROM version"
                       " ORDER BY number DESC LIMIT 1");
   std::optional<Version> version;
   if (query.next()) version = version_in(query);
@@ -75,8 +82,10 @@ sqlite::Result<std::optional<Version>> History::newest() {
 
 sqlite::Result<Unit> History::insert(Version& version) {
   sqlite::Query query(database_,
-                      "INSERT INTO version (hash, time, source, note) VALUES (?1, ?2, ?3, ?4)");
+                      "INSERT INTO version (hash, time, source, note, trial)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5)");
   query.bind(version.hash).bind(version.unix_time).bind(version.source).bind(version.note);
+  query.bind(std::int64_t{version.is_trial});
   TRY(query.finish());
   auto number = database_.last_row();
   version.number = static_cast<std::uint64_t>(number);
@@ -89,6 +98,17 @@ sqlite::Result<Unit> History::insert(Version& version) {
   return done;
 }
 
+std::expected<Unit, std::string> History::confirm(std::uint64_t number) {
+  auto ended = end_trial(number);
+  if (!ended) return told(ended.error());
+  return done;
+}
+
+sqlite::Result<Unit> History::end_trial(std::uint64_t number) {
+  sqlite::Query query(database_, "UPDATE version SET trial = 0 WHERE number = ?1");
+  return query.bind(static_cast<std::int64_t>(number)).finish();
+}
+
 // Their files go with them, by the foreign key.
 sqlite::Result<Unit> History::forget_old() {
   sqlite::Query query(database_,
@@ -98,8 +118,9 @@ sqlite::Result<Unit> History::forget_old() {
 }
 
 std::expected<std::vector<Version>, std::string> History::list() {
-  sqlite::Query query(database_,
-                      "SELECT number, hash, time, source, note FROM version ORDER BY number DESC");
+  sqlite::Query query(
+      database_,
+      "SELECT number, hash, time, source, note, trial FROM version ORDER BY number DESC");
   std::vector<Version> versions;
   while (query.next()) versions.push_back(version_in(query));
   if (query.failed()) return told(query.failure());
@@ -121,9 +142,9 @@ std::expected<Version, std::string> History::get(std::uint64_t number) {
 
 // One query for both tables: between two, the writer might forget the version.
 sqlite::Result<std::optional<Version>> History::find(std::uint64_t number) {
-  constexpr int kPath = 5, kText = 6;
+  constexpr int kPath = 6, kText = 7;
   sqlite::Query query(database_,
-                      "SELECT number, hash, time, source, note, path, text"
+                      "SELECT number, hash, time, source, note, trial, path, text"
                       " FROM version LEFT JOIN file ON file.version = version.number"
                       " WHERE number = ?1 ORDER BY place");
   query.bind(static_cast<std::int64_t>(number));

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kSchema = 1;  // PRAGMA user_version; 0 is a database that is still empty
+constexpr std::int64_t kSchema = 2;  // PRAGMA user_version; 0 is a database that is still empty
 
 // AUTOINCREMENT remembers the highest number that was ever given, also when its row is gone.
 constexpr const char* kMakeSchema =
@@ -29,14 +29,19 @@ constexpr const char* kMakeSchema =
     "  hash TEXT NOT NULL,"
     "  time INTEGER NOT NULL,"
     "  source TEXT NOT NULL,"
-    "  note TEXT NOT NULL);"
+    "  note TEXT NOT NULL,"
+    "  trial INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE file ("
     "  version INTEGER NOT NULL REFERENCES version (number) ON DELETE CASCADE,"
     "  place INTEGER NOT NULL,"
     "  path TEXT NOT NULL,"
     "  text BLOB NOT NULL,"
     "  PRIMARY KEY (version, place));"
-    "PRAGMA user_version = 1";
+    "PRAGMA user_version = 2";
+
+// From the schema before.
+constexpr const char* kAddTrials =
+    "ALTER TABLE version ADD COLUMN trial INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 2";
 
 // FULL: a commit has reached the disk when it returns, also with a write-ahead log.
 constexpr const char* kPerConnection = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
@@ -103,9 +108,9 @@ sqlite::Result<Unit> check(sqlite::Database& database) {
   return query.finish();
 }
 
-sqlite::Result<Unit> make_schema(sqlite::Database& database) {
+sqlite::Result<Unit> make_schema(sqlite::Database& database, const char* statements) {
   auto transaction = TRY(sqlite::Transaction::begin(database));
-  TRY(database.run(kMakeSchema));
+  TRY(database.run(statements));
   return transaction.commit();
 }
 
@@ -125,8 +130,8 @@ sqlite::Result<Sound> open_sound(const std::string& path) {
   TRY(check(database));
   auto schema = TRY(schema_of(database));
   use_write_ahead_log(database);
-  if (schema == 0) {
-    TRY(make_schema(database));
+  if (schema == 0 || schema == 1) {
+    TRY(make_schema(database, schema == 0 ? kMakeSchema : kAddTrials));
     schema = kSchema;
   }
   TRY(database.run(kPerConnection));
@@ -153,6 +158,10 @@ std::expected<Unit, std::string> move_aside(const std::string& path, std::string
   log::warn("config", "the configuration history was damaged: moved aside, a new one begins",
             {{"file", path}, {"moved_to", aside}, {"error", why}});
   return done;
+}
+
+std::unexpected<std::string> is_older(const std::string& path) {
+  return failed(path, "made by an older cirque; it is brought up to date when this one starts");
 }
 
 std::unexpected<std::string> is_newer(const std::string& path, std::int64_t schema) {
@@ -193,7 +202,8 @@ std::expected<sqlite::Database, std::string> open_history_file_to_read(
   auto schema = schema_of(*database);
   if (!schema) return failed(path, schema.error().message);
   if (*schema == 0) return std::unexpected(none);
-  if (*schema != kSchema) return is_newer(path, *schema);
+  if (*schema < kSchema) return is_older(path);
+  if (*schema > kSchema) return is_newer(path, *schema);
   return std::move(*database);
 }
 

@@ -235,6 +235,33 @@ TEST_SUITE("config") {
     CHECK(history.get(1).error().contains("version 1 is damaged"));
   }
 
+  TEST_CASE("a history that an older program made is brought up to date, whole") {
+    Folder folder;
+    opened(folder).add(entry("one")).value();
+    asked(folder.file(), "ALTER TABLE version DROP COLUMN trial");
+    asked(folder.file(), "PRAGMA user_version = 1");
+    CHECK(History::open_read_only(folder.state()).error().contains("made by an older cirque"));
+    auto history = opened(folder);
+    CHECK(history.get(1).value().sources.front().text == "one");
+    CHECK_FALSE(history.get(1).value().is_trial);
+    CHECK(damaged_in(folder).empty());
+  }
+
+  TEST_CASE("a trial is one until it is confirmed, or put to use for good") {
+    Folder folder;
+    auto history = opened(folder);
+    for (auto text : {"one", "two"}) {
+      auto trial = entry(text);
+      trial.is_trial = true;
+      CHECK(history.add(trial).value().is_trial);
+    }
+    CHECK(history.confirm(1).has_value());
+    CHECK_FALSE(history.get(1).value().is_trial);
+    CHECK(history.list().value().front().is_trial);
+    CHECK_FALSE(history.add(entry("two")).value().is_trial);
+    CHECK_FALSE(history.get(2).value().is_trial);
+  }
+
   TEST_CASE("a history that a newer program made is left alone") {
     Folder folder;
     opened(folder);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "config/reserved.h"
 #include "config/values.h"
 
 namespace cirque::config {
@@ -463,6 +464,13 @@ class Walk {
 
   // The key that was probably meant.
   std::string unknown_key(const Node& key, std::string_view table, const Trail& trail) {
+    const auto* later = &schema_ == &canonical() ? reserved_at(table, key.text) : nullptr;
+    if (later) {
+      auto what = later->doc.substr(0, later->doc.size() - 1);  // without the full stop
+      report_.add(Code::NotYet, key.spot, Trail{&trail, key.text}.text(),
+                  fmt::format("'{}' is not supported yet ({})", key.text, what));
+      return {};
+    }
     auto shown = trail.text();
     auto where = shown.empty() ? std::string("at the top level") : fmt::format("in {}", shown);
     auto& finding = report_.add(Code::UnknownKey, key.spot, Trail{&trail, key.text}.text(),

@@ -346,6 +346,41 @@ def test_the_last_known_good_one_where_the_file_says(kept, tmp_path):
         again.stop()
 
 
+def test_a_trial_is_told_from_what_is_good_until_it_is_confirmed(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(kept.text_for("two"))
+
+    def trials():
+        return [v["trial"] for v in history(kept)]
+    assert cirque("apply", other, "--confirm", "1h").returncode == 0
+    assert trials() == [True, False]
+    assert "other.yaml (on trial)" in cirque("config", "history", "--state-dir", kept.state).stdout
+    assert order(kept, "confirm").returncode == 0
+    assert trials() == [False, False]
+    other.write_text(kept.text_for("three"))
+    assert cirque("apply", other, "--confirm", "1h").returncode == 0
+    assert cirque("apply", other).returncode == 0  # the same, for good
+    assert trials() == [False, False, False]
+
+
+def test_killed_in_a_trial_it_starts_with_what_was_good_before(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(kept.text_for("two"))
+    assert cirque("apply", other, "--confirm", "1h").returncode == 0
+    kept.expected_status = -signal.SIGKILL
+    kept.signal(signal.SIGKILL)
+    kept.wait()
+    kept.config_path.write_text("services: [")
+    directory = tmp_path / "again"
+    directory.mkdir()
+    again = Process([BINARY, "run", "-c", kept.config_path, "--last-known-good", "--state-dir", kept.state], directory)
+    try:
+        eventually(lambda: " ready" in again.stderr)
+        assert "starting with version 1, the last that was in use" in again.stderr
+    finally:
+        again.stop()
+
+
 def test_a_folder_that_cannot_be_had_prevents_the_start(origin, proxy, tmp_path):
     (tmp_path / "file").write_text("")
     front = proxy(origin(), server={"state_dir": str(tmp_path / "file" / "state")}, wait=False)
