@@ -1,10 +1,13 @@
 #include "control/admin.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 #include <string_view>
 
 #include "base/text.h"
+#include "net/socket_owner.h"
 
 namespace cirque::control {
 
@@ -72,7 +75,18 @@ Response* Admin::refuse_control(Exchange& exchange, Method method) {
   if (!request.headers.has("X-Cirque-Control")) {
     return &exchange.answer(403, "the field X-Cirque-Control is missing\n");
   }
+  if (!may_order(exchange.link.client)) {
+    return &exchange.answer(403, "orders are for root and the user that cirque runs as\n");
+  }
   return nullptr;
+}
+
+// Who may open a unix socket is for the rights of its file to say.
+bool Admin::may_order(const Address& client) const {
+  if (!client.is_ip()) return true;
+  auto users = net::owners_of(client, port_);
+  return !users.empty() &&
+         std::ranges::all_of(users, [](uid_t user) { return user == 0 || user == ::geteuid(); });
 }
 
 Step Admin::obey(Exchange& exchange) {

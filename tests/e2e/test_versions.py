@@ -1,6 +1,8 @@
 """Versions of the configuration: numbered, kept, shown, and back to any of them; and what is applied on trial."""
 import copy
 import json
+import os
+import pwd
 import random
 import re
 import signal
@@ -172,6 +174,20 @@ def test_orders_come_from_this_machine_and_not_from_a_browser(kept):
             assert one.ask(request(path, method="POST", host="localhost", body=b"")).status == 403
             assert one.ask(request(path, "X-Cirque-Control: 1", host="localhost")).status == 405
         assert one.ask(request("/apply", "X-Cirque-Control: 1", method="POST", host="localhost", body=b"nonsense")).status == 422
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("verb", [("reload",), ("plan",), ("apply",), ("explain", "--live", "http://a/")])
+def test_orders_come_from_root_and_from_our_own_user(kept, verb):
+    nobody = pwd.getpwnam("nobody").pw_uid
+    text = kept.config_path.read_text()
+
+    def order_as(user):
+        return subprocess.run([BINARY, *verb, "--config", "-"], input=text, capture_output=True, text=True, timeout=PATIENCE, user=user)
+    done = order_as(nobody)
+    assert done.returncode == 1 and "orders are for root and the user that cirque runs as" in done.stdout + done.stderr
+    assert len(history(kept)) == 1
+    assert order_as(0).returncode == 0
 
 
 def test_a_trial_upon_a_trial_goes_back_to_what_was_confirmed(kept, tmp_path):
