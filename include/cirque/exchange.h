@@ -114,6 +114,9 @@ class Exchange {
   // How long the last peer took for the head of its answer; zero: it has not sent one.
   Duration head_latency() const noexcept;
 
+  // The number of the core that it lives on, from 0.
+  unsigned core() const noexcept;
+
   // Waits without keeping the core from other work.
   Task<> sleep(Duration time);
 

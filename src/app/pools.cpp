@@ -17,7 +17,7 @@ bool same(const upstream::HealthPolicy& a, const upstream::HealthPolicy& b) {
 }
 
 bool same(const upstream::GuardPolicy& a, const upstream::GuardPolicy& b) {
-  return a.has_breaker == b.has_breaker && a.concurrency == b.concurrency &&
+  return a.has_breaker == b.has_breaker && a.concurrency == b.concurrency && a.queue == b.queue &&
          a.breaker.failure_threshold == b.breaker.failure_threshold &&
          a.breaker.timeout == b.breaker.timeout;
 }
@@ -35,6 +35,14 @@ std::string key_by_chance() {
   return key;
 }
 
+void count_queue(const upstream::QueueCounts& queue, observe::PoolCounts& counts) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  counts.waited = queue.waited.load(kRelaxed);
+  counts.timed_out = queue.timed_out.load(kRelaxed);
+  counts.refused = queue.refused.load(kRelaxed);
+  counts.waited_time = std::chrono::nanoseconds(queue.waited_ns.load(kRelaxed));
+}
+
 }  // namespace
 
 struct Pools::Running {
@@ -42,6 +50,7 @@ struct Pools::Running {
           net::Resolver& resolver, upstream::KeeperSettings settings)
       : plan(p),
         pool(std::move(empty)),
+        guard(upstream::Guard::make(plan.guard, engine.loops())),
         keeper(engine.steward_loop(), resolver, engine.directory(), engine.registry(), *pool,
                settings) {
     keeper.on_change = [&engine] { engine.forget_departed(); };
@@ -49,7 +58,7 @@ struct Pools::Running {
 
   config::PoolPlan plan;
   std::shared_ptr<upstream::Pool> pool;
-  std::shared_ptr<upstream::Guard> guard = std::make_shared<upstream::Guard>(plan.guard);
+  std::shared_ptr<upstream::Guard> guard;
   upstream::Keeper keeper;
 };
 
@@ -103,7 +112,7 @@ std::vector<control::Serving> Pools::apply(const config::Blueprint& wanted, Dura
     pools.push_back({kept.pool, kept.guard});
     ++(same(kept.plan, plan) ? change.unchanged : change.changed);
     kept.keeper.update(origins_of(plan), settings_of(plan, dns_refresh));
-    kept.guard->set_policy(plan.guard);
+    kept.guard->set_policy(plan.guard, engine_.loops());
     kept.plan = plan;
     running_.insert(std::move(known));
   }
@@ -159,6 +168,21 @@ std::uint32_t Pools::connections(std::string_view backend) const {
     open += one->connections.load(std::memory_order_relaxed);
   }
   return open;
+}
+
+std::vector<observe::PoolCounts> Pools::counts() const {
+  std::vector<observe::PoolCounts> all;
+  for (const auto& [name, running] : running_) {
+    const auto& guard = *running->guard;
+    if (running->plan.guard.concurrency == 0) continue;
+    auto& counts = all.emplace_back(observe::PoolCounts{.pool = name,
+                                                        .limit = guard.limit.limit(),
+                                                        .in_use = guard.limit.in_use(),
+                                                        .waiting = guard.limit.waiting()});
+    if (guard.queue) count_queue(guard.queue->counts, counts);
+  }
+  std::ranges::sort(all, {}, &observe::PoolCounts::pool);
+  return all;
 }
 
 std::vector<upstream::OriginState> Pools::states(const std::string& pool) const {

@@ -38,6 +38,9 @@ class Pools {
   std::vector<std::shared_ptr<upstream::Backend>> backends(std::string_view backend) const;
   std::uint32_t connections(std::string_view backend) const;  // open ones
 
+  // Of those that limit their requests.
+  std::vector<observe::PoolCounts> counts() const;
+
   // Of the backends of that pool, in the order of its origins.
   std::vector<upstream::OriginState> states(const std::string& pool) const;
 

@@ -12,13 +12,12 @@ WaitingLine::~WaitingLine() {
   CIRQUE_CHECK(waiters_.empty());
 }
 
-WaitingLine::Entered WaitingLine::enter(Waiter& waiter, Time now, Duration patience) noexcept {
+WaitingLine::Entered WaitingLine::enter(Waiter& waiter) noexcept {
   CIRQUE_CHECK(!waiter.is_waiting());
   if (ledger_.take_unless_waited_for()) return {Entry::Admitted, Permit(ledger_)};
   if (!ledger_.reserve()) return {Entry::Full, std::nullopt};
   waiter.line_ = this;
   waiter.ticket_ = ledger_.next_ticket();
-  waiter.deadline_ = now + patience;
   if (waiters_.empty()) ledger_.set_front(number_, waiter.ticket_);
   waiters_.push_back(waiter);
   ledger_.join(number_);
@@ -34,18 +33,12 @@ void WaitingLine::serve() noexcept {
   }
 }
 
-void WaitingLine::expire(Time now) noexcept {
-  serve();  // who has a permit is not too late
-  while (Waiter* waiter = waiters_.front()) {
-    if (waiter->deadline_ > now) return;
-    leave(*waiter);
-    waiter->on_timeout();
-  }
-}
-
-Time WaitingLine::next_deadline() noexcept {
-  Waiter* waiter = waiters_.front();
-  return waiter ? waiter->deadline_ : kNever;
+bool WaitingLine::Waiter::give_up() noexcept {
+  CIRQUE_CHECK(is_waiting());
+  line_->serve();
+  if (!is_waiting()) return false;
+  line_->leave(*this);
+  return true;
 }
 
 void WaitingLine::leave(Waiter& waiter) noexcept {

@@ -7,7 +7,6 @@
 
 #include "base/list.h"
 #include "base/permit_ledger.h"
-#include "cirque/clock.h"
 
 namespace cirque::base {
 
@@ -51,7 +50,7 @@ class ConcurrencyLimit {
   struct Room {
     std::uint32_t limit = kNoLimit;
     std::uint32_t waiting_max = 0;  // on all lines together
-    std::uint32_t lines = 0;        // of which there is one a worker
+    std::uint32_t lines = 0;        // of which there is one a worker; see add_lines()
   };
 
   explicit ConcurrencyLimit(const Room& room) : ledger_(room.limit, room.waiting_max, room.lines) {}
@@ -67,6 +66,10 @@ class ConcurrencyLimit {
     if (!ledger_.take_unless_waited_for()) return std::nullopt;
     return Permit(ledger_);
   }
+
+  // Where the room had none: before anybody can wait, and on one thread. So many lines take memory,
+  // which a limit without a queue need not have.
+  void add_lines(std::uint32_t lines) { ledger_.add_lines(lines); }
 
   // Holds at once: a higher one lets in who waits, a lower one is reached as permits come back.
   void set_limit(std::uint32_t limit) noexcept { ledger_.set_limit(limit); }
@@ -85,8 +88,7 @@ class ConcurrencyLimit {
   Ledger ledger_;
 };
 
-// Those who wait on one worker, first come first served, each no longer than the line's patience.
-// On that worker's thread, but for `wake`.
+// Those who wait on one worker, first come first served. On that worker's thread, but for `wake`.
 class WaitingLine {
  public:
   using Permit = ConcurrencyLimit::Permit;
@@ -99,6 +101,10 @@ class WaitingLine {
 
     bool is_waiting() const noexcept { return line_ != nullptr; }
 
+    // Its time is over. What has come for the line is handed on first, since who has a permit is
+    // not too late. True: it waited in vain, and has left.
+    bool give_up() noexcept;
+
    protected:
     ~Waiter() {
       if (line_) line_->leave(*this);
@@ -107,14 +113,11 @@ class WaitingLine {
    private:
     friend class WaitingLine;
 
-    // One of the two, once, from serve() or expire(); it is no longer in line then, and may be
-    // destroyed by it.
+    // Once, from serve(); it is no longer in line then. Destroys nobody who waits, itself neither.
     virtual void on_turn(Permit permit) noexcept = 0;
-    virtual void on_timeout() noexcept = 0;
 
     WaitingLine* line_ = nullptr;  // null: not in line
     std::uint64_t ticket_ = 0;
-    Time deadline_{};
   };
 
   using Wake = ConcurrencyLimit::Ledger::Wake;  // .call(.context)
@@ -136,18 +139,11 @@ class WaitingLine {
   };
 
   // Gets in at once if there is room and nobody waits, else in line if that is not too long. The
-  // waiter stays where it is until its turn, its time-out, or its end.
-  Entered enter(Waiter& waiter, Time now, Duration patience) noexcept;
+  // waiter stays where it is until its turn, until it gives up, or its end.
+  Entered enter(Waiter& waiter) noexcept;
 
   // Hands on the permits that have come for this line.
   void serve() noexcept;
-
-  // Those in front whose time is over leave. Waiters with less patience than those before them
-  // leave with them: meant for lines in which all have the same.
-  void expire(Time now) noexcept;
-
-  // When to call expire() next.
-  Time next_deadline() noexcept;
 
  private:
   void leave(Waiter& waiter) noexcept;

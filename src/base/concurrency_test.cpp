@@ -14,8 +14,6 @@
 namespace cirque::base {
 namespace {
 
-constexpr Time kStart = Time(1h);
-
 using Permit = ConcurrencyLimit::Permit;
 using Entry = WaitingLine::Entry;
 
@@ -31,8 +29,6 @@ class Guest final : public WaitingLine::Waiter {
     permit = std::move(p);
     diary_ += name_;
   }
-
-  void on_timeout() noexcept override { diary_ += "-" + name_; }
 
   std::string name_;
   std::string& diary_;
@@ -107,7 +103,7 @@ TEST_CASE("who waits is served in the order of arrival, on whichever worker it w
   auto held = limit.try_acquire();
   std::deque<Guest> guests;
   for (auto [name, desk] : {std::pair("a", &left), {"b", &right}, {"c", &right}, {"d", &left}}) {
-    CHECK(desk->line.enter(guests.emplace_back(name, diary), kStart, 5s).how == Entry::Waits);
+    CHECK(desk->line.enter(guests.emplace_back(name, diary)).how == Entry::Waits);
   }
   CHECK(limit.waiting() == 4);
   held.reset();
@@ -129,11 +125,11 @@ TEST_CASE("nobody overtakes those who wait, not even while a permit is on its wa
   std::string diary;
   auto held = limit.try_acquire();
   Guest first("a", diary);
-  left.line.enter(first, kStart, 5s);
+  left.line.enter(first);
   held.reset();
   CHECK_FALSE(limit.try_acquire());
   Guest second("b", diary);
-  CHECK(right.line.enter(second, kStart, 5s).how == Entry::Waits);
+  CHECK(right.line.enter(second).how == Entry::Waits);
   right.turn();
   CHECK_FALSE(second.permit);
   left.turn();
@@ -148,14 +144,14 @@ TEST_CASE("a line has an end, which all workers share") {
   Desk left(limit, 0);
   Desk right(limit, 1);
   std::string diary;
-  auto held = left.line.enter(*std::make_unique<Guest>("a", diary), kStart, 5s);
+  auto held = left.line.enter(*std::make_unique<Guest>("a", diary));
   CHECK(held.how == Entry::Admitted);
   Guest b("b", diary);
   Guest c("c", diary);
   Guest d("d", diary);
-  CHECK(left.line.enter(b, kStart, 5s).how == Entry::Waits);
-  CHECK(right.line.enter(c, kStart, 5s).how == Entry::Waits);
-  CHECK(left.line.enter(d, kStart, 5s).how == Entry::Full);
+  CHECK(left.line.enter(b).how == Entry::Waits);
+  CHECK(right.line.enter(c).how == Entry::Waits);
+  CHECK(left.line.enter(d).how == Entry::Full);
   CHECK_FALSE(d.is_waiting());
 }
 
@@ -165,19 +161,16 @@ TEST_CASE("who has waited too long leaves, and who has a permit on its way does 
   std::string diary;
   auto held = limit.try_acquire();
   std::deque<Guest> guests;
-  for (int i = 0; i < 4; ++i) {
-    desk.line.enter(guests.emplace_back(std::to_string(i), diary), kStart + i * 1s, 5s);
-  }
-  CHECK(desk.line.next_deadline() == kStart + 5s);
-  desk.line.expire(kStart + 5s - 1ns);
-  CHECK(diary.empty());
-  desk.line.expire(kStart + 6s);
-  CHECK(diary == "-0-1");
+  for (int i = 0; i < 4; ++i) desk.line.enter(guests.emplace_back(std::to_string(i), diary));
+  CHECK(guests[0].give_up());
+  CHECK(guests[2].give_up());
+  CHECK_FALSE(guests[2].is_waiting());
   CHECK(limit.waiting() == 2);
   held.reset();
-  desk.line.expire(kStart + 1h);
-  CHECK(diary == "-0-12-3");
-  CHECK(desk.line.next_deadline() == kNever);
+  CHECK_FALSE(guests[1].give_up());
+  CHECK(guests[1].permit);
+  CHECK(guests[3].give_up());
+  CHECK(diary == "1");
   CHECK(limit.waiting() == 0);
 }
 
@@ -190,8 +183,8 @@ TEST_CASE("a permit that comes for one who has left goes to the next") {
   Guest other("b", diary);
   {
     Guest gone("a", diary);
-    left.line.enter(gone, kStart, 5s);
-    right.line.enter(other, kStart, 5s);
+    left.line.enter(gone);
+    right.line.enter(other);
     held.reset();  // on its way to the left
   }
   CHECK(limit.in_use() == 1);
@@ -207,7 +200,7 @@ TEST_CASE("the last one who leaves frees the permit that was on its way") {
   auto held = limit.try_acquire();
   {
     Guest gone("a", diary);
-    desk.line.enter(gone, kStart, 5s);
+    desk.line.enter(gone);
     held.reset();
     CHECK(limit.in_use() == 1);
   }
@@ -222,7 +215,7 @@ TEST_CASE("a limit that rises lets in who waits") {
   std::string diary;
   std::deque<Guest> guests;
   for (auto* name : {"a", "b", "c"}) {
-    desk.line.enter(guests.emplace_back(name, diary), kStart, 5s);
+    desk.line.enter(guests.emplace_back(name, diary));
   }
   limit.set_limit(2);
   desk.turn();
@@ -271,9 +264,7 @@ class Shift {
 
   void turn() {
     desk_.turn();
-    ++now_ms_;
     if (begun_ < kRequests && requests_.size() < 8) begin();
-    if (random_.next() % 32 == 0) desk_.line.expire(now());
     if (random_.next() % 8 == 0) std::this_thread::yield();
     std::erase_if(requests_, [&](auto& request) { return is_over(*request); });
   }
@@ -298,12 +289,8 @@ class Shift {
 
     bool is_held() const { return permit_.has_value(); }
 
-    bool has_timed_out = false;
-
    private:
     void on_turn(Permit p) noexcept override { hold(std::move(p)); }
-
-    void on_timeout() noexcept override { has_timed_out = true; }
 
     Shift& shift_;
     std::optional<Permit> permit_;
@@ -313,18 +300,16 @@ class Shift {
   static constexpr std::uint32_t kLimit = 5;
 
  private:
-  Time now() const { return kStart + std::chrono::milliseconds(now_ms_); }
-
   void begin() {
     ++begun_;
     auto request = std::make_unique<Request>(*this);
-    auto entered = desk_.line.enter(*request, now(), 1000ms);
+    auto entered = desk_.line.enter(*request);
     if (entered.how == Entry::Admitted) request->hold(std::move(*entered.permit));
     if (entered.how != Entry::Full) requests_.push_back(std::move(request));
   }
 
-  bool is_over(const Request& request) {
-    if (request.has_timed_out) return true;
+  bool is_over(Request& request) {
+    if (!request.is_held() && random_.next() % 100 == 0 && request.give_up()) return true;
     return random_.next() % (request.is_held() ? 4 : 200) == 0;
   }
 
@@ -333,7 +318,6 @@ class Shift {
   std::atomic<int>& out_;
   std::vector<std::unique_ptr<Request>> requests_;
   int begun_ = 0;
-  std::int64_t now_ms_ = 0;
 };
 
 }  // namespace
@@ -373,7 +357,7 @@ TEST_CASE("everybody who waits without giving up is served") {
       start.arrive_and_wait();
       for (int i = 0; i < 20'000; ++i) {
         Guest guest("", diary);
-        auto entered = desk.line.enter(guest, kStart, 1h);
+        auto entered = desk.line.enter(guest);
         if (entered.how == Entry::Admitted) continue;
         for (int looks = 1; !guest.permit; ++looks) {
           desk.turn();

@@ -26,10 +26,16 @@ class PermitLedger {
   };
 
   PermitLedger(std::uint32_t limit, std::uint32_t waiting_max, std::uint32_t lines)
-      : limit_(limit),
-        waiting_max_(waiting_max),
-        lines_count_(lines),
-        lines_(std::make_unique<Line[]>(lines)) {}
+      : limit_(limit), waiting_max_(waiting_max) {
+    add_lines(lines);
+  }
+
+  // Once, before anybody waits; whoever waits then has to have heard of it.
+  void add_lines(std::uint32_t lines) {
+    CIRQUE_CHECK(lines_count_ == 0);
+    lines_ = std::make_unique<Line[]>(lines);
+    lines_count_ = lines;
+  }
 
   // False: it is full, or somebody waits.
   bool take_unless_waited_for() noexcept { return waiting_.load() == 0 && take(); }
@@ -176,9 +182,9 @@ class PermitLedger {
   alignas(64) Atomic<std::uint32_t> waiting_{0};  // who has reserved, and has neither got nor left
   Atomic<std::uint32_t> limit_;
   Atomic<std::uint32_t> waiting_max_;
-  const std::uint32_t lines_count_;
   Atomic<std::uint64_t> next_ticket_{0};
-  const std::unique_ptr<Line[]> lines_;
+  std::uint32_t lines_count_ = 0;
+  std::unique_ptr<Line[]> lines_;
 };
 
 }  // namespace cirque::base

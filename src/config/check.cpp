@@ -157,6 +157,7 @@ class Check {
     }
     check_members(pool);
     check_health(pool);
+    check_queue(pool);
   }
 
   void check_members(const Pool& pool) {
@@ -209,6 +210,19 @@ class Check {
         fmt::format("a check may take {}, and the next is due after {}", text_of(health.timeout),
                     text_of(health.interval)))
         .expected = "a time-out shorter than the time between checks";
+  }
+
+  // Where nothing is limited nobody waits.
+  void check_queue(const Pool& pool) {
+    const auto& queue = pool.queue;
+    if (queue.size > 0 && pool.concurrency_limit == 0) {
+      add(Code::NoEffect, queue.size, "nobody waits where there is no limit").hint =
+          "add concurrency_limit, or leave the queue out";
+    }
+    if (queue.size == 0 && place(queue.timeout)) {
+      add(Code::NoEffect, queue.timeout, "nobody waits in a queue without a size").hint =
+          "add size: 1000, or leave the queue out";
+    }
   }
 
   void check_limits() {

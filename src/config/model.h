@@ -132,6 +132,13 @@ struct CircuitBreaker {
   bool operator==(const CircuitBreaker&) const = default;
 };
 
+struct WaitingRoom {
+  unsigned size = 0;  // 0: there is none
+  Duration timeout = 5s;
+
+  bool operator==(const WaitingRoom&) const = default;
+};
+
 struct Pool {
   std::string name;
   std::string host;  // that backends are asked for; empty: the client's
@@ -146,6 +153,7 @@ struct Pool {
   CircuitBreaker circuit_breaker;
   std::string fallback;  // the pool that stands in; empty: none
   unsigned concurrency_limit = 0;
+  WaitingRoom queue;
   std::size_t max_request_body = 0;
   std::vector<std::string> rate_limits;
 

@@ -34,7 +34,8 @@ upstream::GuardPolicy guard_of(const Pool& pool, const Timeouts& timeouts) {
           .breaker = {.failure_threshold = std::max(1U, breaker.failure_threshold),
                       .timeout = breaker.timeout,
                       .probe_lease = timeouts.request_total},
-          .concurrency = pool.concurrency_limit};
+          .concurrency = pool.concurrency_limit,
+          .queue = {.size = pool.queue.size, .patience = pool.queue.timeout}};
 }
 
 upstream::RollTerms terms_of(const Pool& pool) {

@@ -136,19 +136,39 @@ Step Gateway::lead(Exchange& exchange, const Lane& lane) {
 
 Step Gateway::forward(Exchange& exchange, const Lane& lane, const Decision& decision) {
   auto pool = decision.index;
-  Passage* passage = nullptr;
-  if (!lane.blueprint->pools[pool].is_plain() || decision.table) {
-    if (decision.table) tell_routing(exchange, lane, decision, pool);
-    passage = &exchange.arena.make<Passage>();
-    auto passed = passage->enter(exchange, lane, decision);
-    if (!passed) return fail(passed.error());
-    pool = *passed;
-    if (decision.table && pool != decision.index) tell_routing(exchange, lane, decision, pool);
-    if (const auto& host = lane.blueprint->pools[pool].host; !host.empty()) {
-      exchange.request.headers.set(Name::Host, host);
-    }
+  if (lane.blueprint->pools[pool].is_plain() && !decision.table) {
+    exchange.slot<Errand>().go_to(lane, pool);
+    return go_on;
   }
-  exchange.slot<Errand>().go_to(lane, pool, passage);
+  if (decision.table) tell_routing(exchange, lane, decision, pool);
+  auto& passage = exchange.arena.make<Passage>();
+  auto entry = passage.enter(exchange, lane, decision);
+  if (!entry) return fail(entry.error());
+  bool is_full = *entry == Passage::Entry::Full;
+  return is_full ? forward_later(exchange, lane, decision, passage)
+                 : forward_past(exchange, lane, decision, passage);
+}
+
+Step Gateway::forward_later(Exchange& exchange, const Lane& lane, Decision decision,
+                            Passage& passage) {
+  auto waited = co_await passage.wait(exchange, lane, decision);
+  if (!waited) co_return fail(waited.error());
+  auto step = co_await forward_past(exchange, lane, decision, passage);
+  if (!step) co_return fail(step.error());
+  co_return go_on;
+}
+
+// There is room for it.
+Step Gateway::forward_past(Exchange& exchange, const Lane& lane, const Decision& decision,
+                           Passage& passage) {
+  auto passed = passage.pass(exchange, lane, decision);
+  if (!passed) return fail(passed.error());
+  auto pool = *passed;
+  if (decision.table && pool != decision.index) tell_routing(exchange, lane, decision, pool);
+  if (const auto& host = lane.blueprint->pools[pool].host; !host.empty()) {
+    exchange.request.headers.set(Name::Host, host);
+  }
+  exchange.slot<Errand>().go_to(lane, pool, &passage);
   return go_on;
 }
 

@@ -10,6 +10,8 @@
 
 namespace cirque::control {
 
+class Passage;
+
 // The lanes of all listeners, by the number that each Gateway has.
 struct Routing final : Snapshot {
   std::vector<std::shared_ptr<const Lane>> lanes;
@@ -34,6 +36,10 @@ class Gateway final : public App {
  private:
   [[gnu::noinline]] static Step lead(Exchange& exchange, const Lane& lane);
   static Step forward(Exchange& exchange, const Lane& lane, const config::Decision& decision);
+  static Step forward_later(Exchange& exchange, const Lane& lane, config::Decision decision,
+                            Passage& passage);
+  static Step forward_past(Exchange& exchange, const Lane& lane, const config::Decision& decision,
+                           Passage& passage);
   const Lane& lane_of(const Exchange& exchange) const noexcept;
 
   const std::size_t lane_;

@@ -1,6 +1,7 @@
 #include "control/passage.h"
 
 #include "base/log.h"
+#include "control/stopwatch.h"
 #include "loop/loop.h"
 
 namespace cirque::control {
@@ -70,15 +71,39 @@ void tell(const config::PoolPlan& plan, std::string_view from, std::string_view 
 
 }  // namespace
 
-Result<std::uint32_t> Passage::enter(Exchange& exchange, const Lane& lane,
-                                     const config::Decision& decision) {
+Result<Passage::Entry> Passage::enter(Exchange& exchange, const Lane& lane,
+                                      const config::Decision& decision) {
   const auto& plan = lane.blueprint->pools[decision.index];
-  if (plan.guard.concurrency > 0) {
-    place_ = lane.pools[decision.index].guard->limit.try_acquire();
-    if (!place_) return fail(refusal(Side::Us, 429, "concurrency_limit"));
+  bool is_limited = plan.guard.concurrency > 0;
+  if (is_limited) place_ = lane.pools[decision.index].guard->limit.try_acquire();
+  bool is_full = is_limited && !place_;
+  if (is_full && plan.guard.queue.size == 0) {
+    return fail(refusal(Side::Us, 429, "concurrency_limit"));
   }
-  if (plan.body_max > 0) TRY(limit_body(exchange, plan.body_max));
-  return find_open(exchange, lane, decision);
+  if (plan.body_max > 0) {
+    auto fits = limit_body(exchange, plan.body_max);
+    if (!fits) {
+      place_.reset();
+      return fail(fits.error());
+    }
+  }
+  return is_full ? Entry::Full : Entry::Free;
+}
+
+Task<> Passage::wait(Exchange& exchange, const Lane& lane, const config::Decision& decision) {
+  auto& queue = *lane.pools[decision.index].guard->queue;
+  auto patience = lane.blueprint->pools[decision.index].guard.queue.patience;
+  auto wait = queue.wait(exchange.core(), patience);
+  Stopwatch stopwatch(exchange, waited_, wait);
+  place_ = co_await ok(co_await wait);
+  co_return done;
+}
+
+Result<std::uint32_t> Passage::pass(Exchange& exchange, const Lane& lane,
+                                    const config::Decision& decision) {
+  auto pool = find_open(exchange, lane, decision);
+  if (!pool) leave({});
+  return pool;
 }
 
 Result<Unit> Passage::limit_body(Exchange& exchange, std::uint64_t most) {
@@ -130,7 +155,9 @@ Result<std::uint32_t> Passage::find_open(Exchange& exchange, const Lane& lane,
 bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   const auto& plan = lane.blueprint->pools[pool];
   if (!plan.guard.has_breaker) return true;
-  permit_ = lane.pools[pool].guard->breaker.admit(exchange.started);
+  bool has_waited = waited_ > Duration::zero();
+  auto now = has_waited ? loop::monotonic_now() : exchange.started;
+  permit_ = lane.pools[pool].guard->breaker.admit(now);
   plan_ = &plan;
   bool is_probe = permit_ && permit_->is_probe();
   exchange.stamps().set("X-Circuit-State", !permit_ ? "open" : is_probe ? "half_open" : "closed");

@@ -1,6 +1,7 @@
 #pragma once
 // A request's way past what stands before its pool: the limit of requests at a time, the limit of
-// its body, the circuit breaker, and whoever stands in when nobody is there. In this order.
+// its body, the line of those who wait, the circuit breaker, and whoever stands in when nobody is
+// there. In this order.
 #include <optional>
 
 #include "cirque/exchange.h"
@@ -12,10 +13,17 @@ namespace cirque::control {
 // Lives as long as its exchange, in whose arena it is.
 class Passage {
  public:
-  // The pool that it comes to, by its index in the blueprint; or 413, 429, 503. The answer is
-  // stamped with what happened: X-Circuit-State, X-Failover-Reason.
-  Result<std::uint32_t> enter(Exchange& exchange, const Lane& lane,
-                              const config::Decision& decision);
+  // Full: there is a line to wait in. Or 413, 429.
+  enum class Entry : std::uint8_t { Free, Full };
+  Result<Entry> enter(Exchange& exchange, const Lane& lane, const config::Decision& decision);
+
+  // Until there is room; or 503.
+  Task<> wait(Exchange& exchange, const Lane& lane, const config::Decision& decision);
+
+  // Once there was room: the pool that it comes to, by its index in the blueprint; or 503. The
+  // answer is stamped with what happened: X-Circuit-State, X-Failover-Reason.
+  Result<std::uint32_t> pass(Exchange& exchange, const Lane& lane,
+                             const config::Decision& decision);
 
   // The exchange is over, and that came of it. None: nothing is known, as the client broke it off.
   void leave(std::optional<upstream::Outcome> outcome) noexcept;
@@ -23,9 +31,10 @@ class Passage {
  private:
   Result<std::uint32_t> find_open(Exchange& exchange, const Lane& lane,
                                   const config::Decision& decision);
-  Result<Unit> limit_body(Exchange& exchange, std::uint64_t most);
+  static Result<Unit> limit_body(Exchange& exchange, std::uint64_t most);
   bool admit(Exchange& exchange, const Lane& lane, std::uint32_t pool);
 
+  Duration waited_{};  // in line
   std::optional<base::ConcurrencyLimit::Permit> place_;
   std::optional<upstream::Breaker::Permit> permit_;
   const config::PoolPlan* plan_ = nullptr;  // that the permit is for

@@ -232,6 +232,30 @@ void write_rate_limits(Page& page, const std::vector<RateCounts>& all) {
          &RateCounts::bytes);
 }
 
+void write_pools(Page& page, const std::vector<PoolCounts>& all) {
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help, auto get) {
+    page.family(name, type, help);
+    for (const auto& one : all) {
+      page.sample(fmt::format("pool=\"{}\"", escaped(one.pool)), get(one));
+    }
+  };
+  using Counts = const PoolCounts&;
+  family("cirque_pool_requests", "gauge", "Requests that a pool with a limit has under way.",
+         [](Counts c) { return c.in_use; });
+  family("cirque_pool_requests_max", "gauge", "How many it takes at a time, at present.",
+         [](Counts c) { return c.limit; });
+  family("cirque_pool_queue_waiting", "gauge", "Requests that wait until their pool has room.",
+         [](Counts c) { return c.waiting; });
+  family("cirque_pool_queue_waited_total", "counter", "Requests that have begun to wait.",
+         [](Counts c) { return c.waited; });
+  family("cirque_pool_queue_seconds_total", "counter", "How long they waited, all together.",
+         [](Counts c) { return std::chrono::duration<double>(c.waited_time).count(); });
+  family("cirque_pool_queue_timeouts_total", "counter", "Requests that waited in vain.",
+         [](Counts c) { return c.timed_out; });
+  family("cirque_pool_queue_refused_total", "counter", "Requests refused as too many waited.",
+         [](Counts c) { return c.refused; });
+}
+
 void write_loops(Page& page, const std::vector<Registry::Loop>& loops) {
   page.family("cirque_event_loop_turns_total", "counter", "Turns of a worker's event loop.");
   for (std::size_t i = 0; i < loops.size(); ++i) {
@@ -303,6 +327,7 @@ std::string Registry::expose() const {
   write_connections(page, workers);
   write_backends(page, rows);
   write_rate_limits(page, rate_limits());
+  write_pools(page, pools());
   write_loops(page, loops());
   write_overload(page, overload());
   page.family("cirque_config_reloads_total", "counter",

@@ -107,6 +107,18 @@ struct RateCounts {
   std::size_t bytes = 0;
 };
 
+// Of what stands before a pool that limits its requests.
+struct PoolCounts {
+  std::string pool;
+  std::uint32_t limit = 0;    // requests at a time
+  std::uint32_t in_use = 0;   // that are under way
+  std::uint32_t waiting = 0;  // in line
+  std::uint64_t waited = 0;   // that have stood in line, until now
+  std::uint64_t timed_out = 0;
+  std::uint64_t refused = 0;
+  std::chrono::nanoseconds waited_time{};  // all of them together
+};
+
 // Names of what is counted, and the scrape.
 class Registry {
  public:
@@ -151,6 +163,7 @@ class Registry {
   std::function<std::vector<Loop>()> loops = [] { return std::vector<Loop>(); };
   // From whoever keeps them; called by expose().
   std::function<std::vector<RateCounts>()> rate_limits = [] { return std::vector<RateCounts>(); };
+  std::function<std::vector<PoolCounts>()> pools = [] { return std::vector<PoolCounts>(); };
   std::function<Overload()> overload = [] { return Overload(); };
   // From whoever keeps the number; called by expose().
   std::function<std::uint64_t()> access_log_dropped = [] { return 0; };

@@ -88,6 +88,16 @@ constexpr std::array kReasons = {
     Reason{
         "concurrency_limit", Proxy, 429, "The pool's concurrency_limit is reached.",
         "Raise pools[].concurrency_limit if its backends can take more at once, or add backends."},
+    Reason{
+        "queue_full", Proxy, 503,
+        "The pool has no room, and as many requests as pools[].queue.size wait for some already.",
+        "See in cirque_pool_requests and cirque_pool_requests_max whether its backends could take "
+        "more at once, and raise the limit then; else add backends. A longer queue helps only "
+        "against peaks."},
+    Reason{"queue_timeout", Proxy, 503,
+           "The request waited in line for its pool for as long as pools[].queue.timeout.",
+           "See in the access log how long others wait (queued_ms). Raise the pool's limit if its "
+           "backends can take more at once, or add backends."},
     Reason{"rate_limited", Client, 429, "A rate limit that the request meets is used up.",
            "See in the access log which one, and cirque_rate_limited_total; raise "
            "rate_limits[].requests or rate_limits[].burst if honest clients meet it."},

@@ -24,6 +24,8 @@ constexpr std::array kErrorTypes = {
     ErrorType{"no_healthy_backend", "destination_unavailable"},
     ErrorType{"circuit_open", "destination_unavailable"},
     ErrorType{"concurrency_limit", "connection_limit_reached"},
+    ErrorType{"queue_full", "connection_limit_reached"},
+    ErrorType{"queue_timeout", "connection_limit_reached"},
     ErrorType{"upstream_connection_limit", "connection_limit_reached"},
     ErrorType{"upstream_closed_before_response", "connection_terminated"},
     ErrorType{"upstream_reset", "connection_terminated"},

@@ -162,6 +162,13 @@ Site& Engine::add_site(std::string name, App& app, Stations stations) {
   return *sites_.emplace_back(std::move(site));
 }
 
+std::vector<loop::Loop*> Engine::loops() const {
+  std::vector<loop::Loop*> all;
+  for (const auto& seat : workers_) all.push_back(&seat->worker->loop);
+  all.push_back(&steward_->loop);
+  return all;
+}
+
 std::vector<Engine::Seat*> Engine::seats(Where where) {
   if (where == Where::Steward) return {steward_seat_.get()};
   std::vector<Seat*> all;

@@ -102,6 +102,9 @@ class Engine {
 
   loop::Loop& steward_loop() noexcept { return steward_->loop; }
 
+  // By Exchange::core(): those of the workers, then the steward's.
+  std::vector<loop::Loop*> loops() const;
+
   observe::Registry& registry() noexcept { return registry_; }
 
   observe::AccessLog* access_log() noexcept { return access_log_.get(); }

@@ -26,6 +26,10 @@ Duration Exchange::head_latency() const noexcept {
   return journey.answered != Time{} ? journey.answered - journey.connected : Duration::zero();
 }
 
+unsigned Exchange::core() const noexcept {
+  return static_cast<const proxy::Journey&>(*this).worker.index;
+}
+
 Task<> Exchange::sleep(Duration time) {
   co_await static_cast<proxy::Journey*>(this)->worker.loop.sleep(time);
   co_return done;

@@ -735,8 +735,8 @@ def _(world, name):
     return world.origin_of(front)
 
 
-@knob("pools[].concurrency_limit", (1, 429), (0, 200))
-def _(world, limit):
+def second_of_two(world, **settings):
+    """The status of a request that comes while another is with the backend, and is let go once it has been seen to."""
     go = threading.Event()
 
     def held(conn):
@@ -744,14 +744,33 @@ def _(world, limit):
             if r.target == "/held":
                 go.wait()
             conn.respond(200, body=b"x")
-    front, backend = guarded(world, held, concurrency_limit=limit)
-    first = world.client(front.port("web"))
+    front, backend = guarded(world, held, **settings)
+    first, second = world.client(front.port("web")), world.client(front.port("web"))
     first.send(request("/held"))
     eventually(lambda: "/held" in backend.targets)
-    seen = world.ask(front).status
+    second.send(request("/second"))
+    eventually(lambda: front.metric("pool_queue_waited_total", pool="p") == 1
+               or front.metric("http_requests_total", service="web") == 1)
+    if settings.get("queue", {}).get("timeout") == "10ms":
+        eventually(lambda: front.metric("pool_queue_timeouts_total", pool="p") == 1)
     go.set()
     first.answer()
-    return seen
+    return second.answer().status
+
+
+@knob("pools[].concurrency_limit", (1, 429), (0, 200))
+def _(world, limit):
+    return second_of_two(world, concurrency_limit=limit)
+
+
+@knob("pools[].queue.size", (0, 429), (1, 200))
+def _(world, size):
+    return second_of_two(world, concurrency_limit=1, queue={"size": size, "timeout": "1m"})
+
+
+@knob("pools[].queue.timeout", ("10ms", 503), ("1m", 200))
+def _(world, timeout):
+    return second_of_two(world, concurrency_limit=1, queue={"size": 1, "timeout": timeout})
 
 
 @knob("pools[].max_request_body", (10, 413), (0, 200))

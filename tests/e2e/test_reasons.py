@@ -233,6 +233,21 @@ def test_more_at_once_than_the_pool_takes(routed, origin, client):
     first.close()
 
 
+@shows("queue_full")
+@shows("queue_timeout")
+def test_a_line_that_is_too_long_and_one_that_takes_too_long(routed, origin, client):
+    backend = origin(silent)
+    front = routed({"one": {"backends": [backend.address], "concurrency_limit": 1, "queue": {"size": 1, "timeout": "1s"}}})
+    first, second = client(front.port("web")), client(front.port("web"))
+    first.send(request("/one"))
+    eventually(lambda: backend.requests)
+    second.send(request("/one"))
+    eventually(lambda: front.metric("pool_queue_waiting", pool="one") == 1)
+    answered(front, "queue_full", ask(front, "/one"))
+    answered(front, "queue_timeout", second.answer())
+    first.close()
+
+
 @shows("circuit_open")
 def test_a_circuit_that_is_open(routed, origin):
     front = routed({"fuse": {"backends": [f"127.0.0.1:{dead_port()}"],
