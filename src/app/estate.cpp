@@ -8,12 +8,14 @@ Estate::Estate(proxy::Engine& engine, net::Resolver& resolver)
     : engine_(engine), pools_(engine, resolver), listeners_(engine) {
   listeners_.on_gone = [this] { publish(); };
   engine_.on_published = [this] { rate_limits_.settle(loop::monotonic_now()); };
+  engine_.registry().gates = [this] { return pools_.gate_counts(); };
   engine_.registry().pools = [this] { return pools_.counts(); };
   engine_.registry().rate_limits = [this] { return rate_limits_.counts(); };
 }
 
 Estate::~Estate() {
   engine_.on_published = [] {};
+  engine_.registry().gates = [] { return std::vector<observe::GateCounts>(); };
   engine_.registry().pools = [] { return std::vector<observe::PoolCounts>(); };
   engine_.registry().rate_limits = [] { return std::vector<observe::RateCounts>(); };
 }

@@ -3,6 +3,8 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -37,10 +39,10 @@ std::string key_by_chance() {
 
 void count_queue(const upstream::QueueCounts& queue, observe::PoolCounts& counts) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  counts.waited = queue.waited.load(kRelaxed);
-  counts.timed_out = queue.timed_out.load(kRelaxed);
-  counts.refused = queue.refused.load(kRelaxed);
-  counts.waited_time = std::chrono::nanoseconds(queue.waited_ns.load(kRelaxed));
+  counts.waited += queue.waited.load(kRelaxed);
+  counts.timed_out += queue.timed_out.load(kRelaxed);
+  counts.refused += queue.refused.load(kRelaxed);
+  counts.waited_time += std::chrono::nanoseconds(queue.waited_ns.load(kRelaxed));
 }
 
 }  // namespace
@@ -173,15 +175,46 @@ std::uint32_t Pools::connections(std::string_view backend) const {
 std::vector<observe::PoolCounts> Pools::counts() const {
   std::vector<observe::PoolCounts> all;
   for (const auto& [name, running] : running_) {
-    const auto& guard = *running->guard;
-    if (running->plan.guard.concurrency == 0) continue;
+    const auto& [plan, guard] = std::tie(running->plan, *running->guard);
+    bool has_limit = plan.guard.concurrency > 0;
+    if (!has_limit && plan.terms.gates.concurrency == 0) continue;
     auto& counts = all.emplace_back(observe::PoolCounts{.pool = name,
+                                                        .has_limit = has_limit,
                                                         .limit = guard.limit.limit(),
-                                                        .in_use = guard.limit.in_use(),
-                                                        .waiting = guard.limit.waiting()});
-    if (guard.queue) count_queue(guard.queue->counts, counts);
+                                                        .in_use = guard.limit.in_use()});
+    if (!guard.queue) continue;
+    counts.waiting = guard.limit.waiting() + guard.standby->waiting();
+    count_queue(guard.queue->counts, counts);
+    count_queue(guard.standby->counts, counts);
   }
   std::ranges::sort(all, {}, &observe::PoolCounts::pool);
+  return all;
+}
+
+// All addresses of a name together, as they are in the other metrics.
+std::vector<observe::GateCounts> Pools::gate_counts() const {
+  std::vector<observe::GateCounts> all;
+  auto now = engine_.steward_loop().now();
+  for (const auto& [name, running] : running_) {
+    const auto& terms = running->plan.terms.gates;
+    if (!terms.is_any()) continue;
+    std::map<std::string, observe::GateCounts> by_name;
+    for (const auto& seat : running->pool->roll()->seats) {
+      const auto& gate = seat.standing->gate;
+      auto& counts = by_name[seat.backend->name];
+      counts.in_use += gate.in_use();
+      counts.is_open |= gate.circuit(now) == upstream::CircuitState::Open;
+      counts.openings += gate.openings();
+    }
+    for (auto& [backend, counts] : by_name) {
+      counts.pool = name;
+      counts.backend = backend;
+      counts.has_limit = terms.concurrency > 0;
+      counts.has_breaker = terms.has_breaker();
+      all.push_back(std::move(counts));
+    }
+  }
+  std::ranges::sort(all, {}, [](const auto& c) { return std::tie(c.pool, c.backend); });
   return all;
 }
 

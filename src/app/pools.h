@@ -41,6 +41,9 @@ class Pools {
   // Of those that limit their requests.
   std::vector<observe::PoolCounts> counts() const;
 
+  // Of the backends that have limits or breakers of their own.
+  std::vector<observe::GateCounts> gate_counts() const;
+
   // Of the backends of that pool, in the order of its origins.
   std::vector<upstream::OriginState> states(const std::string& pool) const;
 

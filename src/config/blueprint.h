@@ -47,6 +47,8 @@ struct PoolPlan {
   upstream::GuardPolicy guard;
   upstream::RollTerms terms;
   std::optional<RequestPart> hash_by;  // what of a request is to stay with one backend
+  // A backend is chosen by more than whose turn it is: the request, or who has room.
+  bool is_particular = false;
   RetryPlan retries;
   std::uint32_t fallback = kNone;
   std::uint64_t body_max = 0;  // 0: any
@@ -54,7 +56,8 @@ struct PoolPlan {
 
   // Nothing has to be looked at before a request goes there.
   bool is_plain() const noexcept {
-    return host.empty() && !guard.is_any() && fallback == kNone && body_max == 0;
+    return host.empty() && !guard.is_any() && !terms.gates.is_any() && fallback == kNone &&
+           body_max == 0;
   }
 };
 

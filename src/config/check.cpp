@@ -215,9 +215,10 @@ class Check {
   // Where nothing is limited nobody waits.
   void check_queue(const Pool& pool) {
     const auto& queue = pool.queue;
-    if (queue.size > 0 && pool.concurrency_limit == 0) {
+    bool is_limited = pool.concurrency_limit > 0 || pool.backend_concurrency_limit > 0;
+    if (queue.size > 0 && !is_limited) {
       add(Code::NoEffect, queue.size, "nobody waits where there is no limit").hint =
-          "add concurrency_limit, or leave the queue out";
+          "add concurrency_limit or backend_concurrency_limit, or leave the queue out";
     }
     if (queue.size == 0 && place(queue.timeout)) {
       add(Code::NoEffect, queue.timeout, "nobody waits in a queue without a size").hint =

@@ -182,6 +182,7 @@ class Explainer {
     }
     if (!state.is_known) return "its name has no address yet";
     if (!state.is_healthy) return "down: gets nothing until a check succeeds";
+    if (state.is_cut) return "its circuit breaker is open: gets nothing until that is over";
     return state.is_ejected ? "left out for its bad answers" : "healthy: takes its turn";
   }
 

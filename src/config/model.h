@@ -154,6 +154,8 @@ struct Pool {
   std::string fallback;  // the pool that stands in; empty: none
   unsigned concurrency_limit = 0;
   WaitingRoom queue;
+  unsigned backend_concurrency_limit = 0;
+  CircuitBreaker backend_circuit_breaker;
   std::size_t max_request_body = 0;
   std::vector<std::string> rate_limits;
 

@@ -38,7 +38,15 @@ upstream::GuardPolicy guard_of(const Pool& pool, const Timeouts& timeouts) {
           .queue = {.size = pool.queue.size, .patience = pool.queue.timeout}};
 }
 
-upstream::RollTerms terms_of(const Pool& pool) {
+upstream::GatePolicy gates_of(const Pool& pool, const Timeouts& timeouts) {
+  const auto& breaker = pool.backend_circuit_breaker;
+  return {.concurrency = pool.backend_concurrency_limit,
+          .failure_threshold = breaker.failure_threshold,
+          .breaker_timeout = breaker.timeout,
+          .probe_lease = timeouts.request_total};
+}
+
+upstream::RollTerms terms_of(const Pool& pool, const Timeouts& timeouts) {
   const auto& balance = pool.balance;
   const auto& passive = pool.passive_health;
   return {
@@ -53,7 +61,8 @@ upstream::RollTerms terms_of(const Pool& pool) {
                    .ejection = passive.ejection,
                    .ejection_max = passive.ejection_max,
                    .ejected_percent_max = static_cast<double>(passive.ejected_percent_max),
-                   .window_members_min = passive.compare ? kComparedMin : 0}};
+                   .window_members_min = passive.compare ? kComparedMin : 0},
+      .gates = gates_of(pool, timeouts)};
 }
 
 RetryPlan retries_of(const Retries& retries) {
@@ -203,11 +212,12 @@ PoolPlan pool_plan_of(const Pool& pool, const PoolContext& context) {
                 .origins = {},
                 .health = health_of(pool),
                 .guard = guard_of(pool, context.timeouts),
-                .terms = terms_of(pool),
+                .terms = terms_of(pool, context.timeouts),
                 .hash_by = HashReading(pool.balance, context.places, context.report).run(),
                 .retries = retries_of(pool.retries),
                 .body_max = pool.max_request_body};
   plan.terms.sticky = StickyReading(pool.sticky, context).run();
+  plan.is_particular = plan.hash_by || plan.terms.sticky || plan.terms.gates.is_any();
   return plan;
 }
 

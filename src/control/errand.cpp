@@ -84,11 +84,28 @@ void Errand::tell_cookie(Exchange& exchange) const {
 Task<Peer> Errand::choose(Exchange& exchange) {
   if (next_) return choose_again(exchange);
   if (exchange.request.body && exchange.attempts == 0) keep_body(exchange);
-  read_wish(exchange);
+  if (plan_->is_particular) [[unlikely]] {
+    read_wish(exchange);
+    if (lobby()) return choose_with_room(exchange);
+  }
   pick_ = pool_->choose(tried_, wish_);
   if (!pick_) return fail(nobody());
   if (plan_->terms.sticky) tell_cookie(exchange);
   return peer();
+}
+
+// Where backends have limits of their own.
+Task<Peer> Errand::choose_with_room(Exchange& exchange) {
+  if (pool_->is_empty()) co_return fail(nobody());
+  pick_ = co_await ok(passage_->enter_lobby(exchange, tried_, wish_));
+  if (plan_->terms.sticky) tell_cookie(exchange);
+  co_return peer();
+}
+
+// Besides the one that it is with; none: nobody.
+upstream::Pick Errand::choose_next() {
+  auto* gated = lobby();
+  return gated ? gated->enter_next(tried_, wish_) : pool_->choose(tried_, wish_);
 }
 
 // After a pause.
@@ -108,17 +125,19 @@ void Errand::look_for_another() {
 Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
   bool is_answer = error.reason == "upstream_status";
   auto outcome = is_answer ? outcome_of(error.status) : Outcome::Gateway;
-  next_ = pool_->choose(tried_, wish_);
+  next_ = choose_next();
   // A bad answer is then the last one, and counted when it has been told.
   if (!next_) return Recovery::NobodyElse;
   // Who has not seen the request did no work for it: only the others cost of the budget, and need
   // time to recover.
   if (exchange.seen && !pool_->take_retry(loop::monotonic_now())) {
     next_.reset();
+    if (auto* gated = lobby()) gated->forget_next();
     return Recovery::OverBudget;
   }
   pick_.report(outcome);
   pick_.reset();
+  if (auto* gated = lobby()) gated->move_on(outcome);
   pause_ = exchange.seen ? pause_before(++seen_, plan_->retries) : Duration::zero();
   return Recovery::Retry;
 }

@@ -23,6 +23,11 @@ class Errand {
 
  private:
   Task<Peer> choose_again(Exchange& exchange);
+  Task<Peer> choose_with_room(Exchange& exchange);
+  upstream::Pick choose_next();
+
+  Lobby* lobby() const noexcept { return passage_ ? passage_->lobby() : nullptr; }
+
   void keep_body(Exchange& exchange);
   void look_for_another();
   void read_wish(Exchange& exchange);

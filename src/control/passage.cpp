@@ -102,8 +102,21 @@ Task<> Passage::wait(Exchange& exchange, const Lane& lane, const config::Decisio
 Result<std::uint32_t> Passage::pass(Exchange& exchange, const Lane& lane,
                                     const config::Decision& decision) {
   auto pool = find_open(exchange, lane, decision);
-  if (!pool) leave({});
+  if (!pool) {
+    leave({});
+    return pool;
+  }
+  const auto& plan = lane.blueprint->pools[*pool];
+  if (plan.terms.gates.is_any()) {
+    const auto& serving = lane.pools[*pool];
+    lobby_ = &exchange.arena.make<Lobby>(plan, *serving.pool, *serving.guard);
+  }
   return pool;
+}
+
+Task<upstream::Pick> Passage::enter_lobby(Exchange& exchange, upstream::Tried& tried,
+                                          const upstream::Wish& wish) {
+  return lobby_->enter(exchange, tried, wish, waited_);
 }
 
 Result<Unit> Passage::limit_body(Exchange& exchange, std::uint64_t most) {
@@ -131,6 +144,9 @@ Result<std::uint32_t> Passage::find_open(Exchange& exchange, const Lane& lane,
     } else if (!lane.pools[pool].pool->has_healthy()) {
       why = "upstream_unhealthy";
       if (next == kNone && decision.table) next = decision.table->otherwise;
+    } else if (plan.terms.gates.has_breaker() &&
+               lane.pools[pool].pool->is_cut(loop::monotonic_now())) {
+      why = "circuit_open";
     }
     if (why.empty()) {
       if (!failover.empty()) {
@@ -167,6 +183,7 @@ bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
 
 void Passage::leave(std::optional<upstream::Outcome> outcome) noexcept {
   place_.reset();
+  if (lobby_) lobby_->leave(outcome);
   if (!permit_) return;
   // A circuit is open from now on, not from when a long request began.
   auto now = loop::monotonic_now();

@@ -7,6 +7,7 @@
 #include "cirque/exchange.h"
 #include "config/blueprint.h"
 #include "control/lane.h"
+#include "control/lobby.h"
 
 namespace cirque::control {
 
@@ -25,6 +26,13 @@ class Passage {
   Result<std::uint32_t> pass(Exchange& exchange, const Lane& lane,
                              const config::Decision& decision);
 
+  // To be passed, where its pool's backends have gates.
+  Task<upstream::Pick> enter_lobby(Exchange& exchange, upstream::Tried& tried,
+                                   const upstream::Wish& wish);
+
+  // Null: they have none.
+  Lobby* lobby() noexcept { return lobby_; }
+
   // The exchange is over, and that came of it. None: nothing is known, as the client broke it off.
   void leave(std::optional<upstream::Outcome> outcome) noexcept;
 
@@ -35,6 +43,7 @@ class Passage {
   bool admit(Exchange& exchange, const Lane& lane, std::uint32_t pool);
 
   Duration waited_{};  // in line
+  Lobby* lobby_ = nullptr;
   std::optional<base::ConcurrencyLimit::Permit> place_;
   std::optional<upstream::Breaker::Permit> permit_;
   const config::PoolPlan* plan_ = nullptr;  // that the permit is for

@@ -233,17 +233,21 @@ void write_rate_limits(Page& page, const std::vector<RateCounts>& all) {
 }
 
 void write_pools(Page& page, const std::vector<PoolCounts>& all) {
-  auto family = [&](std::string_view name, std::string_view type, std::string_view help, auto get) {
+  using Counts = const PoolCounts&;
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help, auto get,
+                    bool wants_limit = false) {
     page.family(name, type, help);
-    for (const auto& one : all) {
+    for (Counts one : all) {
+      if (wants_limit && !one.has_limit) continue;
       page.sample(fmt::format("pool=\"{}\"", escaped(one.pool)), get(one));
     }
   };
-  using Counts = const PoolCounts&;
-  family("cirque_pool_requests", "gauge", "Requests that a pool with a limit has under way.",
-         [](Counts c) { return c.in_use; });
-  family("cirque_pool_requests_max", "gauge", "How many it takes at a time, at present.",
-         [](Counts c) { return c.limit; });
+  family(
+      "cirque_pool_requests", "gauge", "Requests that a pool with a limit has under way.",
+      [](Counts c) { return c.in_use; }, true);
+  family(
+      "cirque_pool_requests_max", "gauge", "How many it takes at a time, at present.",
+      [](Counts c) { return c.limit; }, true);
   family("cirque_pool_queue_waiting", "gauge", "Requests that wait until their pool has room.",
          [](Counts c) { return c.waiting; });
   family("cirque_pool_queue_waited_total", "counter", "Requests that have begun to wait.",
@@ -254,6 +258,26 @@ void write_pools(Page& page, const std::vector<PoolCounts>& all) {
          [](Counts c) { return c.timed_out; });
   family("cirque_pool_queue_refused_total", "counter", "Requests refused as too many waited.",
          [](Counts c) { return c.refused; });
+}
+
+void write_gates(Page& page, const std::vector<GateCounts>& all) {
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                    bool GateCounts::* wanted, auto GateCounts::* which) {
+    page.family(name, type, help);
+    for (const auto& one : all) {
+      if (!(one.*wanted)) continue;
+      page.sample(
+          fmt::format("pool=\"{}\",backend=\"{}\"", escaped(one.pool), escaped(one.backend)),
+          static_cast<std::uint64_t>(one.*which));
+    }
+  };
+  family("cirque_upstream_requests_in_flight", "gauge",
+         "Requests that a backend with a limit has under way.", &GateCounts::has_limit,
+         &GateCounts::in_use);
+  family("cirque_upstream_circuit_open", "gauge", "1 while a backend's circuit breaker is open.",
+         &GateCounts::has_breaker, &GateCounts::is_open);
+  family("cirque_upstream_circuit_openings_total", "counter", "How often it has opened.",
+         &GateCounts::has_breaker, &GateCounts::openings);
 }
 
 void write_loops(Page& page, const std::vector<Registry::Loop>& loops) {
@@ -328,6 +352,7 @@ std::string Registry::expose() const {
   write_backends(page, rows);
   write_rate_limits(page, rate_limits());
   write_pools(page, pools());
+  write_gates(page, gates());
   write_loops(page, loops());
   write_overload(page, overload());
   page.family("cirque_config_reloads_total", "counter",

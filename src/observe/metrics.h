@@ -110,6 +110,7 @@ struct RateCounts {
 // Of what stands before a pool that limits its requests.
 struct PoolCounts {
   std::string pool;
+  bool has_limit = false;     // of its own, beside those of its backends
   std::uint32_t limit = 0;    // requests at a time
   std::uint32_t in_use = 0;   // that are under way
   std::uint32_t waiting = 0;  // in line
@@ -117,6 +118,17 @@ struct PoolCounts {
   std::uint64_t timed_out = 0;
   std::uint64_t refused = 0;
   std::chrono::nanoseconds waited_time{};  // all of them together
+};
+
+// Of one backend in a pool that limits each of them, or has breakers for them.
+struct GateCounts {
+  std::string pool;
+  std::string backend;
+  bool has_limit = false;
+  std::uint32_t in_use = 0;
+  bool has_breaker = false;
+  bool is_open = false;
+  std::uint64_t openings = 0;
 };
 
 // Names of what is counted, and the scrape.
@@ -164,6 +176,7 @@ class Registry {
   // From whoever keeps them; called by expose().
   std::function<std::vector<RateCounts>()> rate_limits = [] { return std::vector<RateCounts>(); };
   std::function<std::vector<PoolCounts>()> pools = [] { return std::vector<PoolCounts>(); };
+  std::function<std::vector<GateCounts>()> gates = [] { return std::vector<GateCounts>(); };
   std::function<Overload()> overload = [] { return Overload(); };
   // From whoever keeps the number; called by expose().
   std::function<std::uint64_t()> access_log_dropped = [] { return 0; };

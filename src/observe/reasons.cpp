@@ -86,8 +86,11 @@ constexpr std::array kReasons = {
            "The request's body is larger than the pool's max_request_body.",
            "Raise pools[].max_request_body, or have the client send less."},
     Reason{
-        "concurrency_limit", Proxy, 429, "The pool's concurrency_limit is reached.",
-        "Raise pools[].concurrency_limit if its backends can take more at once, or add backends."},
+        "concurrency_limit", Proxy, 429,
+        "The pool's concurrency_limit is reached, or the backend_concurrency_limit of all "
+        "backends.",
+        "Raise pools[].concurrency_limit or pools[].backend_concurrency_limit if the backends can "
+        "take more at once, add backends, or let requests wait: pools[].queue."},
     Reason{
         "queue_full", Proxy, 503,
         "The pool has no room, and as many requests as pools[].queue.size wait for some already.",
@@ -101,10 +104,13 @@ constexpr std::array kReasons = {
     Reason{"rate_limited", Client, 429, "A rate limit that the request meets is used up.",
            "See in the access log which one, and cirque_rate_limited_total; raise "
            "rate_limits[].requests or rate_limits[].burst if honest clients meet it."},
-    Reason{"circuit_open", Upstream, 503,
-           "The pool's circuit breaker is open, and no pool stands in.",
-           "See in cirque_upstream_failures_total what opened it. It tries again after "
-           "pools[].circuit_breaker.timeout; pools[].fallback names a pool that stands in."},
+    Reason{
+        "circuit_open", Upstream, 503,
+        "The circuit breaker of the pool, or of each of its backends, is open, and no pool stands "
+        "in.",
+        "See in cirque_upstream_failures_total what opened it. It tries again after "
+        "pools[].circuit_breaker.timeout or pools[].backend_circuit_breaker.timeout; "
+        "pools[].fallback names a pool that stands in."},
     Reason{"health_check_failed", Nobody, 0,
            "A backend was asked for its health, and did not answer in time.",
            "Ask the backend for health_check.path yourself; raise health_check.timeout if it is "

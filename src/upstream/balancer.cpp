@@ -102,7 +102,16 @@ std::optional<Choice> Balancer::choose(const Asked& asked) noexcept {
   auto tier = draw_tier(asked.hash);
   if (auto place = tiers_[tier].policy->choose(asked)) return Choice{*place, footing_};
   if (auto elsewhere = choose_elsewhere(tier, asked)) return elsewhere;
-  return choose_ejected(asked);
+  bool is_full = asked.doors && has_full(asked);
+  return is_full ? std::nullopt : choose_ejected(asked);
+}
+
+// Somebody is well and merely has no room: better to wait for that than to ask who was left out.
+bool Balancer::has_full(const Asked& asked) const noexcept {
+  for (std::uint32_t place = 0; place < states_.size(); ++place) {
+    if (states_[place] == State::Usable && asked.is_full(place)) return true;
+  }
+  return false;
 }
 
 std::optional<Choice> Balancer::choose_ejected(const Asked& asked) noexcept {
@@ -110,7 +119,7 @@ std::optional<Choice> Balancer::choose_ejected(const Asked& asked) noexcept {
   auto first = static_cast<std::uint32_t>(random_.next() % count);
   for (std::uint32_t i = 0; i < count; ++i) {
     auto place = (first + i) % count;
-    if (states_[place] == State::Ejected && !asked.was_tried(place)) {
+    if (states_[place] == State::Ejected && !asked.passes_by(place)) {
       return Choice{place, Footing::Panic};
     }
   }

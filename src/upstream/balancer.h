@@ -94,8 +94,8 @@ class Balancer {
   // before goes to the tier that is due, then to the others in their order, backups too, and in the
   // end to who is ejected: nobody knows that it is down.
   //
-  // Breakers and limits are not known here: whoever is refused by them asks again, with that place
-  // among the tried.
+  // Who has no room, as Asked::doors says, is passed by; who has is to be entered at once, as
+  // others may be quicker, and the question to be asked again then.
   std::optional<Choice> choose(const Asked& asked) noexcept;
 
  private:
@@ -119,6 +119,7 @@ class Balancer {
   std::size_t draw_tier(std::uint64_t hash) noexcept;
   std::optional<Choice> choose_elsewhere(std::size_t not_here, const Asked& asked) noexcept;
   std::optional<Choice> choose_ejected(const Asked& asked) noexcept;
+  bool has_full(const Asked& asked) const noexcept;
 
   const std::shared_ptr<const MemberSet> set_;
   const Bulletin& bulletin_;

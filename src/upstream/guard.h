@@ -7,6 +7,7 @@
 #include "base/concurrency.h"
 #include "upstream/breaker.h"
 #include "upstream/queue.h"
+#include "upstream/standby.h"
 
 namespace cirque::upstream {
 
@@ -41,14 +42,19 @@ class Guard : public std::enable_shared_from_this<Guard> {
     breaker.set_policy(policy.breaker);
     if (policy.queue.size > 0 && !queue) {
       queue = std::make_unique<Queue>(limit, loops, weak_from_this());
+      standby = std::make_unique<Standby>(loops, weak_from_this());
     }
     limit.set_waiting_max(policy.queue.size);
     limit.set_limit(limit_of(policy));
+    if (standby) standby->on_room();  // the limits of backends may have changed, too
   }
 
   Breaker breaker;
   base::ConcurrencyLimit limit{{}};
-  std::unique_ptr<Queue> queue;  // null: there never was one
+  // Null: there never was one.
+  std::unique_ptr<Queue> queue;
+  std::unique_ptr<Standby>
+      standby;  // of those for whom the pool has room, but none of its backends
 
  private:
   static std::uint32_t limit_of(const GuardPolicy& policy) noexcept {

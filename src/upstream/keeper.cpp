@@ -70,10 +70,12 @@ std::vector<OriginState> Keeper::states() const {
     auto& state = states.emplace_back(
         OriginState{.is_known = !entry->seats.empty(), .drains = entry->origin.drains});
     bool is_usable = false;
+    state.is_cut = state.is_known;
     for (const auto& seat : entry->seats) {
       const auto& vitals = seat.standing->vitals;
       state.is_healthy |= !vitals.has(Ailment::Unhealthy);
       is_usable |= !vitals.has(Ailment::Unhealthy) && !vitals.has(Ailment::Ejected);
+      state.is_cut &= seat.standing->gate.circuit(loop_.now()) == CircuitState::Open;
       state.connections += seat.backend->connections.load(std::memory_order_relaxed);
     }
     state.is_ejected = state.is_healthy && !is_usable;

@@ -41,6 +41,7 @@ struct OriginState {
   bool is_healthy = false;  // one of its addresses is, as checks say
   bool is_ejected = false;  // all that are healthy were left out for what they did
   bool drains = false;
+  bool is_cut = false;            // the breakers of all its addresses are open
   std::uint32_t connections = 0;  // open ones, idle or not
 };
 

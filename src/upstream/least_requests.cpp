@@ -27,7 +27,7 @@ LeastRequests::Loaded LeastRequests::least_of_all(Loaded best, const Asked& aske
   for (std::size_t step = 1; step < candidates_.size(); ++step) {
     if (++number == candidates_.size()) number = 0;
     auto other = loaded(number);
-    if (other.load < best.load && !asked.was_tried(candidates_[number].place)) best = other;
+    if (other.load < best.load && !asked.passes_by(candidates_[number].place)) best = other;
   }
   return best;
 }
@@ -36,7 +36,7 @@ LeastRequests::Loaded LeastRequests::least_of_some(Loaded best, const Asked& ask
   auto second = best;
   auto look_at = [&](std::size_t number) {
     auto other = loaded(number);
-    if (other.load < best.load && !asked.was_tried(candidates_[number].place)) {
+    if (other.load < best.load && !asked.passes_by(candidates_[number].place)) {
       second = std::exchange(best, other);
     } else if (second.number == best.number || other.load < second.load) {
       second = other;

@@ -56,7 +56,7 @@ std::optional<std::size_t> first_untried(std::span<const Candidate> candidates, 
                                          const Asked& asked) noexcept {
   for (std::size_t step = 0; step < candidates.size(); ++step) {
     auto number = (from + step) % candidates.size();
-    if (!asked.was_tried(candidates[number].place)) return number;
+    if (!asked.passes_by(candidates[number].place)) return number;
   }
   return std::nullopt;
 }
@@ -65,8 +65,8 @@ std::optional<std::size_t> draw_untried(const Lottery& lottery, base::Random& ra
                                         std::span<const Candidate> candidates,
                                         const Asked& asked) noexcept {
   auto number = lottery.draw(random);
-  if (asked.tried.empty()) return number;
-  for (int draws = 1; asked.was_tried(candidates[number].place); ++draws) {
+  if (asked.is_open_to_all()) return number;
+  for (int draws = 1; asked.passes_by(candidates[number].place); ++draws) {
     if (draws == kDrawsMax) return first_untried(candidates, number, asked);
     number = lottery.draw(random);
   }

@@ -83,13 +83,13 @@ std::optional<std::uint32_t> Hashing::choose(const Asked& asked) noexcept {
   auto has_room = [&](std::uint32_t place) {
     const Seat& seat = seats_[place];
     return seat.vitals && seat.vitals->in_flight() < seat.bound * requests &&
-           !asked.was_tried(place);
+           !asked.passes_by(place);
   };
   if (auto place = walk(asked, has_room)) return place;
   // All that are left carry too much: they have work from elsewhere, or the shares of the tiers
   // have just changed.
   return walk(asked,
-              [&](std::uint32_t place) { return seats_[place].vitals && !asked.was_tried(place); });
+              [&](std::uint32_t place) { return seats_[place].vitals && !asked.passes_by(place); });
 }
 
 // Along the table, and where nearly nobody fits, along the candidates: the same way for the same

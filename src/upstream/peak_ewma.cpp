@@ -23,7 +23,7 @@ std::optional<std::uint32_t> PeakEwma::choose(const Asked& asked) noexcept {
 // Of equals, a different one. Where weights differ it may be the same one again: of two members
 // that were always compared, each would get a half, whatever they weigh.
 std::optional<std::size_t> PeakEwma::draw_other(std::size_t first, const Asked& asked) noexcept {
-  if (!lottery_.is_even() || !asked.tried.empty()) {
+  if (!lottery_.is_even() || !asked.is_open_to_all()) {
     return draw_untried(lottery_, random_, candidates_, asked);
   }
   auto others = candidates_.size() - 1;

@@ -51,6 +51,10 @@ bool fits(const Vitals& vitals, Fit fit) noexcept {
   return fit == Fit::Usable ? vitals.is_usable() : vitals.is_merely_ejected();
 }
 
+bool is_well(const Vitals& vitals) noexcept {
+  return fits(vitals, Fit::Usable) || fits(vitals, Fit::Spared);
+}
+
 struct LetGo {
   void operator()(LocalRoll* local) const noexcept { let_go(local); }
 };
@@ -106,10 +110,13 @@ LocalRoll& Pool::here() {
 }
 
 bool Pool::has_healthy() {
-  return std::ranges::any_of(here().roll->seats, [](const Seat& seat) {
-    const auto& vitals = seat.standing->vitals;
-    return fits(vitals, Fit::Usable) || fits(vitals, Fit::Spared);
-  });
+  return std::ranges::any_of(here().roll->seats,
+                             [](const Seat& seat) { return is_well(seat.standing->vitals); });
+}
+
+inline void Pool::count_request(LocalRoll& local) noexcept {
+  if (++local.uncounted < kBatch) return;
+  budget.count_requests(loop::monotonic_now(), std::exchange(local.uncounted, 0));
 }
 
 // Who drains, or is left out, keeps nobody.
@@ -129,11 +136,7 @@ std::optional<StickyValues::Found> Pool::read_cookie(std::string_view value) {
 
 Pick Pool::choose(Tried& tried, const Wish& wish) {
   auto& local = here();
-  if (!tried.any()) {
-    if (++local.uncounted == kBatch) {
-      budget.count_requests(loop::monotonic_now(), std::exchange(local.uncounted, 0));
-    }
-  }
+  if (!tried.any()) count_request(local);
   auto place = keeper_of(local, wish, tried);
   if (place) {
     // It stays there.
@@ -147,6 +150,65 @@ Pick Pool::choose(Tried& tried, const Wish& wish) {
   if (!place) return {};
   tried.add(*place);
   return {*this, local, *place};
+}
+
+// The gates of a roll at one moment.
+class Pool::Gates final : public Doors {
+ public:
+  Gates(const Roll& roll, Time now) noexcept : roll_(roll), now_(now) {}
+
+  Gate::Door door(std::uint32_t place) const noexcept override {
+    return roll_.seats[place].standing->gate.door(now_);
+  }
+
+  Time now() const noexcept { return now_; }
+
+ private:
+  const Roll& roll_;
+  const Time now_;
+};
+
+// Between the look and the entrance others may be quicker: then it looks again, and they have got
+// in.
+std::expected<Admitted, Shut> Pool::choose_admitted(Tried& tried, const Wish& wish) {
+  auto& local = here();
+  if (!tried.any()) count_request(local);
+  auto now = loop::monotonic_now();
+  Gates gates(*local.roll, now);
+  while (auto place = whose_room(local, tried, wish, gates)) {
+    auto leave = local.roll->seats[*place].standing->gate.admit(now);
+    if (!leave) continue;
+    tried.add(*place);
+    return Admitted{Pick(*this, local, *place), std::move(*leave)};
+  }
+  return std::unexpected(why_shut(*local.roll, gates));
+}
+
+// A roll that has no gates any more may be met by a request from before.
+std::optional<std::uint32_t> Pool::whose_room(LocalRoll& local, const Tried& tried,
+                                              const Wish& wish, const Gates& gates) noexcept {
+  if (!local.balancer) return whose_turn(*local.roll, tried);
+  auto kept = keeper_of(local, wish, tried);
+  if (kept && gates.door(*kept) == Gate::Door::Open) return kept;
+  auto choice = local.balancer->choose(
+      {.now = gates.now(), .hash = wish.hash, .tried = tried.places(), .doors = &gates});
+  return choice ? std::optional(choice->place) : std::nullopt;
+}
+
+Shut Pool::why_shut(const Roll& roll, const Doors& doors) noexcept {
+  auto why = Shut::Nobody;
+  for (std::uint32_t place = 0; place < roll.seats.size(); ++place) {
+    const auto& seat = roll.seats[place];
+    if (seat.weight == 0 || !is_well(seat.standing->vitals)) continue;
+    if (doors.door(place) != Gate::Door::Cut) return Shut::Full;
+    why = Shut::Cut;
+  }
+  return why;
+}
+
+bool Pool::is_cut(Time now) {
+  const auto& roll = *here().roll;
+  return roll.has_gates && why_shut(roll, Gates(roll, now)) == Shut::Cut;
 }
 
 std::optional<std::uint32_t> Pool::whose_turn(const Roll& roll, const Tried& tried) noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 // A set of interchangeable backends, and whose turn it is.
 #include <atomic>
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -91,6 +92,13 @@ struct Wish {
   std::optional<StickyValues::Found> cookie = {};  // of this one's
 };
 
+enum class Shut : std::uint8_t { Nobody, Full, Cut };
+
+struct Admitted {
+  Pick pick;
+  Gate::Leave leave;
+};
+
 // Members change when names resolve anew; a core sees the new list with its next choice.
 //
 // With even turns, which is what there is unless something else is asked for, one shared counter
@@ -105,13 +113,20 @@ class Pool {
   // Steward only. Tells the backends that come and those that go.
   void set_roll(Roll roll);
 
-  // Any thread. The member of the cookie, if it is usable; else a usable member that was not tried;
-  // or, where there is none, one that was left out for what it did, but that no check has found
-  // down. The request is counted for the budget of retries.
+  // Any thread. The member of the cookie, if it is usable; else a usable member that was not
+  // tried; or, where there is none, one that was left out for what it did, but that no check has
+  // found down. The request is counted for the budget of retries.
   Pick choose(Tried& tried, const Wish& wish = {});
 
   // What the value of a client's cookie says, if it is one of ours; only where clients are kept.
   std::optional<StickyValues::Found> read_cookie(std::string_view value);
+
+  // The same where members have gates: one that had room, and the leave to go there; or why there
+  // is none. Cut: of those that are well all breakers are open.
+  std::expected<Admitted, Shut> choose_admitted(Tried& tried, const Wish& wish = {});
+
+  // Nobody would be let in now, for the breakers of those that are well.
+  bool is_cut(Time now);
 
   bool is_empty() { return here().roll->seats.empty(); }
 
@@ -133,6 +148,11 @@ class Pool {
   LocalRoll& here();
   static std::optional<std::uint32_t> keeper_of(const LocalRoll& local, const Wish& wish,
                                                 const Tried& tried) noexcept;
+  class Gates;
+  std::optional<std::uint32_t> whose_room(LocalRoll& local, const Tried& tried, const Wish& wish,
+                                          const Gates& gates) noexcept;
+  void count_request(LocalRoll& local) noexcept;
+  static Shut why_shut(const Roll& roll, const Doors& doors) noexcept;
   std::optional<std::uint32_t> whose_turn(const Roll& roll, const Tried& tried) noexcept;
 
   const Bulletin& bulletin_;

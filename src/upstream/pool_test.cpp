@@ -268,4 +268,144 @@ TEST_CASE("requests are counted for the budget of retries") {
   CHECK(retries == 20);
 }
 
+namespace {
+
+using upstream::Admitted;
+using upstream::Method;
+using upstream::Shut;
+
+upstream::RollTerms limited(std::uint32_t concurrency, Method method = Method::RoundRobin) {
+  return {.balancer = {.method = method}, .gates = {.concurrency = concurrency}};
+}
+
+constexpr Method kMethods[] = {Method::RoundRobin, Method::LeastRequests, Method::PeakEwma,
+                               Method::Random, Method::Hash};
+
+Shut shut(Pool& pool) {
+  Tried tried;
+  auto admitted = pool.choose_admitted(tried);
+  REQUIRE_FALSE(admitted);
+  return admitted.error();
+}
+
+void fail_once(Pool& pool) {
+  Tried tried;
+  auto admitted = pool.choose_admitted(tried);
+  REQUIRE(admitted);
+  admitted->leave.report(upstream::Gate::Leave::Outcome::Bad, loop::monotonic_now());
+}
+
+}  // namespace
+
+TEST_CASE("a member that has its fill is passed over until all have") {
+  for (auto method : kMethods) {
+    Pool pool("p", bulletin);
+    sit(pool, seats(3), limited(4, method));
+    std::vector<Admitted> held;
+    std::map<std::string, int> counts;
+    for (std::uint64_t hash = 0; hash < 12; ++hash) {
+      Tried tried;
+      auto admitted = pool.choose_admitted(tried, {.hash = hash});
+      REQUIRE(admitted);
+      ++counts[admitted->pick.seat().backend->name];
+      held.push_back(std::move(*admitted));
+    }
+    for (auto& [name, count] : counts) CHECK(count == 4);
+    CHECK(shut(pool) == Shut::Full);
+    auto name = held[5].pick.seat().backend->name;
+    held.erase(held.begin() + 5);
+    Tried tried;
+    auto next = pool.choose_admitted(tried, {.hash = 77});
+    REQUIRE(next);
+    CHECK(next->pick.seat().backend->name == name);
+  }
+}
+
+TEST_CASE("while one member is full the others take even turns") {
+  Pool pool("p", bulletin);
+  sit(pool, seats(3), limited(1000));
+  std::map<std::string, int> counts;
+  // The first one is full from the beginning.
+  auto roll = pool.roll();
+  std::vector<upstream::Gate::Leave> leaves;
+  while (auto leave = roll->seats[0].standing->gate.admit(Time(1h))) {
+    leaves.push_back(std::move(*leave));
+  }
+  for (int i = 0; i < 100; ++i) {
+    Tried tried;
+    auto admitted = pool.choose_admitted(tried);
+    REQUIRE(admitted);
+    ++counts[admitted->pick.seat().backend->name];
+  }
+  CHECK(counts == std::map<std::string, int>{{"1", 50}, {"2", 50}});
+}
+
+TEST_CASE("why nobody can be chosen is told: down, full, or cut") {
+  Pool pool("p", bulletin);
+  auto all = seats(2);
+  sit(pool, all, {.gates = {.concurrency = 1, .failure_threshold = 1}});
+  CHECK_FALSE(pool.is_cut(loop::monotonic_now()));
+  fail_once(pool);
+  CHECK_FALSE(pool.is_cut(loop::monotonic_now()));
+  {
+    Tried tried;
+    auto held = pool.choose_admitted(tried);
+    REQUIRE(held);
+    CHECK(shut(pool) == Shut::Full);  // one is cut, but there will be room with the other
+  }
+  fail_once(pool);
+  CHECK(shut(pool) == Shut::Cut);
+  CHECK(pool.is_cut(loop::monotonic_now()));
+  for (auto& seat : all) seat.standing->vitals.set(Ailment::Unhealthy);
+  CHECK(shut(pool) == Shut::Nobody);
+  CHECK_FALSE(pool.is_cut(loop::monotonic_now()));
+}
+
+TEST_CASE("who was left out is asked when the others are cut, and not when they are full") {
+  Pool pool("p", bulletin);
+  auto all = seats(2);
+  sit(pool, all, {.gates = {.concurrency = 1, .failure_threshold = 1}});
+  all[0].standing->vitals.set(Ailment::Ejected);
+  {
+    Tried tried;
+    auto held = pool.choose_admitted(tried);
+    REQUIRE(held);
+    CHECK(held->pick.seat().backend->name == "1");
+    CHECK(shut(pool) == Shut::Full);
+  }
+  fail_once(pool);
+  Tried tried;
+  auto spared = pool.choose_admitted(tried);
+  REQUIRE(spared);
+  CHECK(spared->pick.seat().backend->name == "0");
+}
+
+TEST_CASE("a member's limit is exact, whichever worker asks") {
+  constexpr int kMost = 3;
+  Pool pool("p", bulletin);
+  sit(pool, seats(2), limited(kMost));
+  std::atomic<int> out[2];
+  std::atomic<int> overruns{0};
+  std::atomic<int> served{0};
+  auto work = [&] {
+    for (int i = 0; i < 5'000; ++i) {
+      Tried tried;
+      auto admitted = pool.choose_admitted(tried);
+      if (!admitted) continue;
+      ++served;
+      auto& mine = out[admitted->pick.seat().backend->name == "1"];
+      overruns += ++mine > kMost;
+      if (i % 16 == 0) std::this_thread::yield();
+      --mine;
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back(work);
+  }
+  CHECK(overruns == 0);
+  CHECK(served > 1'000);
+  for (const auto& seat : pool.roll()->seats) CHECK(seat.standing->gate.in_use() == 0);
+}
+
 TEST_SUITE_END();

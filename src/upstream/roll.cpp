@@ -9,7 +9,7 @@ namespace {
 
 bool take_even_turns(const std::vector<Seat>& seats, const RollTerms& all) {
   const auto& terms = all.balancer;
-  bool is_plain = !all.sticky && terms.method == Method::RoundRobin &&
+  bool is_plain = !all.sticky && !all.gates.is_any() && terms.method == Method::RoundRobin &&
                   terms.spill.panic_percent == 0 && terms.slow_start.window == Duration::zero();
   return is_plain && std::ranges::all_of(seats, [](const Seat& seat) {
            return seat.weight == 1 && seat.priority == 0 && seat.rank == Rank::Main;
@@ -20,6 +20,8 @@ bool take_even_turns(const std::vector<Seat>& seats, const RollTerms& all) {
 
 Roll make_roll(std::vector<Seat> seats, const RollTerms& terms) {
   Roll roll{.seats = std::move(seats)};
+  roll.has_gates = terms.gates.is_any();
+  for (const auto& seat : roll.seats) seat.standing->gate.set_policy(terms.gates);
   if (!take_even_turns(roll.seats, terms)) {
     std::vector<Member> members;
     for (const auto& seat : roll.seats) {

@@ -7,6 +7,7 @@
 
 #include "upstream/backend.h"
 #include "upstream/balancer.h"
+#include "upstream/gate.h"
 #include "upstream/outlier.h"
 #include "upstream/sticky.h"
 
@@ -19,6 +20,7 @@ struct Standing {
 
   Vitals vitals;
   Conduct conduct;
+  Gate gate;
 };
 
 struct Seat {
@@ -37,6 +39,7 @@ struct Roll {
   std::shared_ptr<const MemberSet> members = {};
   OutlierGroup outliers = {};  // without members: nobody is left out
   std::optional<StickyTerms> sticky = {};
+  bool has_gates = false;  // each of its members has limits of its own
 };
 
 // What a pool asks of its members, beside health.
@@ -45,10 +48,12 @@ struct RollTerms {
   bool has_outliers = false;
   OutlierPolicy outliers = {};
   std::optional<StickyTerms> sticky = {};  // has a key, where a roll is made of it
+  GatePolicy gates = {};
 
   bool operator==(const RollTerms&) const = default;
 };
 
+// Steward only: the gates of the seats are set to the terms.
 Roll make_roll(std::vector<Seat> seats, const RollTerms& terms);
 
 }  // namespace cirque::upstream

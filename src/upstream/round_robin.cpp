@@ -42,12 +42,28 @@ std::optional<std::uint32_t> RoundRobin::choose(const Asked& asked) noexcept {
   // A second attempt takes no turn of its own: with two members, of which one fails, every first
   // attempt would fall to the same one.
   if (!asked.tried.empty()) {
-    auto* turn = turns_.first_wanted([&](auto place) { return !asked.was_tried(place); });
-    return turn ? std::optional(turn->who) : std::nullopt;
+    return first_wanted(asked);
   }
+  if (asked.doors) pass_by(asked);
   auto place = turns_.first().who;
+  if (asked.doors && asked.passes_by(place)) return first_wanted(asked);
   turns_.advance(paces_[place].stride);
   return place;
+}
+
+std::optional<std::uint32_t> RoundRobin::first_wanted(const Asked& asked) const noexcept {
+  auto* turn = turns_.first_wanted([&](auto place) { return !asked.passes_by(place); });
+  return turn ? std::optional(turn->who) : std::nullopt;
+}
+
+// Whoever has no room loses its turns meanwhile, or the others would get them all when it has, and
+// one of them all those that it cannot take. Of great weights some may be left.
+void RoundRobin::pass_by(const Asked& asked) noexcept {
+  for (auto left = 2 * turns_.all().size(); left > 0; --left) {
+    auto place = turns_.first().who;
+    if (!asked.passes_by(place)) return;
+    turns_.advance(paces_[place].stride);
+  }
 }
 
 }  // namespace cirque::upstream

@@ -28,6 +28,8 @@ class RoundRobin : public Policy {
     Turns::When left = 0;    // until its turn, while the turns are made anew
   };
 
+  std::optional<std::uint32_t> first_wanted(const Asked& asked) const noexcept;
+  void pass_by(const Asked& asked) noexcept;
   void note_what_is_left() noexcept;
   Turns::When first_turn(const Pace& before, Turns::When stride) noexcept;
 

@@ -763,6 +763,24 @@ def _(world, limit):
     return second_of_two(world, concurrency_limit=limit)
 
 
+@knob("pools[].backend_concurrency_limit", (1, 429), (2, 200))
+def _(world, limit):
+    return second_of_two(world, backend_concurrency_limit=limit)
+
+
+@knob("pools[].backend_circuit_breaker.failure_threshold", (0, [500, 500, 500]), (2, [500, 500, 503]))
+def _(world, threshold):
+    front, _ = guarded(world, failing, backend_circuit_breaker={"failure_threshold": threshold})
+    return [world.ask(front).status for _ in range(3)]
+
+
+@knob("pools[].backend_circuit_breaker.timeout", ("50ms", True), ("1h", False))
+def _(world, timeout):
+    front, backend = guarded(world, failing, backend_circuit_breaker={"failure_threshold": 1, "timeout": timeout})
+    world.ask(front)
+    return happens_unless(timeout == "1h", lambda: world.ask(front).status == 500)
+
+
 @knob("pools[].queue.size", (0, 429), (1, 200))
 def _(world, size):
     return second_of_two(world, concurrency_limit=1, queue={"size": size, "timeout": "1m"})

@@ -1,0 +1,230 @@
+#include "control/lobby.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "control/stopwatch.h"
+#include "loop/loop.h"
+
+namespace cirque::control {
+namespace {
+
+using upstream::Outcome;
+using upstream::Pick;
+using upstream::Shut;
+
+Error refusal(std::uint16_t status, std::string_view reason) {
+  return {.fault = Fault::Overload, .side = Side::Us, .status = status, .reason = reason};
+}
+
+Error refusal(Shut why) {
+  switch (why) {
+    case Shut::Full:
+      return refusal(429, "concurrency_limit");
+    case Shut::Cut:
+      return refusal(503, "circuit_open");
+    case Shut::Nobody:
+      break;
+  }
+  return {.fault = Fault::NoPeer,
+          .side = Side::Upstream,
+          .status = 503,
+          .reason = "no_healthy_backend"};
+}
+
+void tell(const config::PoolPlan& plan, const upstream::Seat& seat, std::string_view from,
+          std::string_view to, std::string_view why) {
+  const auto& backend = *seat.backend;
+  log::warn("upstream", "backend circuit breaker state transition",
+            {{"pool", plan.name},
+             {"backend", backend.name},
+             {"address", backend.key.address.text()},
+             {"old_state", from},
+             {"new_state", to},
+             {"reason", why}});
+}
+
+}  // namespace
+
+// Its turn to get in. It looks when somebody makes room, and, while it is the first, every now and
+// then: a backend may be well again, or its breaker let one through.
+class Lobby::Turn final : private upstream::Standby::Waiter {
+ public:
+  Turn(Lobby& lobby, upstream::Tried& tried, const upstream::Wish& wish, std::size_t core,
+       Duration patience) noexcept
+      : lobby_(lobby),
+        tried_(tried),
+        wish_(wish),
+        core_(core),
+        loop_(lobby.guard_.standby->loop(core)),
+        until_(loop_.now() + patience),
+        alarm_(*this),
+        go_on_(*this) {}
+
+  bool await_ready() noexcept {
+    auto& guard = lobby_.guard_;
+    // Both lines together are as long as the one queue that there is.
+    auto most = lobby_.plan_.guard.queue.size;
+    most -= std::min(most, guard.limit.waiting());
+    if (guard.standby->join(*this, core_, most)) return !is_waiting();
+    guard.standby->counts.refused.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+
+  void await_suspend(std::coroutine_handle<> waiter) noexcept {
+    waiter_ = waiter;
+    since_ = loop_.now();
+    lobby_.guard_.standby->counts.waited.fetch_add(1, std::memory_order_relaxed);
+    arm();
+  }
+
+  Result<Pick> await_resume() noexcept {
+    if (outcome_ && *outcome_) return std::move(**outcome_);
+    if (outcome_) return fail(refusal(outcome_->error()));
+    return fail(refusal(503, since_ == kNever ? "queue_full" : "queue_timeout"));
+  }
+
+  ~Turn() {
+    if (auto time = waited()) {
+      auto& counts = lobby_.guard_.standby->counts;
+      counts.waited_ns.fetch_add(time->count(), std::memory_order_relaxed);
+    }
+  }
+
+  // How long it has stood in line until now; none: it did not have to.
+  std::optional<Duration> waited() const noexcept {
+    if (since_ == kNever) return std::nullopt;
+    return loop_.now() - since_;
+  }
+
+ private:
+  static constexpr Duration kLookEvery = 20ms;  // by feel: quick for a person, cheap for one a core
+
+  struct Alarm : loop::Timer {
+    explicit Alarm(Turn& t) noexcept
+        : Timer([](Timer& t) noexcept { static_cast<Alarm&>(t).turn.on_alarm(); }), turn(t) {}
+
+    Turn& turn;
+  };
+
+  struct GoOn : loop::Deferred {
+    explicit GoOn(Turn& t) noexcept
+        : Deferred([](Wake& w) noexcept { static_cast<GoOn&>(w).turn.waiter_.resume(); }),
+          turn(t) {}
+
+    Turn& turn;
+  };
+
+  bool try_enter() noexcept override {
+    auto entered = lobby_.enter_at_once(tried_, wish_, lobby_.stay_);
+    if (!entered && entered.error() == Shut::Full) return false;
+    outcome_.emplace(std::move(entered));
+    go_on();
+    return true;
+  }
+
+  void on_front() noexcept override {
+    is_front_ = true;
+    if (waiter_) arm();
+  }
+
+  void arm() noexcept {
+    auto due = is_front_ ? std::min(until_, loop_.now() + kLookEvery) : until_;
+    alarm_.arm(loop_.timers(), due);
+  }
+
+  // Who can get in at the last moment is not too late.
+  void on_alarm() noexcept {
+    if (is_front_) look();
+    if (!is_waiting()) return;
+    if (loop_.now() < until_) return arm();
+    leave();
+    lobby_.guard_.standby->counts.timed_out.fetch_add(1, std::memory_order_relaxed);
+    go_on();
+  }
+
+  void go_on() noexcept {
+    alarm_.disarm();
+    if (waiter_) loop_.defer(go_on_);
+  }
+
+  Lobby& lobby_;
+  upstream::Tried& tried_;
+  const upstream::Wish& wish_;
+  const std::size_t core_;
+  loop::Loop& loop_;
+  const Time until_;
+  Time since_ = kNever;  // in line; kNever: it never was
+  bool is_front_ = false;
+  std::optional<Entered> outcome_;
+  std::coroutine_handle<> waiter_;
+  Alarm alarm_;
+  GoOn go_on_;
+};
+
+// Nobody overtakes those who wait.
+Task<Pick> Lobby::enter(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
+                        Duration& waited) {
+  bool may_wait = plan_.guard.queue.size > 0;
+  if (may_wait && guard_.standby->waiting() > 0) return wait(exchange, tried, wish, waited);
+  auto entered = enter_at_once(tried, wish, stay_);
+  if (entered) return std::move(*entered);
+  if (may_wait && entered.error() == Shut::Full) return wait(exchange, tried, wish, waited);
+  return fail(refusal(entered.error()));
+}
+
+Task<Pick> Lobby::wait(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
+                       Duration& waited) {
+  Turn turn(*this, tried, wish, exchange.core(), plan_.guard.queue.patience - waited);
+  Stopwatch stopwatch(exchange, waited, turn);
+  co_return co_await turn;
+}
+
+Lobby::Entered Lobby::enter_at_once(upstream::Tried& tried, const upstream::Wish& wish,
+                                    std::optional<Stay>& stay) {
+  auto admitted = pool_.choose_admitted(tried, wish);
+  if (!admitted) return std::unexpected(admitted.error());
+  stay.emplace(admitted->pick.seat(), std::move(admitted->leave));
+  if (stay->leave.is_probe()) tell(plan_, stay->seat, "open", "half_open", "timeout_elapsed");
+  return std::move(admitted->pick);
+}
+
+Pick Lobby::enter_next(upstream::Tried& tried, const upstream::Wish& wish) {
+  auto entered = enter_at_once(tried, wish, next_);
+  return entered ? std::move(*entered) : Pick();
+}
+
+void Lobby::move_on(Outcome outcome) noexcept {
+  report(outcome);
+  end(stay_);
+  stay_ = std::exchange(next_, std::nullopt);
+}
+
+void Lobby::leave(std::optional<Outcome> outcome) noexcept {
+  if (outcome) report(*outcome);
+  end(stay_);
+}
+
+void Lobby::report(Outcome outcome) noexcept {
+  if (!stay_) return;
+  using Leave = upstream::Gate::Leave;
+  using Change = upstream::Breaker::Change;
+  bool was_probe = stay_->leave.is_probe();
+  auto how = outcome == Outcome::Good ? Leave::Outcome::Good : Leave::Outcome::Bad;
+  auto change = stay_->leave.report(how, loop::monotonic_now());
+  if (change == Change::Opened) {
+    tell(plan_, stay_->seat, was_probe ? "half_open" : "closed", "open",
+         was_probe ? "half_open_failure" : "failure_threshold_reached");
+  } else if (change == Change::Closed) {
+    tell(plan_, stay_->seat, "half_open", "closed", "recovery_successful");
+  }
+}
+
+// And whoever waits may look.
+void Lobby::end(std::optional<Stay>& stay) noexcept {
+  if (!stay) return;
+  stay.reset();
+  if (plan_.guard.queue.size > 0) guard_.standby->on_room();
+}
+
+}  // namespace cirque::control

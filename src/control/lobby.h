@@ -1,0 +1,61 @@
+#pragma once
+// A request before the gates of its pool's backends: with whom there is room for it, how it waits
+// until there is, and what it holds while it is there.
+#include <expected>
+#include <optional>
+
+#include "cirque/exchange.h"
+#include "config/blueprint.h"
+#include "upstream/guard.h"
+#include "upstream/pool.h"
+
+namespace cirque::control {
+
+// Lives as long as its exchange, in whose arena it is; the others outlive it. One core.
+class Lobby {
+ public:
+  Lobby(const config::PoolPlan& plan, upstream::Pool& pool, upstream::Guard& guard) noexcept
+      : plan_(plan), pool_(pool), guard_(guard) {}
+
+  // The one to go to first, in the pool's queue until there is room. Or 429, 503. `waited`: how
+  // long the request has stood in line before, and then in all.
+  Task<upstream::Pick> enter(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
+                             Duration& waited);
+
+  // With whom there is room besides the one that it is with. None: nobody.
+  upstream::Pick enter_next(upstream::Tried& tried, const upstream::Wish& wish);
+
+  // What came of the one that it is with; it is with the next from now on.
+  void move_on(upstream::Outcome outcome) noexcept;
+
+  // It is not going to the next.
+  void forget_next() noexcept { end(next_); }
+
+  // The request is over, and that came of it. None: nothing is known.
+  void leave(std::optional<upstream::Outcome> outcome) noexcept;
+
+ private:
+  class Turn;
+
+  // What it holds of one backend.
+  struct Stay {
+    upstream::Seat seat;
+    upstream::Gate::Leave leave;
+  };
+
+  using Entered = std::expected<upstream::Pick, upstream::Shut>;
+  Entered enter_at_once(upstream::Tried& tried, const upstream::Wish& wish,
+                        std::optional<Stay>& stay);
+  Task<upstream::Pick> wait(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
+                            Duration& waited);
+  void report(upstream::Outcome outcome) noexcept;
+  void end(std::optional<Stay>& stay) noexcept;
+
+  const config::PoolPlan& plan_;
+  upstream::Pool& pool_;
+  upstream::Guard& guard_;
+  std::optional<Stay> stay_;
+  std::optional<Stay> next_;
+};
+
+}  // namespace cirque::control
