@@ -19,7 +19,8 @@ bool same(const upstream::HealthPolicy& a, const upstream::HealthPolicy& b) {
 }
 
 bool same(const upstream::GuardPolicy& a, const upstream::GuardPolicy& b) {
-  return a.has_breaker == b.has_breaker && a.concurrency == b.concurrency && a.queue == b.queue &&
+  return a.has_breaker == b.has_breaker && a.concurrency == b.concurrency &&
+         a.adaptive == b.adaptive && a.queue == b.queue &&
          a.breaker.failure_threshold == b.breaker.failure_threshold &&
          a.breaker.timeout == b.breaker.timeout;
 }
@@ -176,7 +177,7 @@ std::vector<observe::PoolCounts> Pools::counts() const {
   std::vector<observe::PoolCounts> all;
   for (const auto& [name, running] : running_) {
     const auto& [plan, guard] = std::tie(running->plan, *running->guard);
-    bool has_limit = plan.guard.concurrency > 0;
+    bool has_limit = plan.guard.is_limited();
     if (!has_limit && plan.terms.gates.concurrency == 0) continue;
     auto& counts = all.emplace_back(observe::PoolCounts{.pool = name,
                                                         .has_limit = has_limit,

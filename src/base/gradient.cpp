@@ -1,6 +1,7 @@
 #include "base/gradient.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace cirque::base {
 namespace {
@@ -53,13 +54,42 @@ std::uint32_t Gradient::probe(double recent_us) noexcept {
   return bounded(limit_);
 }
 
+void Gradient::set_bounds(std::uint32_t min, std::uint32_t max) noexcept {
+  policy_.min = min;
+  policy_.max = max;
+  limit_ = std::clamp<double>(limit_, min, max);
+}
+
 std::uint32_t Gradient::bounded(double limit) const noexcept {
   return static_cast<std::uint32_t>(std::clamp<double>(limit, policy_.min, policy_.max));
 }
 
-AdaptiveLimit::AdaptiveLimit(ConcurrencyLimit& limit, const GradientPolicy& policy)
-    : limit_(limit), policy_(policy), gradient_(policy) {
-  limit_.set_limit(policy_.initial);
+// No window ends until it runs again.
+void AdaptiveLimit::stop_the_clock() noexcept {
+  while (window_end_.exchange(kNever, std::memory_order_acquire) == kNever) {
+    std::this_thread::yield();
+  }
+}
+
+void AdaptiveLimit::turn_on(const GradientPolicy& policy) noexcept {
+  stop_the_clock();
+  if (is_on_) {
+    gradient_.set_bounds(policy.min, policy.max);
+  } else {
+    gradient_ = Gradient(policy);
+  }
+  is_on_ = true;
+  window_ = policy.window;
+  samples_min_.store(policy.samples_min, std::memory_order_relaxed);
+  samples_.store(0, std::memory_order_relaxed);
+  limit_.set_limit(gradient_.limit());
+  window_end_.store(Time::min(), std::memory_order_release);
+}
+
+void AdaptiveLimit::turn_off() noexcept {
+  stop_the_clock();
+  is_on_ = false;
+  window_end_.store(Time::min(), std::memory_order_release);
 }
 
 void AdaptiveLimit::on_answer(Duration latency, Time now) noexcept {
@@ -76,7 +106,7 @@ void AdaptiveLimit::on_answer(Duration latency, Time now) noexcept {
     samples = samples_.fetch_add(bounded << kCountBits | 1, std::memory_order_relaxed);
   }
   if (now < window_end_.load(std::memory_order_relaxed)) return;
-  if (count_of(samples) + 1 >= policy_.samples_min) close_window(now);
+  if (count_of(samples) + 1 >= samples_min_.load(std::memory_order_relaxed)) close_window(now);
 }
 
 // One thread at a time: for the others the window has no end meanwhile.
@@ -88,12 +118,12 @@ void AdaptiveLimit::close_window(Time now) noexcept {
   auto samples = samples_.exchange(0, std::memory_order_relaxed);
   auto in_flight = in_flight_max_.exchange(0, std::memory_order_relaxed);
   bool is_first = end == Time::min();  // what has no beginning is no window
-  if (!is_first && count_of(samples) > 0) {
+  if (is_on_ && !is_first && count_of(samples) > 0) {
     auto sum = static_cast<double>(samples >> kCountBits);
     auto average = sum / static_cast<double>(count_of(samples));
     limit_.set_limit(gradient_.learn({.latency_us = average, .in_flight = in_flight}));
   }
-  window_end_.store(now + policy_.window, std::memory_order_release);
+  window_end_.store(now + window_, std::memory_order_release);
 }
 
 }  // namespace cirque::base

@@ -48,6 +48,11 @@ class Gradient {
   // The limit from now on.
   std::uint32_t learn(const Window& window) noexcept;
 
+  // From now on; what was learned stays.
+  void set_bounds(std::uint32_t min, std::uint32_t max) noexcept;
+
+  std::uint32_t limit() const noexcept { return bounded(limit_); }
+
  private:
   enum class Probe : std::uint8_t { None, Settling, Measuring };
 
@@ -66,8 +71,18 @@ class Gradient {
 // whoever sees that it is over does the sum.
 class AdaptiveLimit {
  public:
-  // Sets `limit`, which outlives it.
-  AdaptiveLimit(ConcurrencyLimit& limit, const GradientPolicy& policy);
+  // For `limit`, which outlives it; off, and the limit as it is.
+  explicit AdaptiveLimit(ConcurrencyLimit& limit) noexcept : limit_(limit) {}
+
+  AdaptiveLimit(ConcurrencyLimit& limit, const GradientPolicy& policy) : limit_(limit) {
+    turn_on(policy);
+  }
+
+  // From one thread alone, which waits for whoever does a sum just then. Of a policy that changes
+  // while it is on, only the bounds and the window count: what was learned stays.
+  void turn_on(const GradientPolicy& policy) noexcept;
+  // The limit stays as it is then; nobody changes it afterwards.
+  void turn_off() noexcept;
 
   // A request was answered, or given up, after so long. One that failed at once should not be told:
   // it was quick for the wrong reason.
@@ -75,13 +90,17 @@ class AdaptiveLimit {
 
  private:
   void close_window(Time now) noexcept;
+  void stop_the_clock() noexcept;
 
   ConcurrencyLimit& limit_;
-  const GradientPolicy policy_;
+  std::atomic<std::uint32_t> samples_min_{0};
   alignas(64) std::atomic<std::uint64_t> samples_{0};  // see gradient.cpp
   std::atomic<std::uint32_t> in_flight_max_{0};
   std::atomic<Time> window_end_{Time::min()};  // kNever while somebody does the sum
-  Gradient gradient_;                          // whoever does the sum
+  // Whoever does the sum, or has stopped the clock.
+  bool is_on_ = false;
+  Duration window_{};
+  Gradient gradient_{{}};
 };
 
 }  // namespace cirque::base

@@ -132,6 +132,55 @@ TEST_CASE("an adaptive limit is fed by several workers at once") {
   CHECK(limit.in_use() == 0);
 }
 
+TEST_CASE("an adaptive limit keeps what it has learned when its bounds change") {
+  Gradient gradient({.initial = 20, .max = 50});
+  CHECK(limit_after(gradient, {.quick_us = 1000, .at_once = 1e9}, 500, 20) == 50);
+  gradient.set_bounds(4, 30);
+  CHECK(gradient.limit() == 30);
+  gradient.set_bounds(40, 100);
+  CHECK(gradient.limit() == 40);
+}
+
+TEST_CASE("an adaptive limit that is turned off changes nothing any more") {
+  ConcurrencyLimit limit({});
+  AdaptiveLimit adaptive(limit);
+  CHECK(limit.limit() == ConcurrencyLimit::kNoLimit);
+  adaptive.turn_on({.initial = 4});
+  CHECK(limit.limit() == 4);
+  adaptive.turn_on({.initial = 4, .min = 7});
+  CHECK(limit.limit() == 7);
+  adaptive.turn_off();
+  limit.set_limit(ConcurrencyLimit::kNoLimit);
+  for (int second = 0; second < 10; ++second) {
+    for (int i = 0; i < 20; ++i) adaptive.on_answer(10ms, kStart + second * 1s);
+  }
+  CHECK(limit.limit() == ConcurrencyLimit::kNoLimit);
+}
+
+TEST_CASE("an adaptive limit is turned on and off while workers feed it") {
+  ConcurrencyLimit limit({});
+  AdaptiveLimit adaptive(limit);
+  std::atomic<bool> is_over{false};
+  auto work = [&] {
+    for (std::int64_t i = 0; !is_over; ++i) {
+      auto permit = limit.try_acquire();
+      adaptive.on_answer(5ms, kStart + i * 1ms);
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 2; ++i) threads.emplace_back(work);
+    for (std::uint32_t round = 0; round < 2'000; ++round) {
+      adaptive.turn_on({.initial = 10, .min = 1 + round % 5, .max = 100});
+      adaptive.turn_off();
+    }
+    limit.set_limit(77);
+    is_over = true;
+  }
+  CHECK(limit.limit() == 77);
+  CHECK(limit.in_use() == 0);
+}
+
 TEST_SUITE_END();
 
 }  // namespace cirque::base

@@ -157,6 +157,7 @@ class Check {
     }
     check_members(pool);
     check_health(pool);
+    check_adaptive(pool);
     check_queue(pool);
   }
 
@@ -212,10 +213,30 @@ class Check {
         .expected = "a time-out shorter than the time between checks";
   }
 
+  void check_adaptive(const Pool& pool) {
+    const auto& adaptive = pool.adaptive_limit;
+    if (adaptive.max > 0 && pool.concurrency_limit > 0) {
+      add(Code::LimitsContradict, adaptive.max,
+          "the pool has two limits: concurrency_limit, and one that is found out")
+          .expected = "one of the two; adaptive_limit.max bounds what is found out";
+    }
+    if (adaptive.max > 0 && adaptive.min > adaptive.max) {
+      const auto& field = place(adaptive.min) ? adaptive.min : adaptive.max;
+      add(Code::LimitsContradict, field,
+          fmt::format("it cannot stay above {} and below {}", adaptive.min, adaptive.max))
+          .expected = "a min that is at most max";
+    }
+    if (adaptive.max == 0 && place(adaptive.min)) {
+      add(Code::NoEffect, adaptive.min, "without max there is no adaptive limit").hint =
+          "add max: 500, or leave adaptive_limit out";
+    }
+  }
+
   // Where nothing is limited nobody waits.
   void check_queue(const Pool& pool) {
     const auto& queue = pool.queue;
-    bool is_limited = pool.concurrency_limit > 0 || pool.backend_concurrency_limit > 0;
+    bool is_limited = pool.concurrency_limit > 0 || pool.adaptive_limit.max > 0 ||
+                      pool.backend_concurrency_limit > 0;
     if (queue.size > 0 && !is_limited) {
       add(Code::NoEffect, queue.size, "nobody waits where there is no limit").hint =
           "add concurrency_limit or backend_concurrency_limit, or leave the queue out";

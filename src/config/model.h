@@ -139,6 +139,14 @@ struct WaitingRoom {
   bool operator==(const WaitingRoom&) const = default;
 };
 
+struct AdaptiveLimit {
+  unsigned min = 4;
+  unsigned max = 0;  // 0: there is none
+  Duration window = 1s;
+
+  bool operator==(const AdaptiveLimit&) const = default;
+};
+
 struct Pool {
   std::string name;
   std::string host;  // that backends are asked for; empty: the client's
@@ -153,6 +161,7 @@ struct Pool {
   CircuitBreaker circuit_breaker;
   std::string fallback;  // the pool that stands in; empty: none
   unsigned concurrency_limit = 0;
+  AdaptiveLimit adaptive_limit;
   WaitingRoom queue;
   unsigned backend_concurrency_limit = 0;
   CircuitBreaker backend_circuit_breaker;

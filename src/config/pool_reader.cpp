@@ -35,6 +35,9 @@ upstream::GuardPolicy guard_of(const Pool& pool, const Timeouts& timeouts) {
                       .timeout = breaker.timeout,
                       .probe_lease = timeouts.request_total},
           .concurrency = pool.concurrency_limit,
+          .adaptive = {.min = pool.adaptive_limit.min,
+                       .max = pool.adaptive_limit.max,
+                       .window = pool.adaptive_limit.window},
           .queue = {.size = pool.queue.size, .patience = pool.queue.timeout}};
 }
 

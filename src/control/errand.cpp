@@ -149,7 +149,7 @@ void Errand::on_done(const Exchange& exchange) noexcept {
     if (outcome == Outcome::Good) pick_.observe(exchange.head_latency());
     pick_.reset();
   }
-  if (passage_) passage_->leave(outcome);
+  if (passage_) passage_->leave(exchange, outcome);
 }
 
 }  // namespace cirque::control

@@ -74,7 +74,7 @@ void tell(const config::PoolPlan& plan, std::string_view from, std::string_view 
 Result<Passage::Entry> Passage::enter(Exchange& exchange, const Lane& lane,
                                       const config::Decision& decision) {
   const auto& plan = lane.blueprint->pools[decision.index];
-  bool is_limited = plan.guard.concurrency > 0;
+  bool is_limited = plan.guard.is_limited();
   if (is_limited) place_ = lane.pools[decision.index].guard->limit.try_acquire();
   bool is_full = is_limited && !place_;
   if (is_full && plan.guard.queue.size == 0) {
@@ -103,12 +103,14 @@ Result<std::uint32_t> Passage::pass(Exchange& exchange, const Lane& lane,
                                     const config::Decision& decision) {
   auto pool = find_open(exchange, lane, decision);
   if (!pool) {
-    leave({});
+    end();
     return pool;
   }
   const auto& plan = lane.blueprint->pools[*pool];
+  const auto& serving = lane.pools[*pool];
+  bool is_as_wanted = *pool == decision.index;
+  if (plan.guard.is_adaptive() && is_as_wanted) adaptive_ = &serving.guard->adaptive;
   if (plan.terms.gates.is_any()) {
-    const auto& serving = lane.pools[*pool];
     lobby_ = &exchange.arena.make<Lobby>(plan, *serving.pool, *serving.guard);
   }
   return pool;
@@ -181,7 +183,28 @@ bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   return permit_.has_value();
 }
 
-void Passage::leave(std::optional<upstream::Outcome> outcome) noexcept {
+// How long an answer took that was good, or at least, for how long none came. What failed at once
+// was quick for the wrong reason.
+void Passage::teach(const Exchange& exchange, std::optional<upstream::Outcome> outcome) noexcept {
+  auto now = loop::monotonic_now();
+  auto latency = exchange.head_latency();
+  bool is_good = outcome == upstream::Outcome::Good && latency > Duration::zero();
+  bool is_late = exchange.reason.starts_with("upstream_") && exchange.reason.ends_with("_timeout");
+  if (is_good) {
+    adaptive_->on_answer(latency, now);
+  } else if (is_late) {
+    adaptive_->on_answer(now - exchange.started - waited_, now);
+  }
+}
+
+// What it was given and has come to nothing.
+void Passage::end() noexcept {
+  place_.reset();
+  permit_.reset();
+}
+
+void Passage::leave(const Exchange& exchange, std::optional<upstream::Outcome> outcome) noexcept {
+  if (adaptive_) teach(exchange, outcome);  // while it counts as under way
   place_.reset();
   if (lobby_) lobby_->leave(outcome);
   if (!permit_) return;

@@ -34,9 +34,11 @@ class Passage {
   Lobby* lobby() noexcept { return lobby_; }
 
   // The exchange is over, and that came of it. None: nothing is known, as the client broke it off.
-  void leave(std::optional<upstream::Outcome> outcome) noexcept;
+  void leave(const Exchange& exchange, std::optional<upstream::Outcome> outcome) noexcept;
 
  private:
+  void teach(const Exchange& exchange, std::optional<upstream::Outcome> outcome) noexcept;
+  void end() noexcept;
   Result<std::uint32_t> find_open(Exchange& exchange, const Lane& lane,
                                   const config::Decision& decision);
   static Result<Unit> limit_body(Exchange& exchange, std::uint64_t most);
@@ -44,6 +46,8 @@ class Passage {
 
   Duration waited_{};  // in line
   Lobby* lobby_ = nullptr;
+  base::AdaptiveLimit* adaptive_ =
+      nullptr;  // of the pool that it came to, which is the one it was for
   std::optional<base::ConcurrencyLimit::Permit> place_;
   std::optional<upstream::Breaker::Permit> permit_;
   const config::PoolPlan* plan_ = nullptr;  // that the permit is for

@@ -763,6 +763,34 @@ def _(world, limit):
     return second_of_two(world, concurrency_limit=limit)
 
 
+@knob("pools[].adaptive_limit.max", (1, 429), (0, 200))
+def _(world, most):
+    return second_of_two(world, adaptive_limit={"min": 1, "max": most})
+
+
+@knob("pools[].adaptive_limit.min", (4, 20), (30, 30))
+def _(world, least):
+    """Where it begins."""
+    front, _ = guarded(world, adaptive_limit={"min": least, "max": 100})
+    return front.metric("pool_requests_max", pool="p")
+
+
+@knob("pools[].adaptive_limit.window", ("10ms", True), ("1m", False))
+def _(world, window):
+    all_inside = threading.Barrier(12)
+
+    def together(conn):
+        while conn.read_request():
+            all_inside.wait(60)
+            conn.respond()
+    front, _ = guarded(world, together, adaptive_limit={"max": 100, "window": window})
+
+    def has_learned():
+        Crowd(lambda _: world.ask(front), 12).join()
+        return front.metric("pool_requests_max", pool="p") != 20
+    return happens_unless(window == "1m", has_learned)
+
+
 @knob("pools[].backend_concurrency_limit", (1, 429), (2, 200))
 def _(world, limit):
     return second_of_two(world, backend_concurrency_limit=limit)

@@ -314,20 +314,28 @@ def test_when_all_backends_are_full_requests_wait_in_order(hall):
     assert max(h.most for h in front.halls) == 1
 
 
-def test_who_waits_for_backends_gives_up_or_is_refused(hall):
-    front = hall(2, backend_concurrency_limit=1, queue={"size": 1, "timeout": "200ms"})
+def test_who_waits_for_backends_too_long_gives_up(hall):
+    front = hall(2, backend_concurrency_limit=1, queue={"size": 1, "timeout": "100ms"})
     visits = fill(front, "/0", "/1")
-    late = Visit(front, "/late")
-    eventually(lambda: waiting(front) == 1)
-    refused = Visit(front, "/refused").answer()
-    assert (refused.status, b"queue_full" in refused.body) == (503, True)
-    late = late.answer()
+    late = Visit(front, "/late").answer()
     assert (late.status, b"queue_timeout" in late.body) == (503, True)
-    assert float(front.entry("/late")["queued_ms"]) >= 200 and "queued_ms" not in front.entry("/refused")
-    assert front.metric("pool_queue_timeouts_total", pool="p") == 1
+    assert float(front.entry("/late")["queued_ms"]) >= 100
+    assert (waiting(front), front.metric("pool_queue_timeouts_total", pool="p")) == (0, 1)
     for one in front.halls:
         one.let_out()
     assert [v.answer().status for v in visits] == [200] * 2
+
+
+def test_the_line_for_backends_may_be_full(hall):
+    front = hall(2, backend_concurrency_limit=1, queue={"size": 1, "timeout": "1m"})
+    visits = fill(front, "/0", "/1") + line_up(front, "/2")
+    refused = Visit(front, "/refused").answer()
+    assert (refused.status, b"queue_full" in refused.body) == (503, True)
+    assert "queued_ms" not in front.entry("/refused")
+    assert front.metric("pool_queue_refused_total", pool="p") == 1
+    for one in front.halls:
+        one.open()
+    assert [v.answer().status for v in visits] == [200] * 3
 
 
 def test_a_client_that_goes_away_leaves_the_line_for_backends(hall):
@@ -509,3 +517,86 @@ def test_a_connection_that_is_refused_opens_the_breaker(hall):
     front.halls[0].origin.stop()
     eventually(lambda: Visit(front, "/").answer().status == 200
                and front.metric("upstream_circuit_open", backend=front.halls[0].origin.address) == 1)
+
+
+def test_a_reload_without_limits_of_backends_loses_nobody_who_waits_for_them(hall):
+    front = hall(2, backend_concurrency_limit=1, queue={"size": 10, "timeout": "1m"})
+    visits = fill(front, "/0", "/1") + line_up(front, "/2", "/3")
+    pool = {k: v for k, v in front.config["pools"][0].items() if k not in ("queue", "backend_concurrency_limit")}
+    assert front.reload({**front.config, "pools": [pool]})
+    eventually(lambda: sum(inside(front)) == 4)
+    for one in front.halls:
+        one.open()
+    assert [v.answer().status for v in visits] == [200] * 4
+
+
+# --- limits that are found out ---------------------------------------------------------------------------
+
+
+class Shop(Hall):
+    """Serves everybody at once in 30 ms; or, while it is slow, one after the other."""
+
+    slow, never, one_at_a_time = False, threading.Event(), threading.Lock()
+
+    def script(self, conn):
+        while r := conn.read_request():
+            with self.lock:
+                self.inside += 1
+                self.most = max(self.most, self.inside)
+            if self.slow:
+                with self.one_at_a_time:
+                    self.never.wait(0.03)
+            else:
+                self.never.wait(0.03)
+            with self.lock:
+                self.inside -= 1
+            conn.respond(200, body=r.target.encode())
+
+
+@pytest.mark.heavy
+def test_an_adaptive_limit_falls_when_a_backend_slows_down_and_rises_when_it_recovers(origin, proxy):
+    shop = Shop(origin)
+    front = proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}], server={"workers": 2},
+                  virtual_hosts=[{"hosts": ["*"], "routes": [{"pool": "p"}]}],
+                  pools=[{"name": "p", "backends": [shop.origin.address], "queue": {"size": 100, "timeout": "1m"},
+                          "adaptive_limit": {"min": 2, "max": 40, "window": "50ms"}}])
+    is_over, statuses = threading.Event(), set()
+
+    def visit(_):
+        with Client(front.port("web")) as one:
+            while not is_over.is_set():
+                statuses.add(one.ask(request("/")).status)
+
+    def limit():
+        return front.metric("pool_requests_max", pool="p")
+    assert limit() == 20
+    crowd = Crowd(visit, 24)
+    try:
+        eventually(lambda: limit() > 22, what="more than at first")
+        shop.slow = True
+        eventually(lambda: limit() < 14, what="fewer, as it is slow")
+        eventually(lambda: shop.inside <= 14, what="fewer inside")
+        low = limit()
+        shop.slow = False
+        eventually(lambda: limit() > low + 4, what="more again")
+    finally:
+        is_over.set()
+    crowd.join()
+    assert statuses == {200} and waiting(front) == 0
+
+
+def test_an_adaptive_limit_is_a_limit_and_a_reload_moves_its_bounds(hall):
+    front = hall(adaptive_limit={"min": 1, "max": 2})
+    visits = fill(front, "/0", "/1")
+    assert front.metric("pool_requests_max", pool="p") == 2
+    refused = Visit(front, "/refused").answer()
+    assert refused.status == 429 and b"concurrency_limit" in refused.body
+    assert front.reload(settings(front, adaptive_limit={"min": 3, "max": 5}))
+    assert front.metric("pool_requests_max", pool="p") == 3
+    visits += fill(front, "/2")
+    assert Visit(front, "/refused").answer().status == 429
+    pool = {k: v for k, v in front.config["pools"][0].items() if k != "adaptive_limit"}
+    assert front.reload({**front.config, "pools": [pool]})
+    visits += fill(front, *(f"/{i}" for i in range(3, 10)))
+    front.hall.open()
+    assert [v.answer().status for v in visits] == [200] * 10
