@@ -119,7 +119,10 @@ Task<Peer> Errand::choose_again(Exchange& exchange) {
 
 // Much can happen in a pause. Where there is nobody else, that one is asked all the same.
 void Errand::look_for_another() {
-  if (auto other = pool_->choose(tried_, wish_)) next_ = std::move(other);
+  auto other = choose_next();
+  if (!other) return;
+  next_ = std::move(other);
+  if (auto* gated = lobby()) gated->switch_over();
 }
 
 Recovery Errand::on_failure(Exchange& exchange, const Error& error) {

@@ -196,6 +196,10 @@ Pick Lobby::enter_next(upstream::Tried& tried, const upstream::Wish& wish) {
 
 void Lobby::move_on(Outcome outcome) noexcept {
   report(outcome);
+  switch_over();
+}
+
+void Lobby::switch_over() noexcept {
   end(stay_);
   stay_ = std::exchange(next_, std::nullopt);
 }

@@ -28,6 +28,9 @@ class Lobby {
   // What came of the one that it is with; it is with the next from now on.
   void move_on(upstream::Outcome outcome) noexcept;
 
+  // The same, but nothing came of that one, as it was not asked.
+  void switch_over() noexcept;
+
   // It is not going to the next.
   void forget_next() noexcept { end(next_); }
 

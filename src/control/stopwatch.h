@@ -1,8 +1,9 @@
 #pragma once
-// Tells the access log how long a request stood in line before its pool, however that ended.
+// Tells the access log how long a request stood in line before its pool, however that ended, and
+// the metrics that this was no work of ours.
 #include <fmt/format.h>
 
-#include "cirque/exchange.h"
+#include "proxy/journey.h"
 
 namespace cirque::control {
 
@@ -20,6 +21,7 @@ class Stopwatch {
     auto time = wait_.waited();
     if (!time) return;
     total_ += *time;
+    static_cast<proxy::Journey&>(exchange_).in_vain += *time;  // as every exchange is one
     auto ms = std::chrono::duration<double, std::milli>(total_).count();
     exchange_.log_fields().set("queued_ms", fmt::format("{:.3f}", ms));
   }

@@ -31,7 +31,7 @@ struct AdaptivePolicy {
 
 struct GuardPolicy {
   bool has_breaker = false;
-  BreakerPolicy breaker;
+  BreakerPolicy breaker = {};
   std::uint32_t concurrency = 0;  // 0: any number
   AdaptivePolicy adaptive = {};
   QueuePolicy queue = {};

@@ -131,6 +131,7 @@ def test_who_has_waited_too_long_gets_503(hall):
     assert late.status == 503 and b"queue_timeout" in late.body
     entry = front.entry("/late")
     assert entry["reason"] == "queue_timeout" and float(entry["queued_ms"]) >= 50
+    assert entry["overhead_ms"] <= entry["duration_ms"] - 50  # it is no work of ours
     assert (waiting(front), front.metric("pool_queue_timeouts_total", pool="p")) == (0, 1)
     front.hall.let_out()
     assert inside[0].answer().status == 200 and front.hall.targets == ["/inside"]
