@@ -12,12 +12,6 @@
 namespace cirque::app {
 namespace {
 
-bool same(const upstream::HealthPolicy& a, const upstream::HealthPolicy& b) {
-  return a.timeout == b.timeout && a.interval == b.interval &&
-         a.unhealthy_threshold == b.unhealthy_threshold &&
-         a.healthy_threshold == b.healthy_threshold && a.path == b.path && a.host == b.host;
-}
-
 bool same(const upstream::GuardPolicy& a, const upstream::GuardPolicy& b) {
   return a.has_breaker == b.has_breaker && a.concurrency == b.concurrency &&
          a.adaptive == b.adaptive && a.queue == b.queue &&
@@ -26,7 +20,7 @@ bool same(const upstream::GuardPolicy& a, const upstream::GuardPolicy& b) {
 }
 
 bool same(const config::PoolPlan& a, const config::PoolPlan& b) {
-  return same(a.health, b.health) && same(a.guard, b.guard) && a.terms == b.terms &&
+  return a.health == b.health && same(a.guard, b.guard) && a.terms == b.terms &&
          a.hash_by == b.hash_by && a.retries == b.retries && a.host == b.host &&
          a.body_max == b.body_max && a.origins == b.origins;
 }
@@ -50,11 +44,11 @@ void count_queue(const upstream::QueueCounts& queue, observe::PoolCounts& counts
 
 struct Pools::Running {
   Running(const config::PoolPlan& p, std::shared_ptr<upstream::Pool> empty, proxy::Engine& engine,
-          net::Resolver& resolver, upstream::KeeperSettings settings)
+          net::Resolver& resolver, upstream::HealthPace& pace, upstream::KeeperSettings settings)
       : plan(p),
         pool(std::move(empty)),
         guard(upstream::Guard::make(plan.guard, engine.loops())),
-        keeper(engine.steward_loop(), resolver, engine.directory(), engine.registry(), *pool,
+        keeper(engine.steward_loop(), resolver, engine.directory(), engine.registry(), pace, *pool,
                settings) {
     keeper.on_change = [&engine] { engine.forget_departed(); };
   }
@@ -92,7 +86,7 @@ std::shared_ptr<upstream::Pool> Pools::make_pool(const std::string& name) {
 
 std::unique_ptr<Pools::Running> Pools::make(const config::PoolPlan& plan, Duration dns_refresh) {
   auto made = std::make_unique<Running>(plan, make_pool(plan.name), engine_, resolver_,
-                                        settings_of(plan, dns_refresh));
+                                        health_pace_, settings_of(plan, dns_refresh));
   made->keeper.start(origins_of(plan));
   return made;
 }

@@ -57,6 +57,7 @@ class Pools {
 
   proxy::Engine& engine_;
   net::Resolver& resolver_;
+  upstream::HealthPace health_pace_;
   const std::string own_key_;
   std::set<std::string> drained_;  // by order
   Duration dns_refresh_{};

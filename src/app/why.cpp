@@ -71,7 +71,7 @@ std::vector<std::string_view> metrics_of(Seen seen) {
     case Seen::Connection:
       return {"cirque_connections_refused_total"};
     case Seen::Health:
-      return {"cirque_upstream_healthy", "cirque_upstream_health_transitions_total"};
+      return {"cirque_upstream_failed_checks_total"};
     case Seen::Start:
       break;
   }
@@ -81,9 +81,7 @@ std::vector<std::string_view> metrics_of(Seen seen) {
 std::string seen_text(const Reason& reason) {
   std::string counted;
   for (auto metric : metrics_of(reason.seen)) {
-    bool by_reason = reason.seen != Seen::Health;
-    counted += by_reason ? fmt::format(", {}{{reason=\"{}\"}}", metric, reason.slug)
-                         : fmt::format(", {}", metric);
+    counted += fmt::format(", {}{{reason=\"{}\"}}", metric, reason.slug);
   }
   switch (reason.seen) {
     case Seen::Request:

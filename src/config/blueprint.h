@@ -18,7 +18,7 @@
 #include "route/router.h"
 #include "route/split.h"
 #include "upstream/guard.h"
-#include "upstream/health.h"
+#include "upstream/health_policy.h"
 #include "upstream/keeper.h"
 
 namespace cirque::config {

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config/blueprint.h"
 #include "config/error_pages.h"
+#include "config/health_reader.h"
 #include "config/pool_reader.h"
 #include "config/rate_reader.h"
 #include "config/route_reader.h"
@@ -85,6 +86,7 @@ class Compiler {
   }
 
   void read_pools() {
+    tag_health_ = health_policy_of(model_.tag_health, places_, report_);
     for (std::uint32_t i = 0; i < model_.pools.size(); ++i) {
       const auto& pool = model_.pools[i];
       auto [first, is_new] = pools_.emplace(pool.name, i);
@@ -268,9 +270,9 @@ class Compiler {
     if (is_new) {
       Pool usual;
       usual.name = fmt::format("tag:{}", target.tag);
-      usual.health_check = model_.tag_health;
       auto& plan = plan_.pools.emplace_back(
           pool_plan_of(usual, {model_.timeouts, places_, secrets_, report_}));
+      plan.health = tag_health_;
       add_tagged(plan, target.tag, &target.tag);
     }
     return found->second;
@@ -640,6 +642,7 @@ class Compiler {
   Index backends_, tags_, listeners_, pools_, tables_, rates_;
   std::vector<bool> named_rates_;  // by rate limit of the model: something is limited by it
   std::map<std::string, std::uint32_t> tag_pools_;
+  upstream::HealthPolicy tag_health_;
   std::vector<bool> asked_;  // by pool of the model: a route leads there
   std::vector<std::vector<route::RouteSpec>> host_routes_;
   std::vector<bool> is_twin_;  // by host: another has its name

@@ -169,6 +169,17 @@ TEST_SUITE("config") {
           "virtual host shop: route api: redirect.path not given → /new\n");
     CHECK(changes(with("name: web-b, ", "name: web-b, health_check: {interval: 9s}, ")) ==
           "pool web-b: health_check.interval 5s → 9s\n");
+    auto checked = [&](std::string_view keys) {
+      return with("name: web-b, ",
+                  fmt::format("name: web-b, health_check: {{path: /up, {}}}, ", keys));
+    };
+    CHECK(told(checked("statuses: [2xx, 301], headers: {X-A: '1'}"),
+               checked("statuses: [2xx, 404], headers: {X-A: '2'}, method: HEAD, host: a.b")) ==
+          "pool web-b: health_check.method GET → HEAD\n"
+          "pool web-b: health_check.host not given → a.b\n"
+          "pool web-b: health_check.headers + X-A: 2, - X-A: 1\n"
+          "pool web-b: health_check.statuses + 404, - 301\n"
+          "unchanged: 2 listeners, 1 virtual host, 1 pool\n");
   }
 
   TEST_CASE("an item that comes or goes is told with what it says") {

@@ -46,6 +46,8 @@ std::string_view type_name(const Option& option) {
       return "list of names";
     case Type::Numbers:
       return "list of numbers";
+    case Type::Statuses:
+      return "list of statuses";
     case Type::Members:
       return "list of addresses and backends";
     case Type::Table:

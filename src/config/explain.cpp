@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "config/health_reader.h"
 #include "config/values.h"
 #include "route/explain.h"
 
@@ -166,6 +167,7 @@ class Explainer {
   void tell_backends(std::uint32_t number) {
     const auto& pool = blueprint_.pools[number];
     auto states = options_.states ? options_.states(number) : std::vector<upstream::OriginState>();
+    if (!pool.health.path.empty()) line("  checked by", told_of(pool.health));
     if (pool.origins.empty()) line("  backend", "none: every request gets 503");
     for (std::size_t i = 0; i < pool.origins.size(); ++i) {
       const auto& origin = pool.origins[i];

@@ -223,13 +223,19 @@ constexpr Explanation kExplanations[] = {
      "in a list. In cell routing a limit is of a placement or of a routing key, not of both.",
      "{name: a, requests: 5, ipv6_prefix: 56}",
      "{name: a, requests: 5, key: [address], ipv6_prefix: 56}"},
-
     {Code::BadSecret, "a secret that cannot be used",
      "Keys and the like stand in files of their own, which the configuration names as file:PATH, "
      "so "
      "that they are in no history of configurations and no message. The file has to be there, and "
      "what is in it has to be long enough that nobody guesses it.",
      "keys: [hunter2]", "keys: ['file:sticky.key']"},
+    {Code::BadHealthCheck, "a health check that cannot be made",
+     "A field that is no field, or that is not for a configuration to say: those that end a "
+     "message or concern the connection are the check's own, and Host is health_check.host. Or the "
+     "body of an answer is looked at that has none.",
+     "health_check: {path: /up, headers: {Host: a.example}}",
+     "health_check: {path: /up, host: a.example}"},
+
     {Code::OpenMetrics, "metrics or orders for everybody (warning)",
      "Metrics name services and backends and count requests and failures: useful to an attacker. "
      "Unless a "

@@ -63,6 +63,7 @@ enum class Code : std::uint16_t {
   PageSource = 1419,
   BadRateLimit = 1421,
   BadSecret = 1422,
+  BadHealthCheck = 1430,
 
   OpenMetrics = 1501,
   TrustsEverybody = 1502,

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "config/options.h"
 #include "config/print.h"
+#include "config/statuses.h"
 
 namespace cirque::config {
 namespace {
@@ -16,6 +17,7 @@ constexpr std::string_view kSize = "^(0|[1-9][0-9]*)[kmgKMG]?$";
 constexpr std::string_view kAddress = "^(unix:.+|.+:[0-9]{1,5})$";
 constexpr std::string_view kNetwork = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$";
 constexpr std::string_view kNameServer = "^[\\[\\]0-9A-Fa-f:.]+$";
+constexpr std::string_view kStatuses = "^([2-5]xx|[2-5][0-9][0-9](-[2-5][0-9][0-9])?)$";
 constexpr std::string_view kNoControls = "^[^\\u0000-\\u001f\\u007f]*$";
 constexpr std::string_view kNoSpaces = "^[^\\u0000-\\u0020\\u007f]*$";
 constexpr std::string_view kLines = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$";
@@ -185,6 +187,11 @@ Node shape(const Option& option) {
       return list_of(or_variable(text_like(kNameServer)));
     case Type::Numbers:
       return list_of(or_variable(integer(option.min, option.max)));
+    case Type::Statuses: {
+      auto node = or_variable(integer(kStatusMin, kStatusMax));
+      node.entries.front().value.items.push_back(text_like(kStatuses));
+      return list_of(std::move(node));
+    }
     case Type::Names:
       return list_of(or_variable(text_of(option, kNoSpaces)));
     case Type::Table:

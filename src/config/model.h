@@ -30,12 +30,25 @@ struct HostPort {
   bool operator==(const HostPort& other) const { return text == other.text; }
 };
 
+// A key and a value of the file's own choosing, in the order of the file.
+struct TableEntry {
+  std::string key;
+  std::string value;
+
+  bool operator==(const TableEntry&) const = default;
+};
+
 struct HealthCheck {
   Duration timeout = 500ms;
   Duration interval = 5s;
   unsigned unhealthy_threshold = 1;
   unsigned healthy_threshold = 1;
   std::string path;  // empty: connecting is enough
+  std::string method = "GET";
+  std::string host = {};  // empty: the pool's, or the backend's address
+  std::vector<TableEntry> headers = {};
+  std::vector<std::string> statuses = {};  // "200", "2xx", "200-399"; empty: 2xx
+  std::string body = {};                   // empty: any
 
   bool operator==(const HealthCheck&) const = default;
 };
@@ -272,14 +285,6 @@ struct VirtualHost {
   std::vector<std::string> rate_limits;
 
   bool operator==(const VirtualHost&) const = default;
-};
-
-// A key and a value of the file's own choosing, in the order of the file.
-struct TableEntry {
-  std::string key;
-  std::string value;
-
-  bool operator==(const TableEntry&) const = default;
 };
 
 struct RoutingTable {

@@ -6,49 +6,92 @@ namespace cirque::config {
 namespace {
 
 // Of a health check: the pools' own, and that of the pools which tags make.
-#define HEALTH_OPTIONS(prefix, Record, member)                                              \
-  {.path = prefix "health_check.timeout",                                                   \
-   .type = Type::Duration,                                                                  \
-   .slot = IN(Record, member.timeout),                                                      \
-   .min = kShort,                                                                           \
-   .max = 10 * kMinute,                                                                     \
-   .doc = "How long a check may take.",                                                     \
-   .example = "500ms",                                                                      \
-   .also = "timeout_ms timeout_secs"},                                                      \
-      {.path = prefix "health_check.interval",                                              \
-       .type = Type::Duration,                                                              \
-       .slot = IN(Record, member.interval),                                                 \
-       .min = kShort,                                                                       \
-       .max = kHour,                                                                        \
-       .doc = "The time from one check to the next.",                                       \
-       .example = "5s",                                                                     \
-       .also = "frequency_secs frequency every interval_secs"},                             \
-      {.path = prefix "health_check.unhealthy_threshold",                                   \
-       .type = Type::Number,                                                                \
-       .slot = IN(Record, member.unhealthy_threshold),                                      \
-       .min = 1,                                                                            \
-       .max = 100,                                                                          \
-       .doc = "So many checks in a row must fail before the backend is taken out.",         \
-       .example = "3",                                                                      \
-       .also = "fall failures"},                                                            \
-      {.path = prefix "health_check.healthy_threshold",                                     \
-       .type = Type::Number,                                                                \
-       .slot = IN(Record, member.healthy_threshold),                                        \
-       .min = 1,                                                                            \
-       .max = 100,                                                                          \
-       .doc = "So many checks in a row must succeed before it is back.",                    \
-       .example = "2",                                                                      \
-       .also = "rise passes successes"},                                                    \
-      {.path = prefix "health_check.path",                                                  \
-       .type = Type::Text,                                                                  \
-       .slot = IN(Record, member.path),                                                     \
-       .min = 1,                                                                            \
-       .max = 2048,                                                                         \
-       .doc =                                                                               \
-           "Ask for this by GET, and take 2xx alone for healthy. Without it, a connection " \
-           "that opens is enough.",                                                         \
-       .example = "/health",                                                                \
-       .also = "http_path uri url"}
+#define HEALTH_OPTIONS(prefix, Record, member)                                                    \
+  {.path = prefix "health_check.timeout",                                                         \
+   .type = Type::Duration,                                                                        \
+   .slot = IN(Record, member.timeout),                                                            \
+   .min = kShort,                                                                                 \
+   .max = 10 * kMinute,                                                                           \
+   .doc = "How long a check may take.",                                                           \
+   .example = "500ms",                                                                            \
+   .also = "timeout_ms timeout_secs"},                                                            \
+      {.path = prefix "health_check.interval",                                                    \
+       .type = Type::Duration,                                                                    \
+       .slot = IN(Record, member.interval),                                                       \
+       .min = kShort,                                                                             \
+       .max = kHour,                                                                              \
+       .doc = "The time from one check to the next.",                                             \
+       .example = "5s",                                                                           \
+       .also = "frequency_secs frequency every interval_secs"},                                   \
+      {.path = prefix "health_check.unhealthy_threshold",                                         \
+       .type = Type::Number,                                                                      \
+       .slot = IN(Record, member.unhealthy_threshold),                                            \
+       .min = 1,                                                                                  \
+       .max = 100,                                                                                \
+       .doc = "So many checks in a row must fail before the backend is taken out.",               \
+       .example = "3",                                                                            \
+       .also = "fall failures"},                                                                  \
+      {.path = prefix "health_check.healthy_threshold",                                           \
+       .type = Type::Number,                                                                      \
+       .slot = IN(Record, member.healthy_threshold),                                              \
+       .min = 1,                                                                                  \
+       .max = 100,                                                                                \
+       .doc = "So many checks in a row must succeed before it is back.",                          \
+       .example = "2",                                                                            \
+       .also = "rise passes successes"},                                                          \
+      {.path = prefix "health_check.path",                                                        \
+       .type = Type::Text,                                                                        \
+       .slot = IN(Record, member.path),                                                           \
+       .min = 1,                                                                                  \
+       .max = 2048,                                                                               \
+       .doc =                                                                                     \
+           "Ask for this, and take an answer of 2xx alone for healthy. Without it, a connection " \
+           "that opens is enough.",                                                               \
+       .example = "/health",                                                                      \
+       .also = "http_path uri url"},                                                              \
+      {.path = prefix "health_check.method",                                                      \
+       .type = Type::Choice,                                                                      \
+       .slot = IN(Record, member.method),                                                         \
+       .doc = "How it is asked for. A POST has no body.",                                         \
+       .example = "HEAD",                                                                         \
+       .choices = "GET HEAD OPTIONS POST",                                                        \
+       .also = "http_method verb"},                                                               \
+      {.path = prefix "health_check.host",                                                        \
+       .type = Type::Name,                                                                        \
+       .slot = IN(Record, member.host),                                                           \
+       .min = 1,                                                                                  \
+       .max = 255,                                                                                \
+       .doc =                                                                                     \
+           "The Host of the check. Without it the pool's host, or else the backend as it is "     \
+           "written.",                                                                            \
+       .example = "app.internal",                                                                 \
+       .also = "host_header authority hostname"},                                                 \
+      {.path = prefix "health_check.headers",                                                     \
+       .type = Type::Table,                                                                       \
+       .slot = IN(Record, member.headers),                                                        \
+       .min = 1,                                                                                  \
+       .max = 1024,                                                                               \
+       .doc =                                                                                     \
+           "Fields that the check has besides. Host, those that end a message and those that "    \
+           "speak of the connection are not for here.",                                           \
+       .example = "{X-Probe: cirque}",                                                            \
+       .also = "header request_headers_to_add fields"},                                           \
+      {.path = prefix "health_check.statuses",                                                    \
+       .type = Type::Statuses,                                                                    \
+       .slot = IN(Record, member.statuses),                                                       \
+       .doc =                                                                                     \
+           "The answers that are healthy: statuses from 200 to 599, classes and ranges of them. " \
+           "Without it, 2xx. A redirect is not followed.",                                        \
+       .example = "[2xx, 301, 400-404]",                                                          \
+       .also = "status expected_statuses expect_status codes ok_status"},                         \
+      {.path = prefix "health_check.body",                                                        \
+       .type = Type::Text,                                                                        \
+       .slot = IN(Record, member.body),                                                           \
+       .min = 1,                                                                                  \
+       .max = 1024,                                                                               \
+       .doc = "A text that must occur in the first 64 KiB of the answer's body, byte for byte.",  \
+       .example = "'\"status\":\"ok\"'",                                                          \
+       .also = "expect_body contains receive match"}
 
 const Option kOptions[] = {
     {.path = "pools",

@@ -289,6 +289,8 @@ std::string expected_of(const Option& option) {
       return such_as("a list of names");
     case Type::Numbers:
       return such_as("a list of whole numbers");
+    case Type::Statuses:
+      return such_as("a list of statuses, classes and ranges of them");
     case Type::Members:
       return "a list of addresses with ports and of names of backends, such as ['127.0.0.1:3000']";
     case Type::Table:
@@ -304,6 +306,7 @@ std::string expected_of(const Option& option) {
 std::string expected_item_of(const Option& option) {
   if (option.type == Type::Names || option.type == Type::Table) return "a name without spaces";
   if (option.type == Type::Numbers) return fmt::format("a whole number, {}", bounds_of(option));
+  if (option.type == Type::Statuses) return "a status, a class or a range: 200, 2xx, 200-399";
   if (option.type == Type::Members) {
     return "an address and a port, such as 127.0.0.1:3000, or the id of one of `backends`";
   }
@@ -335,6 +338,7 @@ bool is_plain(const Option& option, std::string_view text) {
     case Type::Seconds:
       return true;
     case Type::Size:
+    case Type::Statuses:
       return text.find_first_not_of("0123456789") == text.npos;
     default:
       return false;

@@ -36,6 +36,7 @@ enum class Type : std::uint8_t {
   Networks,     // a list of addresses and blocks
   Names,        // a list of names
   Numbers,      // a list of whole numbers, kept as they are written
+  Statuses,     // a list of statuses, classes and ranges of them: see statuses.h
   Members,      // a list of addresses to connect to, and of names of backends
   Table,        // a map of texts to names
   NameServers,  // a list of IP addresses; port 53 unless given

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/health_reader.h"
 #include "config/secrets.h"
 
 namespace cirque::config {
@@ -18,14 +19,10 @@ using Kind = RequestPart::Kind;
 // By which requests stay with one backend.
 constexpr Kind kHashed[] = {Kind::Header, Kind::Cookie, Kind::Query, Kind::Path, Kind::Address};
 
-upstream::HealthPolicy health_of(const Pool& pool) {
-  const auto& check = pool.health_check;
-  return {.timeout = check.timeout,
-          .interval = check.interval,
-          .unhealthy_threshold = check.unhealthy_threshold,
-          .healthy_threshold = check.healthy_threshold,
-          .path = check.path,
-          .host = pool.host};
+upstream::HealthPolicy health_of(const Pool& pool, const Places& places, Report& report) {
+  auto policy = health_policy_of(pool.health_check, places, report);
+  if (policy.host.empty()) policy.host = pool.host;
+  return policy;
 }
 
 upstream::GuardPolicy guard_of(const Pool& pool, const Timeouts& timeouts) {
@@ -213,7 +210,7 @@ PoolPlan pool_plan_of(const Pool& pool, const PoolContext& context) {
   PoolPlan plan{.name = pool.name,
                 .host = pool.host,
                 .origins = {},
-                .health = health_of(pool),
+                .health = health_of(pool, context.places, context.report),
                 .guard = guard_of(pool, context.timeouts),
                 .terms = terms_of(pool, context.timeouts),
                 .hash_by = HashReading(pool.balance, context.places, context.report).run(),

@@ -81,6 +81,8 @@ class SampleTrees {
         return list([&] { return text_node(name_server()); });
       case Type::Numbers:
         return list([&] { return plain_node(std::to_string(amount_of(option))); });
+      case Type::Statuses:
+        return list([&] { return statuses(); });
       case Type::Names:
         return list([&] { return text_node(text_for(option)); });
       case Type::Table:
@@ -145,6 +147,12 @@ class SampleTrees {
     for (auto size = 1 + below(most); size > 0; --size) out += one_of(kPieces);
     if (has_lines && below(3) == 0) out += one_of(std::array{"\n", "\t", "\n\n a", "\n- b\n"});
     return out;
+  }
+
+  Node statuses() {
+    auto text = one_of(std::array{"200", "599", "2xx", "5xx", "200-399", "404-404"});
+    return std::string_view(text).size() == 3 && text[1] != 'x' ? plain_node(text)
+                                                                : text_node(text);
   }
 
   std::string id() {

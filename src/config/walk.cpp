@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "config/reserved.h"
+#include "config/statuses.h"
 #include "config/values.h"
 
 namespace cirque::config {
@@ -111,6 +112,7 @@ class Walk {
       case Type::NameServers:
       case Type::Names:
       case Type::Numbers:
+      case Type::Statuses:
         if (is(Node::Kind::List, option, value, trail)) elements(option, key, value, trail);
         break;
       default:
@@ -248,6 +250,12 @@ class Walk {
         return nullptr;
       }
       return &at<std::vector<std::string>>(option).emplace_back(item.text);
+    }
+    if (option.type == Type::Statuses) {
+      if (parse_statuses(item.text))
+        return &at<std::vector<std::string>>(option).emplace_back(item.text);
+      complain(option, Code::BadChoice, item, trail, {"is not a status, nor a range of them", {}});
+      return nullptr;
     }
     if (option.type == Type::Networks) {
       if (is_network(item.text))

@@ -73,6 +73,7 @@ struct BackendRow {
   std::string labels;
   bool healthy;
   std::uint64_t transitions;
+  std::map<unsigned, std::uint64_t> failed_checks;
   bool ejected;
   std::uint64_t ejections;
   PartsOf<BackendMetrics> parts;
@@ -187,6 +188,13 @@ void write_backends(Page& page, const std::vector<BackendRow>& rows) {
   for (const auto& row : rows) page.sample(row.labels, row.healthy ? 1 : 0);
   page.family("cirque_upstream_health_transitions_total", "counter", "Changes of health.");
   for (const auto& row : rows) page.sample(row.labels, row.transitions);
+  page.family("cirque_upstream_failed_checks_total", "counter",
+              "Health checks that failed, by reason.");
+  for (const auto& row : rows) {
+    for (auto [reason, n] : row.failed_checks) {
+      page.sample(fmt::format("{},reason=\"{}\"", row.labels, reasons()[reason].slug), n);
+    }
+  }
   page.family("cirque_upstream_ejected", "gauge",
               "1 while it is left out of its pool for what it did to requests.");
   for (const auto& row : rows) page.sample(row.labels, row.ejected ? 1 : 0);
@@ -332,10 +340,12 @@ std::string Registry::expose() const {
   std::vector<BackendRow> rows;
   for (unsigned i = 0; i < backends_.size(); ++i) {
     const auto& backend = backends_[i];
+    if (backend.presence.expired()) continue;
     BackendRow row{fmt::format("pool=\"{}\",backend=\"{}\"", escaped(pools_[backend.pool]),
                                escaped(backend.name)),
                    backend.healthy,
                    backend.transitions,
+                   backend.failed_checks,
                    backend.ejected,
                    backend.ejections,
                    {&kNoBackend}};

@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cirque/http.h"
@@ -61,8 +64,9 @@ struct BackendMetrics {
 // One a worker. Services and backends are named by their index in the registry.
 class WorkerMetrics {
  public:
-  // Services, or backends, of all configurations of this process. 32 KiB of slots each.
-  static constexpr unsigned kMax = 4096;
+  // Of all configurations of this process; 8 bytes of a slot each.
+  static constexpr unsigned kServicesMax = 4096;
+  static constexpr unsigned kBackendsMax = 16'384;
 
   Counter accepted;
   ReasonCounts refused;
@@ -92,8 +96,8 @@ class WorkerMetrics {
     return index < slots.size() ? slots[index].load(std::memory_order_acquire) : nullptr;
   }
 
-  Slots<ServiceMetrics> services_ = Slots<ServiceMetrics>(kMax);
-  Slots<BackendMetrics> backends_ = Slots<BackendMetrics>(kMax);
+  Slots<ServiceMetrics> services_ = Slots<ServiceMetrics>(kServicesMax);
+  Slots<BackendMetrics> backends_ = Slots<BackendMetrics>(kBackendsMax);
   std::deque<ServiceMetrics> service_store_;
   std::deque<BackendMetrics> backend_store_;
 };
@@ -137,15 +141,27 @@ class Registry {
   explicit Registry(unsigned workers);
 
   // Any thread, workers running or not. The same name again gives the same index. Beyond
-  // WorkerMetrics::kMax names, the last index: numbers are mixed up rather than memory.
+  // WorkerMetrics::kServicesMax names, the last index: numbers are mixed up rather than memory.
   unsigned add_service(const std::string& name);
   unsigned add_pool(const std::string& name);
-  unsigned add_backend(unsigned pool, const std::string& name);
+
+  struct Listing {
+    unsigned index = 0;
+    // It is on the page while anybody holds this, and goes on counting where it was if it comes
+    // back. May outlive the registry.
+    std::shared_ptr<const void> presence = {};
+  };
+
+  // The same; beyond WorkerMetrics::kBackendsMax it takes the place of one that is on the page no
+  // more, and goes on from its counts.
+  Listing add_backend(unsigned pool, const std::string& name);
 
   WorkerMetrics& worker(unsigned index) { return *workers_[index]; }
 
   // By backend index.
   void set_healthy(unsigned backend, bool healthy);
+  // A health check of it has failed.
+  void count_failed_check(unsigned backend, std::string_view reason);
   // Left out of its pool for what it did to requests, or back.
   void set_ejected(unsigned backend, bool ejected);
 
@@ -182,11 +198,15 @@ class Registry {
   std::function<std::uint64_t()> access_log_dropped = [] { return 0; };
 
  private:
+  unsigned find_or_add_backend(unsigned pool, const std::string& name);
+
   struct Backend {
     unsigned pool;
     std::string name;
+    std::weak_ptr<const void> presence = {};
     bool healthy = true;
     std::uint64_t transitions = 0;
+    std::map<unsigned, std::uint64_t> failed_checks = {};  // by the reason's index
     bool ejected = false;
     std::uint64_t ejections = 0;
   };
@@ -195,11 +215,13 @@ class Registry {
   std::vector<std::string> services_;
   std::vector<std::string> pools_;
   std::vector<Backend> backends_;
+  std::map<std::pair<unsigned, std::string>, unsigned> backend_indexes_;  // by pool and name
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
 };
 
 template <class T>
 T& WorkerMetrics::at(Slots<T>& slots, unsigned index) {
+  constexpr unsigned kMax = std::is_same_v<T, ServiceMetrics> ? kServicesMax : kBackendsMax;
   auto& slot = slots[index < kMax ? index : kMax - 1];
   if (T* known = slot.load(std::memory_order_relaxed)) return *known;
   T* made;

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "observe/process_stats.h"
 
@@ -40,9 +41,10 @@ void count_a_request(Registry& registry, unsigned worker, unsigned service) {
 }
 
 // A registry with something in every family.
-void fill(Registry& registry) {
+// What keeps its backend on the page.
+[[nodiscard]] std::shared_ptr<const void> fill(Registry& registry) {
   auto service = registry.add_service("api");
-  auto backend = registry.add_backend(registry.add_pool("api"), "127.0.0.1:3001");
+  auto [backend, presence] = registry.add_backend(registry.add_pool("api"), "127.0.0.1:3001");
   count_a_request(registry, 0, service);
   count_a_request(registry, 1, service);
   auto& worker = registry.worker(0);
@@ -58,6 +60,7 @@ void fill(Registry& registry) {
   worker.backend(backend).failures.add("upstream_reset");
   registry.set_healthy(backend, false);
   registry.publishing = 3ms;
+  return presence;
 }
 
 }  // namespace
@@ -66,7 +69,7 @@ TEST_SUITE_BEGIN("observe");
 
 TEST_CASE("a scrape adds the workers up") {
   Registry registry(2);
-  fill(registry);
+  auto presence = fill(registry);
   auto page = registry.expose();
   CHECK(lines_of(page, "cirque_http_requests_total") ==
         "cirque_http_requests_total{service=\"api\",code=\"2xx\",method=\"GET\"} 2\n"
@@ -96,7 +99,7 @@ TEST_CASE("a scrape adds the workers up") {
 
 TEST_CASE("a histogram's buckets are cumulative, in seconds") {
   Registry registry(2);
-  fill(registry);
+  auto presence = fill(registry);
   auto page = registry.expose();
   CHECK(lines_of(page, "cirque_proxy_overhead_seconds") ==
         "cirque_proxy_overhead_seconds_bucket{service=\"api\",le=\"1e-05\"} 0\n"
@@ -130,28 +133,75 @@ TEST_CASE("the same name is the same index") {
   CHECK(registry.add_service("a") == 0);
   CHECK(registry.add_service("b") == 1);
   CHECK(registry.add_service("a") == 0);
-  CHECK(registry.add_backend(0, "x") == 0);
-  CHECK(registry.add_backend(1, "x") == 1);
-  CHECK(registry.add_backend(0, "x") == 0);
+  CHECK(registry.add_backend(0, "x").index == 0);
+  CHECK(registry.add_backend(1, "x").index == 1);
+  CHECK(registry.add_backend(0, "x").index == 0);
 }
 
 TEST_CASE("what does not fit shares the last index") {
   Registry registry(1);
-  for (unsigned i = 0; i < WorkerMetrics::kMax; ++i) registry.add_service(std::to_string(i));
-  CHECK(registry.add_service("one more") == WorkerMetrics::kMax - 1);
+  for (unsigned i = 0; i < WorkerMetrics::kServicesMax; ++i)
+    registry.add_service(std::to_string(i));
+  CHECK(registry.add_service("one more") == WorkerMetrics::kServicesMax - 1);
   CHECK(registry.add_service("7") == 7);
-  registry.worker(0).service(WorkerMetrics::kMax - 1).in_flight.add(1);
+  registry.worker(0).service(WorkerMetrics::kServicesMax - 1).in_flight.add(1);
   CHECK(registry.expose().contains("cirque_http_requests_in_flight{service=\"4095\"} 1\n"));
 }
 
 TEST_CASE("health changes count only when they are changes") {
   Registry registry(1);
-  auto backend = registry.add_backend(registry.add_pool("s"), "b");
+  auto [backend, presence] = registry.add_backend(registry.add_pool("s"), "b");
   registry.set_healthy(backend, true);
   registry.set_healthy(backend, false);
   registry.set_healthy(backend, false);
   registry.set_healthy(backend, true);
   CHECK(lines_of(registry.expose(), "cirque_upstream_health_transitions_total").ends_with("} 2\n"));
+}
+
+TEST_CASE("failed checks are counted by reason") {
+  Registry registry(1);
+  auto [backend, presence] = registry.add_backend(registry.add_pool("s"), "b");
+  registry.count_failed_check(backend, "health_check_body");
+  registry.count_failed_check(backend, "health_check_body");
+  registry.count_failed_check(backend, "upstream_connect_refused");
+  auto lines = lines_of(registry.expose(), "cirque_upstream_failed_checks_total");
+  CHECK(lines.contains("{pool=\"s\",backend=\"b\",reason=\"health_check_body\"} 2\n"));
+  CHECK(lines.contains("{pool=\"s\",backend=\"b\",reason=\"upstream_connect_refused\"} 1\n"));
+}
+
+TEST_CASE("a backend is on the page as long as somebody wants it there") {
+  Registry registry(1);
+  auto pool = registry.add_pool("s");
+  auto on_page = [&] { return registry.expose().contains("backend=\"b\""); };
+  auto one = registry.add_backend(pool, "b");
+  auto other = registry.add_backend(pool, "b");
+  CHECK(one.index == other.index);
+  registry.worker(0).backend(one.index).connects.add(7);
+  one.presence.reset();
+  CHECK(on_page());
+  other.presence.reset();
+  CHECK_FALSE(on_page());
+  auto again = registry.add_backend(pool, "b");
+  CHECK(again.index == one.index);
+  CHECK(lines_of(registry.expose(), "cirque_upstream_connects_total").ends_with("} 7\n"));
+}
+
+TEST_CASE("backends that have gone make room") {
+  Registry registry(1);
+  auto pool = registry.add_pool("s");
+  std::vector<Registry::Listing> listings;
+  for (unsigned i = 0; i < WorkerMetrics::kBackendsMax; ++i) {
+    listings.push_back(registry.add_backend(pool, std::to_string(i)));
+  }
+  CHECK(registry.add_backend(pool, "one more").index == WorkerMetrics::kBackendsMax - 1);
+  listings[7].presence.reset();
+  auto late = registry.add_backend(pool, "one more");
+  CHECK(late.index == 7);
+  CHECK(registry.add_backend(pool, "one more").index == 7);
+  CHECK(registry.add_backend(pool, "7").index == WorkerMetrics::kBackendsMax - 1);
+  listings.clear();
+  CHECK(lines_of(registry.expose(), "cirque_upstream_healthy") ==
+        "cirque_upstream_healthy{pool=\"s\",backend=\"one more\"} 1\n");
 }
 
 TEST_CASE("services are added and scraped while a worker counts") {
@@ -198,7 +248,7 @@ TEST_CASE("promtool has nothing to say against a scrape") {
   REQUIRE(fd >= 0);
   close(fd);
   for (bool filled : {false, true}) {
-    if (filled) fill(registry);
+    auto presence = filled ? fill(registry) : nullptr;
     std::ofstream(path) << registry.expose();
     auto command = std::string("promtool check metrics <") + path;
     CHECK(std::system(command.c_str()) == 0);

@@ -112,14 +112,25 @@ constexpr std::array kReasons = {
         "pools[].circuit_breaker.timeout or pools[].backend_circuit_breaker.timeout; "
         "pools[].fallback names a pool that stands in."},
     Reason{"health_check_failed", Nobody, 0,
-           "A backend was asked for its health, and did not answer in time.",
+           "A backend was asked for its health, and ended or was late before its answer was there.",
            "Ask the backend for health_check.path yourself; raise health_check.timeout if it is "
            "only slow.",
            Seen::Health},
-    Reason{"health_check_status", Nobody, 0,
-           "A backend was asked for its health, and its answer was not 2xx.",
-           "Ask the backend for health_check.path yourself, with the Host of pools[].host: it has "
-           "to answer 2xx.",
+    Reason{
+        "health_check_status", Nobody, 0,
+        "A backend was asked for its health, and its answer had another status than was expected.",
+        "Ask the backend for health_check.path yourself, with health_check.host: it has to "
+        "answer with one of health_check.statuses, 2xx unless others are given.",
+        Seen::Health},
+    Reason{"health_check_body", Nobody, 0,
+           "A backend was asked for its health, and health_check.body was not in its answer.",
+           "Ask the backend for health_check.path yourself: the text has to occur, byte for byte, "
+           "in the first 64 KiB of the body.",
+           Seen::Health},
+    Reason{"health_check_malformed", Nobody, 0,
+           "A backend was asked for its health, and its answer was not HTTP/1.",
+           "Ask the backend for health_check.path yourself; see that what listens there speaks "
+           "plain HTTP/1.1, and that its head has no more than 16 KiB.",
            Seen::Health},
     Reason{"timeout", Proxy, 504, "A wait was over that nobody has given a name.",
            "Report it: every wait ought to have a reason of its own."},

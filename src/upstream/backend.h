@@ -26,8 +26,13 @@ struct ReuseKey {
 // Outlives snapshots: a reload that mentions the same address finds the same object. Any thread.
 class Backend : public std::enable_shared_from_this<Backend> {
  public:
-  Backend(ReuseKey k, std::string n, unsigned metrics_index)
-      : key(std::move(k)), name(std::move(n)), metrics(metrics_index) {}
+  // `presence` keeps the row of its metrics on the page: see observe::Registry.
+  Backend(ReuseKey k, std::string n, unsigned metrics_index,
+          std::shared_ptr<const void> presence = {})
+      : key(std::move(k)),
+        name(std::move(n)),
+        metrics(metrics_index),
+        presence_(std::move(presence)) {}
 
   const ReuseKey key;
   const std::string name;  // as the configuration has it: the label of its metrics
@@ -57,6 +62,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
  private:
   void lower_keep_alive(Duration limit) noexcept;
 
+  const std::shared_ptr<const void> presence_;
   unsigned pools_ = 0;     // that list it; steward only
   unsigned draining_ = 0;  // of these, where it drains
   std::atomic<bool> left_{false};

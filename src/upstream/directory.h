@@ -14,9 +14,10 @@ namespace cirque::upstream {
 // Any thread.
 class Directory {
  public:
-  // `metrics_index` and `name` count for a new one only.
+  // All but the key count for a new one only.
   std::shared_ptr<Backend> find_or_add(const ReuseKey& key, const std::string& name,
-                                       unsigned metrics_index);
+                                       unsigned metrics_index,
+                                       std::shared_ptr<const void> presence = {});
   Overflow overflow;
   Bulletin bulletin;
 
@@ -26,8 +27,10 @@ class Directory {
   };
 
   // Bounded by the addresses that the configuration, its names' records and the App have named.
+  static constexpr std::size_t kSweepMin = 64;
   std::mutex mutex_;
   std::unordered_map<ReuseKey, std::weak_ptr<Backend>, Hash> backends_;
+  std::size_t sweep_at_ = kSweepMin;  // twice what was left the last time, so that it costs little
 };
 
 }  // namespace cirque::upstream

@@ -1,30 +1,20 @@
 #pragma once
-// Active health: a TCP connect now and then, or a GET, to every backend of a pool. Runs on the
-// steward; cores only read the verdict, in the backend's standing.
+// Active health: each backend of a pool is checked now and then. Runs on the steward; cores only
+// read the verdict, in the backend's standing.
 #include <functional>
 #include <map>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "base/random.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
-#include "upstream/backend.h"
+#include "upstream/health_pace.h"
+#include "upstream/health_policy.h"
 #include "upstream/roll.h"
 
-namespace cirque::net {
-class Stream;
-}
-
 namespace cirque::upstream {
-
-struct HealthPolicy {
-  Duration timeout = 500ms;
-  Duration interval = 5s;
-  unsigned unhealthy_threshold = 1;  // failures in a row
-  unsigned healthy_threshold = 1;    // successes in a row
-  std::string path = {};             // to GET, for a 2xx; empty: connecting is enough
-  std::string host = {};             // whom to ask for; empty: the backend's address
-};
 
 // What one backend's probes have come to. A value; it knows no time.
 class HealthState {
@@ -46,31 +36,37 @@ class HealthState {
   unsigned in_a_row_ = 0;  // probes that contradict the verdict
 };
 
-// The probes of one pool. Lives on the steward's loop.
+// The probes of one pool. Lives on the steward's loop, which outlives it, as does the pace.
 class HealthChecks {
  public:
   // `reason` is a slug, empty for a success.
-  using OnChange = std::function<void(const Seat&, bool healthy, std::string_view reason)>;
+  struct Listener {
+    std::function<void(const Seat&, bool healthy, std::string_view reason)> on_change;
+    std::function<void(const Seat&, std::string_view reason)> on_failure = [](auto&&...) {};
+  };
 
-  HealthChecks(loop::Loop& loop, HealthPolicy policy, OnChange on_change)
-      : loop_(loop), policy_(policy), on_change_(std::move(on_change)) {}
+  HealthChecks(loop::Loop& loop, HealthPace& pace, HealthPolicy policy, Listener listener);
+  ~HealthChecks();
 
-  // From now on exactly these are probed; what is new is probed at once and starts healthy.
+  // From now on exactly these are probed; what is new is probed as soon as the pace has a turn for
+  // it, and starts healthy.
   void watch(const std::vector<Seat>& seats);
 
-  // Verdicts stay, and hold for the next probe what is wanted now.
-  void set_policy(const HealthPolicy& policy) noexcept { policy_ = policy; }
+  // Verdicts stay, and hold for the next probe what is wanted now. watch() is to follow: an
+  // interval that has become shorter begins at once.
+  void set_policy(const HealthPolicy& policy);
 
  private:
   Task<> probe_forever(Seat seat);
-  Task<> probe(const Backend& backend);
-  Task<> ask(net::Stream& stream, const Backend& backend, Time deadline);
-  Task<> read_out(net::Stream& stream);
+  Task<> wait(Duration time);
   Duration until_next(bool is_in_transition) noexcept;
+  void tell_demand(double rate) noexcept;
 
   loop::Loop& loop_;
+  HealthPace& pace_;
   HealthPolicy policy_;
-  OnChange on_change_;
+  Listener listener_;
+  double demand_ = 0;  // as the pace was told
   std::map<const Standing*, std::unique_ptr<loop::Scope>> probes_;
   base::Random random_;
 };

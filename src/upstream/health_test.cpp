@@ -73,12 +73,20 @@ TEST_CASE("a backend that goes is found down, and one that returns is found up")
       .backend = std::make_shared<upstream::Backend>(upstream::ReuseKey{address}, "b", 0),
       .standing = std::make_shared<upstream::Standing>(bulletin, upstream::Vitals::kForEver)};
   std::vector<std::string> told;
+  upstream::HealthPace pace;
+  unsigned failures = 0;
   upstream::HealthChecks checks(
-      loop, {.timeout = 1s, .interval = 2ms},
-      [&](const upstream::Seat& which, bool healthy, std::string_view why) {
-        CHECK(which.backend == seat.backend);
-        told.push_back(healthy ? "up" : "down " + std::string(why));
-      });
+      loop, pace, {.timeout = 1s, .interval = 2ms},
+      {.on_change =
+           [&](const upstream::Seat& which, bool healthy, std::string_view why) {
+             CHECK(which.backend == seat.backend);
+             told.push_back(healthy ? "up" : "down " + std::string(why));
+           },
+       .on_failure =
+           [&](const upstream::Seat&, std::string_view why) {
+             CHECK(why == "upstream_connect_refused");
+             ++failures;
+           }});
   auto turn_until = [&](auto check) {
     auto end = std::chrono::steady_clock::now() + 20s;
     while (!check()) {
@@ -91,6 +99,8 @@ TEST_CASE("a backend that goes is found down, and one that returns is found up")
   turn_until([&] { return told.size() == 1; });
   CHECK(told[0] == "down upstream_connect_refused");
   CHECK_FALSE(seat.standing->vitals.is_usable());
+  turn_until([&] { return failures > 3; });
+  CHECK(told.size() == 1);
   listening.emplace(net::listen(address, {.reuse_port = false, .congestion_control = {}}).value());
   turn_until([&] { return told.size() == 2; });
   CHECK(told[1] == "up");

@@ -1,13 +1,14 @@
 #include "upstream/keeper.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/log.h"
 
 namespace cirque::upstream {
 
 Keeper::Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
-               observe::Registry& registry, Pool& pool, KeeperSettings settings)
+               observe::Registry& registry, HealthPace& pace, Pool& pool, KeeperSettings settings)
     : loop_(loop),
       resolver_(resolver),
       directory_(directory),
@@ -15,10 +16,13 @@ Keeper::Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
       pool_(pool),
       metrics_(registry.add_pool(pool.name)),
       settings_(settings),
-      checks_(loop, settings.health,
-              [this](const Seat& seat, bool healthy, std::string_view reason) {
-                on_health(seat, healthy, reason);
-              }) {}
+      checks_(loop, pace, settings.health,
+              {.on_change = [this](const Seat& seat, bool healthy,
+                                   std::string_view reason) { on_health(seat, healthy, reason); },
+               .on_failure =
+                   [this](const Seat& seat, std::string_view reason) {
+                     registry_.count_failed_check(seat.backend->metrics, reason);
+                   }}) {}
 
 void Keeper::start(std::vector<Origin> origins) {
   update(std::move(origins), settings_);
@@ -29,16 +33,17 @@ void Keeper::update(std::vector<Origin> origins, KeeperSettings settings) {
   settings_ = settings;
   checks_.set_policy(settings.health);
   pool_.budget.set_policy(settings.retries);
-  auto before = std::move(entries_);
+  std::multimap<std::string, std::unique_ptr<Entry>> before;
+  for (auto& entry : entries_) before.emplace(entry->origin.text, std::move(entry));
   entries_.clear();
   for (auto& origin : origins) {
-    auto known = std::ranges::find_if(
-        before, [&](const auto& entry) { return entry && entry->origin.text == origin.text; });
+    auto known = before.find(origin.text);
     if (known == before.end()) {
       entries_.push_back(make_entry(std::move(origin)));
     } else {
-      entries_.push_back(std::move(*known));
+      entries_.push_back(std::move(known->second));
       entries_.back()->origin = std::move(origin);
+      before.erase(known);
     }
   }
   publish();
@@ -54,7 +59,7 @@ void Keeper::update(std::vector<Origin> origins, KeeperSettings settings) {
 
 std::unique_ptr<Keeper::Entry> Keeper::make_entry(Origin origin) {
   auto entry = std::make_unique<Entry>();
-  entry->metrics = registry_.add_backend(metrics_, origin.text);
+  entry->listing = registry_.add_backend(metrics_, origin.text);
   entry->origin = std::move(origin);
   if (entry->origin.address) take(*entry, {*entry->origin.address});
   return entry;
@@ -135,10 +140,11 @@ void Keeper::take(Entry& entry, const std::vector<Address>& addresses) {
     }
     auto since = has_started_ ? loop_.now() : Vitals::kForEver;
     entry.seats.push_back(
-        {.backend = directory_.find_or_add({address}, entry.origin.text, entry.metrics),
+        {.backend = directory_.find_or_add({address}, entry.origin.text, entry.listing.index,
+                                           entry.listing.presence),
          .standing = std::make_shared<Standing>(directory_.bulletin, since)});
   }
-  registry_.set_healthy(entry.metrics, true);
+  registry_.set_healthy(entry.listing.index, true);
 }
 
 void Keeper::publish() {

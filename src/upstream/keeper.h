@@ -45,11 +45,11 @@ struct OriginState {
   std::uint32_t connections = 0;  // open ones, idle or not
 };
 
-// Lives on the steward's loop, which outlives it; so do resolver, directory and registry.
+// Lives on the steward's loop, which outlives it; so do resolver, directory, registry and pace.
 class Keeper {
  public:
   Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
-         observe::Registry& registry, Pool& pool, KeeperSettings settings);
+         observe::Registry& registry, HealthPace& pace, Pool& pool, KeeperSettings settings);
 
   // Addresses are members at once, names as soon as they resolve. A name that does not resolve is
   // tried for ever; one that did keeps its last addresses.
@@ -74,7 +74,7 @@ class Keeper {
  private:
   struct Entry {
     Origin origin;
-    unsigned metrics = 0;
+    observe::Registry::Listing listing;
     std::vector<Seat> seats;
     std::string trouble;  // the last failure, told once
     loop::Scope refreshing = {};

@@ -126,7 +126,7 @@ def test_what_does_not_pass_for_healthy(origin, proxy, answer):
         with Client(front.port("web")) as one:
             return one.ask(request("/")).status
     eventually(lambda: status() == 503)
-    assert ("health_check_status" if answer in ("redirect", "garbage") else "health_check_failed") in front.stderr
+    assert {"redirect": "health_check_status", "garbage": "health_check_malformed"}.get(answer, "health_check_failed") in front.stderr
 
 
 # --- the circuit breaker ---------------------------------------------------------------------------------

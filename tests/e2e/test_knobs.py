@@ -699,8 +699,56 @@ def health_path(where):
         return happens_unless(path == "/up", lambda: not front.healthy(backend.address))
 
 
-health_path("pools[].")
-health_path("")
+def first_check(world, where, **check):
+    """The first check that a backend sees."""
+    backend = world.origin(only_up)
+    checked(world, where, backend.address, **{"path": "/up", **check})
+    return eventually(lambda: backend.requests and backend.requests[0])
+
+
+def stays_up(world, where, script, **check):
+    """Is it still healthy after three checks?"""
+    backend = world.origin(script)
+    front = checked(world, where, backend.address, **{"path": "/up", "interval": "50ms", **check})
+    eventually(lambda: len(backend.requests) > 3)
+    return front.healthy(backend.address)
+
+
+def health_request(where):
+    @knob(where + "health_check.method", ("GET", "GET"), ("HEAD", "HEAD"), ("OPTIONS", "OPTIONS"), ("POST", "POST"))
+    def _(world, method):
+        return first_check(world, where, method=method).method
+
+    @knob(where + "health_check.host", ("a.example", "a.example"), ("b.example", "b.example"))
+    def _(world, host):
+        return first_check(world, where, host=host).get("Host")
+
+    @knob(where + "health_check.headers", ({"X-Probe": "1"}, "1"), ({"X-Other": "1"}, None))
+    def _(world, fields):
+        return first_check(world, where, headers=fields).get("X-Probe")
+
+    @knob(where + "health_check.statuses", (["200-299", 404], True), (["3xx"], False))
+    def _(world, statuses):
+        return stays_up(world, where, not_found, statuses=statuses)
+
+    @knob(where + "health_check.body", ("good", True), ("bad", False))
+    def _(world, text):
+        return stays_up(world, where, all_is_good, body=text)
+
+
+def not_found(conn):
+    while conn.read_request():
+        conn.respond(404, body=b"x")
+
+
+def all_is_good(conn):
+    while conn.read_request():
+        conn.respond(200, body=b"all is good")
+
+
+for place in ("pools[].", ""):
+    health_path(place)
+    health_request(place)
 
 
 def guarded(world, script=named("yes"), **settings):

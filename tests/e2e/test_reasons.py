@@ -28,6 +28,8 @@ ELSEWHERE = {
     "backend_drained": ("tests/e2e/test_drain.py", "test_what_is_left_at_the_deadline_is_cut"),
     "health_check_failed": ("tests/e2e/test_guards.py", "test_what_does_not_pass_for_healthy"),
     "health_check_status": ("tests/e2e/test_guards.py", "test_what_does_not_pass_for_healthy"),
+    "health_check_malformed": ("tests/e2e/test_guards.py", "test_what_does_not_pass_for_healthy"),
+    "health_check_body": ("tests/e2e/test_health.py", "test_the_text_is_not_in_the_body"),
 }
 SCENARIOS = set()
 

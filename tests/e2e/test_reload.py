@@ -555,3 +555,41 @@ def test_many_reloads_under_load_lose_nothing(origin, proxy, client, workers):
         over.set()
         crowd.join()
     assert idle.ask(request("/after")).status == 200
+
+
+# --- metrics -----------------------------------------------------------------------------------------------
+
+
+def test_a_backend_that_has_gone_leaves_the_page_with_its_last_connection(origin, proxy, client):
+    go = threading.Event()
+    stays, goes = origin(), origin(held(go))
+    front = proxy([goes])
+    one = client(front)
+    one.send(request("/held"))
+    eventually(lambda: goes.requests)
+    assert front.reload(upstreams(front, stays))
+
+    def on_page(backend):
+        return f'backend="{backend.address}"' in front.metrics().text
+    assert on_page(stays) and on_page(goes)
+    assert front.metric("upstream_connections", backend=goes.address, state="active") == 1
+    go.set()
+    assert one.answer().body == b"late"
+    one.ask(request("/other"))  # the worker has seen the new members
+    eventually(lambda: not on_page(goes))
+    assert front.reload(upstreams(front, stays, goes))
+    assert on_page(goes) and front.healthy(goes.address)
+    assert front.metric("upstream_requests_total", backend=goes.address) >= 1  # goes on where it was
+
+
+def test_an_interval_that_has_become_shorter_begins_at_once(origin, proxy):
+    backend = origin()
+    front = proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
+                  virtual_hosts=[{"hosts": ["*"], "routes": [{"pool": "p"}]}],
+                  pools=[{"name": "p", "backends": [backend.address], "health_check": {"interval": "1h"}}])
+    eventually(lambda: backend.accepted == 1)
+    backend.stop_listening()
+    config = copy.deepcopy(front.config)
+    config["pools"][0]["health_check"]["interval"] = "50ms"
+    assert front.reload(config)
+    eventually(lambda: not front.healthy(backend.address))
