@@ -24,14 +24,6 @@ HealthChecks::HealthChecks(loop::Loop& loop, HealthPace& pace, HealthPolicy poli
                            Listener listener)
     : loop_(loop), pace_(pace), policy_(std::move(policy)), listener_(std::move(listener)) {}
 
-HealthChecks::~HealthChecks() {
-  tell_demand(0);
-}
-
-void HealthChecks::tell_demand(double rate) noexcept {
-  pace_.add_demand(rate - std::exchange(demand_, rate));
-}
-
 void HealthChecks::set_policy(const HealthPolicy& policy) {
   // Who sleeps for an hour would not hear of a minute before that is over.
   if (policy.interval < policy_.interval) probes_.clear();
@@ -41,8 +33,6 @@ void HealthChecks::set_policy(const HealthPolicy& policy) {
 void HealthChecks::watch(const std::vector<Seat>& seats) {
   std::set<const Standing*> wanted;
   for (const auto& seat : seats) wanted.insert(seat.standing.get());
-  auto interval = std::chrono::duration<double>(policy_.interval).count();
-  tell_demand(static_cast<double>(wanted.size()) / interval);
   std::erase_if(probes_, [&](const auto& entry) { return !wanted.contains(entry.first); });
   for (const auto& seat : seats) {
     auto& scope = probes_[seat.standing.get()];
@@ -55,9 +45,9 @@ void HealthChecks::watch(const std::vector<Seat>& seats) {
 Task<> HealthChecks::probe_forever(Seat seat) {
   auto& vitals = seat.standing->vitals;
   HealthState state(policy_, !vitals.has(Ailment::Unhealthy));
-  co_await loop_.breathe();  // until all pools of a configuration have told what they ask for
-  co_await wait(pace_.before_first(loop_.now()));
+  co_await wait_as_newcomer();
   for (;;) {
+    co_await wait(pace_.before_any(loop_.now()));
     auto outcome = co_await probe(loop_, policy_, *seat.backend);
     if (!outcome) listener_.on_failure(seat, outcome.error().reason);
     bool is_telling = outcome || !is_ours(outcome.error());
@@ -70,8 +60,15 @@ Task<> HealthChecks::probe_forever(Seat seat) {
       listener_.on_change(seat, state.is_healthy(), outcome ? "" : outcome.error().reason);
     }
     co_await loop_.sleep(until_next(state.is_in_transition()));
-    co_await wait(pace_.before_next(loop_.now()));
   }
+}
+
+Task<> HealthChecks::wait_as_newcomer() {
+  HealthPace::Newcomer newcomer(pace_);
+  co_await loop_.breathe();  // until all those of this configuration are there
+  constexpr auto kChances = std::uint64_t{1} << 53;
+  auto chance = static_cast<double>(random_.next() % kChances) / static_cast<double>(kChances);
+  co_return co_await wait(pace_.before_first(policy_.interval, chance));
 }
 
 Task<> HealthChecks::wait(Duration time) {

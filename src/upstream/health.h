@@ -46,7 +46,6 @@ class HealthChecks {
   };
 
   HealthChecks(loop::Loop& loop, HealthPace& pace, HealthPolicy policy, Listener listener);
-  ~HealthChecks();
 
   // From now on exactly these are probed; what is new is probed as soon as the pace has a turn for
   // it, and starts healthy.
@@ -58,15 +57,14 @@ class HealthChecks {
 
  private:
   Task<> probe_forever(Seat seat);
+  Task<> wait_as_newcomer();
   Task<> wait(Duration time);
   Duration until_next(bool is_in_transition) noexcept;
-  void tell_demand(double rate) noexcept;
 
   loop::Loop& loop_;
   HealthPace& pace_;
   HealthPolicy policy_;
   Listener listener_;
-  double demand_ = 0;  // as the pace was told
   std::map<const Standing*, std::unique_ptr<loop::Scope>> probes_;
   base::Random random_;
 };

@@ -7,46 +7,52 @@
 
 namespace cirque::upstream {
 
-// The steward's; one for all pools, and outlives their checks. A value that is told the time.
+// The steward's; one for all pools, and outlives their checks. It is told the time and the chance.
 class HealthPace {
  public:
   // Checks a second, in all: what a thread beside the workers does in a fraction of its time.
-  static constexpr double kRateMax = 2000;
-  // The first checks of new backends, at least: few backends are all asked at once, or nearly.
-  static constexpr double kFirstRateMin = 100;
+  static constexpr unsigned kRateMax = 2000;
   static constexpr unsigned kBurst = 32;
+  // So much for each newcomer: few of them are all asked at once, or nearly.
+  static constexpr Duration kFirstApart = 10ms;
 
-  // What a pool asks for, in checks a second, has changed by so much.
-  void add_demand(double rate) noexcept { demand_ += rate; }
+  HealthPace() = default;
+  HealthPace(const HealthPace&) = delete;
+  HealthPace& operator=(const HealthPace&) = delete;
 
-  // How long to wait before the first check of a backend. Thousands that come together are spread
-  // over an interval, and stay so, since each then keeps to its interval.
-  Duration before_first(Time now) noexcept {
-    constexpr double kHaste = 1.1;  // new ones come on top of what is due already
-    auto rate = std::clamp(demand_ * kHaste, kFirstRateMin, kRateMax);
-    return std::max(first_.take(now, rate), all_.take(now, kRateMax));
-  }
+  // A backend that waits for its first check.
+  class Newcomer {
+   public:
+    explicit Newcomer(HealthPace& pace) noexcept : pace_(pace) { ++pace_.newcomers_; }
 
-  // Before any other: that many fall due at once (they have gone down together, and are asked every
-  // second) is no reason to keep a core busy.
-  Duration before_next(Time now) noexcept { return all_.take(now, kRateMax); }
+    Newcomer(const Newcomer&) = delete;
+    Newcomer& operator=(const Newcomer&) = delete;
 
- private:
-  // Turns at a rate (GCRA).
-  struct Turns {
-    Duration take(Time now, double rate) noexcept {
-      auto gap = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / rate));
-      auto turn = std::max(next, now - kBurst * gap);
-      next = turn + gap;
-      return std::max(turn - now, Duration::zero());
-    }
+    ~Newcomer() { --pace_.newcomers_; }
 
-    Time next{};
+   private:
+    HealthPace& pace_;
   };
 
-  double demand_ = 0;
-  Turns first_;
-  Turns all_;
+  // How long a newcomer is to wait. Thousands that come together are spread over their interval,
+  // and stay so, since each then keeps to it. `chance` is from 0 to below 1.
+  Duration before_first(Duration interval, double chance) const noexcept {
+    auto span = std::min(interval, newcomers_ * kFirstApart);
+    return std::chrono::duration_cast<Duration>(span * chance);
+  }
+
+  // How long anybody is to wait: that many are due at once (they have gone down together, and are
+  // asked every second) is no reason to keep a core busy.
+  Duration before_any(Time now) noexcept {
+    constexpr Duration kGap = Duration(1s) / kRateMax;
+    auto turn = std::max(next_, now - kBurst * kGap);
+    next_ = turn + kGap;
+    return std::max(turn - now, Duration::zero());
+  }
+
+ private:
+  unsigned newcomers_ = 0;
+  Time next_{};
 };
 
 }  // namespace cirque::upstream

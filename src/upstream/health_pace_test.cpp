@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <deque>
+
 using namespace cirque;
 using upstream::HealthPace;
 
@@ -13,47 +15,39 @@ constexpr Time kStart{1h};
 
 TEST_SUITE_BEGIN("upstream");
 
-TEST_CASE("the first checks of few backends wait for nothing") {
+TEST_CASE("one that comes alone is asked at once, or nearly") {
   HealthPace pace;
-  pace.add_demand(0.2);
-  for (unsigned i = 0; i <= HealthPace::kBurst; ++i) {
-    CHECK(pace.before_first(kStart) == Duration::zero());
-  }
-  CHECK(pace.before_first(kStart) > Duration::zero());
-  CHECK(pace.before_first(kStart) <= 20ms);
+  HealthPace::Newcomer one(pace);
+  CHECK(pace.before_first(10s, 0) == Duration::zero());
+  CHECK(pace.before_first(10s, 0.999) < 10ms);
+  CHECK(pace.before_any(kStart) == Duration::zero());
 }
 
 TEST_CASE("thousands that come together are spread over their interval") {
   HealthPace pace;
-  pace.add_demand(10'000 / 10.0);
-  Duration last{};
-  for (int i = 0; i < 10'000; ++i) {
-    auto wait = pace.before_first(kStart);
-    CHECK(wait >= last);
-    CHECK(wait - last <= 1ms);
-    last = wait;
-  }
-  CHECK(last > 8s);
-  CHECK(last < 10s);
-  CHECK(pace.before_first(kStart + last) <= 1ms);
+  std::deque<HealthPace::Newcomer> all;
+  for (int i = 0; i < 10'000; ++i) all.emplace_back(pace);
+  CHECK(pace.before_first(10s, 0.5) == 5s);
+  CHECK(pace.before_first(1h, 0.5) == 50s);
 }
 
-TEST_CASE("what is due again at once is held to the same rate for all") {
+TEST_CASE("those who do not wait any more keep nobody waiting") {
+  HealthPace pace;
+  {
+    std::deque<HealthPace::Newcomer> all;
+    for (int i = 0; i < 10'000; ++i) all.emplace_back(pace);
+  }
+  HealthPace::Newcomer late(pace);
+  CHECK(pace.before_first(1h, 0.999) < 10ms);
+}
+
+TEST_CASE("what is due at once is held to a rate") {
   HealthPace pace;
   Duration last{};
-  for (int i = 0; i < 4000; ++i) last = pace.before_next(kStart);
+  for (unsigned i = 0; i < 2 * HealthPace::kRateMax; ++i) last = pace.before_any(kStart);
   CHECK(last > 1900ms);
   CHECK(last < 2s);
-}
-
-TEST_CASE("demand that has gone hastens nobody") {
-  HealthPace pace;
-  pace.add_demand(1000);
-  pace.add_demand(-1000);
-  Duration last{};
-  for (int i = 0; i < 132; ++i) last = pace.before_first(kStart);
-  CHECK(last >= 990ms);
-  CHECK(last <= 1s);
+  CHECK(pace.before_any(kStart + 3s) == Duration::zero());
 }
 
 TEST_SUITE_END();

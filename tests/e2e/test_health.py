@@ -229,7 +229,7 @@ def test_a_drip_does_not_put_off_the_end(checked):
 
 
 def test_many_that_come_together_are_not_asked_together(origin, proxy):
-    """Two hundred, once a second: at most thirty-two at once, and the others in the course of that second."""
+    """Two hundred, once a second: in the course of that second."""
     times = []
 
     def script(conn):
