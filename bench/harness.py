@@ -148,10 +148,10 @@ def fetch(port, path):
 
 
 @contextlib.contextmanager
-def origin(work):
-    """The origin, answering."""
+def origin(work, *arguments):
+    """The origin, answering; with "all", at every address of the loopback interface."""
     log = work / "origin.log"
-    with running([BUILD / "origin", ORIGIN_PORT], OTHER_CORE, log) as process:
+    with running([BUILD / "origin", ORIGIN_PORT, *arguments], OTHER_CORE, log) as process:
         wait_until_serving(ORIGIN_PORT, process, log)
         yield process
 

@@ -76,7 +76,7 @@ enum class Outcome { Keep, Close };
 
 class Origin {
  public:
-  explicit Origin(int port) : listener_(bench::listen_on(port)) {
+  Origin(int port, bench::On where) : listener_(bench::listen_on(port, where)) {
     bench::watch(epoll_, listener_, EPOLLIN);
   }
 
@@ -155,10 +155,11 @@ class Origin {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: origin PORT\n");
+  bool on_all = argc == 3 && std::string_view(argv[2]) == "all";
+  if (argc != 2 && !on_all) {
+    std::fprintf(stderr, "usage: origin PORT [all]\n");
     return 2;
   }
   bench::raise_descriptor_limit();
-  Origin(std::atoi(argv[1])).run();
+  Origin(std::atoi(argv[1]), on_all ? bench::On::AllOfLoopback : bench::On::OneAddress).run();
 }

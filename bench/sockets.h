@@ -39,12 +39,18 @@ inline void set_nodelay(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-inline int listen_on(int port) {
+enum class On { OneAddress, AllOfLoopback };  // 127.0.0.1, or the whole of 127.0.0.0/8
+
+inline int listen_on(int port, On where = On::OneAddress) {
   int fd = must(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
   int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   set_nodelay(fd);  // accepted sockets inherit it
   sockaddr_in address = loopback(port);
+  if (where == On::AllOfLoopback) {
+    must(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo"), "SO_BINDTODEVICE");
+    address.sin_addr.s_addr = htonl(INADDR_ANY);
+  }
   must(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
   must(listen(fd, 4096), "listen");
   return fd;
