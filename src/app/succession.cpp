@@ -1,6 +1,7 @@
 #include "app/succession.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <chrono>
@@ -80,6 +81,7 @@ std::string what_changed(const Estate::Change& change) {
 constexpr Duration kTrialMax = 30 * 24h;  // nobody means longer, and sums with it stay sums
 
 constexpr Duration kDrainMax = 24h;
+constexpr Duration kTidyAfter = 1s;
 
 control::Admin::Told stopping() {
   return {422, "cirque is stopping\n"};
@@ -103,7 +105,18 @@ bool Succession::start(config::Loaded first, const StateDir& state_dir) {
   if (!put_to_use(first)) return false;
   loaded_ = std::move(first);
   number({.source = "start " + means_.path, .note = {}});
+  tidy_.arm(means_.engine.steward_loop().timers(), means_.engine.steward_loop().now() + kTidyAfter);
   return true;
+}
+
+void Succession::tidy_up() noexcept {
+  reloads_.spawn(give_memory_back());
+}
+
+// Beside the steward: it looks through all that is free.
+Task<> Succession::give_memory_back() {
+  co_await aside_.run([] { return ::malloc_trim(0); });
+  co_return done;
 }
 
 // Beside the steward, whose checks of health go on meanwhile.
@@ -284,6 +297,8 @@ Succession::Told Succession::follow(config::Loaded next, const Origin& origin) {
   ++means_.engine.registry().reloads_taken;
   auto ended = end_trial();
   auto later = adopt(std::move(next));
+  auto& loop = means_.engine.steward_loop();
+  tidy_.arm(loop.timers(), loop.now() + kTidyAfter);
   return {200, found + ended + later + what_changed(*change) + number(origin)};
 }
 

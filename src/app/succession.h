@@ -61,6 +61,18 @@ class Succession {
     std::unique_ptr<config::Loaded> before;
   };
 
+  // A while after the last change, when nobody has the old configuration any more: the memory that
+  // it and the reading of files took goes back to the system.
+  struct Tidy : loop::Timer {
+    explicit Tidy(Succession& s) noexcept
+        : Timer([](Timer& t) noexcept { static_cast<Tidy&>(t).succession.tidy_up(); }),
+          succession(s) {}
+
+    Succession& succession;
+  };
+
+  void tidy_up() noexcept;
+  Task<> give_memory_back();
   Task<> reload_alone(std::string_view how);
   Task<Told> reload_for(std::string_view how);
   Task<Told> apply(const control::Admin::Order& order);
@@ -89,6 +101,7 @@ class Succession {
   Versions versions_;
   std::optional<std::uint64_t> version_;  // of what is in use
   Trial trial_{*this};
+  Tidy tidy_{*this};
   loop::Aside aside_{means_.engine.steward_loop()};
   loop::Scope reloads_;
 };
