@@ -513,7 +513,7 @@ def test_breakers_of_backends_outlive_a_reload_and_are_explained(hall):
 def test_a_connection_that_is_refused_opens_the_breaker(hall):
     # No check may find it first.
     front = hall(2, backend_circuit_breaker={"failure_threshold": 2, "timeout": "1h"}, passive_health=NO_OUTLIERS,
-                 health_check={"interval": "1h", "timeout": "1m"})
+                 health_check={"interval": "1h", "timeout": "1m", "unhealthy_threshold": 10})
     for one in front.halls:
         one.open()
     assert Visit(front, "/").answer().status == 200
