@@ -7,7 +7,7 @@ import pytest
 import yaml
 from lib.http import Client, request
 from lib.proxy import cirque, make_config
-from lib.util import eventually, pause
+from lib.util import SLOW, eventually, pause
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -202,7 +202,8 @@ def test_an_endless_answer_is_ended(checked, what):
     assert fails(front, reason)
     before, count = front.rss, failures(front, reason)
     eventually(lambda: failures(front, reason) >= count + 20)
-    assert front.rss - before < 4 << 20
+    if SLOW <= 1:  # sanitizers keep what is freed
+        assert front.rss - before < 4 << 20
 
 
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 2", HEAD, HEAD + b"\r\n", HEAD + b"Content-Length: 9\r\n\r\nneed"],
@@ -244,6 +245,7 @@ def test_many_that_come_together_are_not_asked_together(origin, proxy):
     assert times[count - 1] - times[0] > 0.5
 
 
+@pytest.mark.skipif(SLOW > 1, reason="UBSan needs a descriptor to look at an object's type")
 def test_a_check_that_cannot_be_made_says_nothing_of_the_backend(origin, proxy):
     """Want of descriptors is ours: who is well stays so."""
     backend = origin(says(whole(b"ok"), after=0))
