@@ -99,7 +99,7 @@ class Exchange {
                    std::string_view content_type = "text/plain; charset=utf-8");
 
   // Fields that the final answer gets, whoever makes it: the peer, the app, or the engine for an
-  // error. They replace what the answer has by the same name.
+  // error. They replace what the answer has by the same name; a Set-Cookie stands beside others.
   Headers& stamps() {
     if (!stamps_) stamps_ = &arena.make<Headers>(arena);
     return *stamps_;
@@ -113,6 +113,15 @@ class Exchange {
 
   // How long the last peer took for the head of its answer; zero: it has not sent one.
   Duration head_latency() const noexcept;
+
+  // So much of the time went by in waiting for others: it is not our overhead.
+  void leave_out(Duration time) noexcept;
+
+  // Where the client found us. Asks the kernel.
+  Address local_address() const noexcept;
+
+  // Has the client not begun to close its connection, which is TCP? Asks the kernel.
+  bool is_connected() const noexcept;
 
   // The number of the core that it lives on, from 0.
   unsigned core() const noexcept;

@@ -141,7 +141,6 @@ class Daemon {
                   {"reason", "listen_failed"}});
       return false;
     }
-    app.heard_at(bound->port());
     auto text = bound->text();
     log::info("app", "listening", {{"service", name}, {"address", text}});
     return true;

@@ -156,7 +156,11 @@ Listeners::Change Listeners::commit(Move move) {
 Task<> Listeners::bury() {
   while (!leaving_.empty()) {
     co_await engine_.steward_loop().sleep(1s);
-    auto gone = std::erase_if(leaving_, [](auto& r) { return proxy::Engine::is_gone(r->site); });
+    auto gone = std::erase_if(leaving_, [this](auto& r) {
+      bool is_gone = proxy::Engine::is_gone(r->site);
+      if (is_gone) engine_.remove(r->site);
+      return is_gone;
+    });
     if (gone) on_gone();
   }
   co_return done;

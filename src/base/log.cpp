@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -56,7 +57,13 @@ struct Sink {
   Options options;
   int fd = STDERR_FILENO;
   std::map<Site, Rate, SiteOrder> rates;
+  std::int64_t waited_in = 0;  // the second in which somebody last waited for its reader
+  bool is_torn = false;        // what is there does not end with a line
+  std::uint64_t lost = 0;      // lines of which nobody was told
 };
+
+// Over all times.
+std::atomic<std::uint64_t> lines_lost{0};
 
 Sink& sink() {
   // Never destroyed: whoever still runs at exit may still log.
@@ -64,8 +71,9 @@ Sink& sink() {
   return the_sink;
 }
 
+// Not blocking: to open a pipe that nobody reads would wait for a reader.
 int open_file(const std::string& path) {
-  return open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  return open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
 }
 
 std::string timestamp(std::int64_t unix_ms) {
@@ -161,11 +169,55 @@ std::string json_line(std::int64_t now_ms, Level level, SiteView site, Fields fi
   return line;
 }
 
-void put_line(const Sink& s, std::int64_t now_ms, Level level, SiteView site, Fields fields) {
-  auto line = s.options.format == Format::Json ? json_line(now_ms, level, site, fields)
-                                               : text_line(now_ms, level, site, fields);
-  // One write, so that lines of several processes do not mix. Nobody could be told that it failed.
-  [[maybe_unused]] auto written = ::write(s.fd, line.data(), line.size());
+std::int64_t second_now() noexcept {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
+
+// A pipe whose reader takes nothing must not keep a worker from its work: it is waited for once a
+// second.
+bool has_room(Sink& s) noexcept {
+  constexpr int kPatienceMs = 20;
+  pollfd room{.fd = s.fd, .events = POLLOUT, .revents = 0};
+  if (poll(&room, 1, 0) == 1) return true;
+  auto second = second_now();
+  if (std::exchange(s.waited_in, second) == second) return false;
+  return poll(&room, 1, kPatienceMs) == 1;
+}
+
+// So much fits a pipe that has room, and goes in at once, so that lines of several processes do not
+// mix. What failed in any other way nobody could be told of.
+bool put(Sink& s, std::string_view line) noexcept {
+  while (!line.empty() && has_room(s)) {
+    auto piece = line.substr(0, PIPE_BUF);
+    [[maybe_unused]] auto written = ::write(s.fd, piece.data(), piece.size());
+    line.remove_prefix(piece.size());
+    s.is_torn = !line.empty();
+  }
+  return line.empty();
+}
+
+std::string line_of(const Sink& s, std::int64_t now_ms, Level level, SiteView site, Fields fields) {
+  return s.options.format == Format::Json ? json_line(now_ms, level, site, fields)
+                                          : text_line(now_ms, level, site, fields);
+}
+
+bool tell_lost(Sink& s, std::int64_t now_ms) {
+  auto line = line_of(s, now_ms, Level::Warn, {"log", "lines lost, as nobody took them"},
+                      {{"lost", s.lost}});
+  if (!put(s, (s.is_torn ? "\n" : "") + line)) return false;
+  s.lost = 0;
+  return true;
+}
+
+bool put_line(Sink& s, std::int64_t now_ms, Level level, SiteView site, Fields fields) {
+  bool is_there =
+      (s.lost == 0 || tell_lost(s, now_ms)) && put(s, line_of(s, now_ms, level, site, fields));
+  if (is_there) return true;
+  ++s.lost;
+  lines_lost.fetch_add(1, std::memory_order_relaxed);
+  return false;
 }
 
 std::int64_t unix_ms_now() noexcept {
@@ -199,6 +251,10 @@ bool is_within_rate(Sink& s, SiteView site, std::int64_t second) {
 
 }  // namespace
 
+std::uint64_t lost() noexcept {
+  return lines_lost.load(std::memory_order_relaxed);
+}
+
 bool configure(const Options& options) {
   auto& s = sink();
   std::lock_guard lock(s.mutex);
@@ -207,6 +263,7 @@ bool configure(const Options& options) {
   if (!s.options.path.empty()) close(s.fd);
   s.options = options;
   s.fd = fd;
+  s.is_torn = false;
   threshold.store(options.level, std::memory_order_relaxed);
   return true;
 }
@@ -218,6 +275,7 @@ void reopen() {
   int fd = open_file(s.options.path);
   if (fd < 0) return;
   close(std::exchange(s.fd, fd));
+  s.is_torn = false;
 }
 
 bool try_write(Level level, std::string_view component, std::string_view message, Fields fields) {
@@ -230,10 +288,8 @@ bool try_write(Level level, std::string_view component, std::string_view message
     lock.try_lock();
   }
   if (!lock.owns_lock()) return false;
-  pollfd room{.fd = s.fd, .events = POLLOUT, .revents = 0};
-  if (poll(&room, 1, 0) != 1) return false;
-  put_line(s, unix_ms_now(), level, {component, message}, fields);
-  return true;
+  s.waited_in = second_now();  // as if somebody just had
+  return put_line(s, unix_ms_now(), level, {component, message}, fields);
 }
 
 void write(Level level, std::string_view component, std::string_view message, Fields fields) {

@@ -62,12 +62,17 @@ inline bool is_on(Level level) noexcept {
 // Any thread. `component`, `message` and the keys are literals; what varies is a value, whose
 // control characters are escaped. More than kBurst lines of one component and message in a second
 // are counted instead of written; the count comes with whatever line is written next, a second
-// later or more.
+// later or more. A reader who takes nothing, of a pipe that is full, is waited for once a second,
+// for 20 ms; otherwise lines are lost until he does, and counted: with the next line, and in
+// lost().
 inline constexpr unsigned kBurst = 20;
 void write(Level level, std::string_view component, std::string_view message, Fields fields);
 // The same at a given time, so that a test need not wait for a second to pass.
 void write_at(std::int64_t unix_ms, Level level, std::string_view component,
               std::string_view message, Fields fields);
+
+// Lines that nobody took, since the process began. Any thread.
+std::uint64_t lost() noexcept;
 
 // For who must never wait, as the one does who looks after those that wait: false, and nothing is
 // written, when another thread keeps the log busy or its reader takes nothing.

@@ -1,8 +1,11 @@
 #include "base/log.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -160,6 +163,49 @@ TEST_CASE("threads do not mix their lines") {
     auto name = line.substr(line.find("text=") + 5);
     CHECK(line.ends_with("app: " + name + " text=" + name));
   }
+}
+
+TEST_CASE("a pipe that nobody reads keeps nobody waiting, and what was lost is told") {
+  LogFile file;
+  auto fifo = file.folder / "pipe";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  int reader = open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  REQUIRE(log::configure({.path = fifo}));
+  auto lost_before = log::lost();
+  std::string text(1000, 'x');
+  std::uint64_t lines = 200;  // three times what it holds
+  for (std::uint64_t i = 0; i < lines; ++i) {
+    log::write_at(static_cast<std::int64_t>(i) * 1000, log::Level::Info, "test", "much",
+                  {{"text", text}});
+  }
+  auto lost = log::lost() - lost_before;
+  CHECK(lost > 100);
+  std::string got;
+  auto read_all = [&] {
+    char bytes[65536];
+    for (ssize_t n; (n = ::read(reader, bytes, sizeof bytes)) > 0;)
+      got.append(bytes, static_cast<std::size_t>(n));
+  };
+  read_all();
+  CHECK(static_cast<std::uint64_t>(std::ranges::count(got, '\n')) == lines - lost);
+  log::info("test", "again");
+  got.clear();
+  read_all();
+  CHECK(got.contains("lost=" + std::to_string(lost)));
+  CHECK(got.contains("test: again\n"));
+  CHECK(log::lost() - lost_before == lost);
+
+  // A line that is longer than what goes in at once is not left in two lines.
+  log::info("test", "long", {{"text", std::string(200'000, 'y')}});
+  got.clear();
+  read_all();
+  log::info("test", "after");
+  read_all();
+  CHECK(got.contains("yy\n"));
+  CHECK(got.ends_with("test: after\n"));
+  log::configure({.path = file.path});
+  close(reader);
 }
 
 TEST_SUITE_END();

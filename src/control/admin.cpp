@@ -75,18 +75,18 @@ Response* Admin::refuse_control(Exchange& exchange, Method method) {
   if (!request.headers.has("X-Cirque-Control")) {
     return &exchange.answer(403, "the field X-Cirque-Control is missing\n");
   }
-  if (!may_order(exchange.link.client)) {
+  if (!may_order(exchange)) {
     return &exchange.answer(403, "orders are for root and the user that cirque runs as\n");
   }
   return nullptr;
 }
 
 // Who may open a unix socket is for the rights of its file to say.
-bool Admin::may_order(const Address& client) const {
+bool Admin::may_order(const Exchange& exchange) {
+  const auto& client = exchange.link.client;
   if (!client.is_ip()) return true;
-  auto users = net::owners_of(client, port_);
-  return !users.empty() &&
-         std::ranges::all_of(users, [](uid_t user) { return user == 0 || user == ::geteuid(); });
+  auto user = net::owner_of(client, exchange.local_address());
+  return user && (*user == 0 || *user == ::geteuid()) && exchange.is_connected();
 }
 
 Step Admin::obey(Exchange& exchange) {

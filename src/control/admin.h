@@ -17,10 +17,6 @@ class Admin final : public App {
 
   Admin(proxy::Engine& engine, Offer offer) noexcept : engine_(engine), offer_(offer) {}
 
-  // The port that it is asked at: orders are taken from root and from this process's own user,
-  // whose connections are looked for among those to that port.
-  void heard_at(std::uint16_t port) noexcept { port_ = port; }
-
   // As large as all files of a configuration together, and what a bundle adds.
   static constexpr std::size_t kOrderBytesMax = std::size_t{66} << 20;
 
@@ -49,7 +45,7 @@ class Admin final : public App {
 
  private:
   Response* refuse_control(Exchange& exchange, Method method);
-  bool may_order(const Address& client) const;
+  static bool may_order(const Exchange& exchange);
   Step obey(Exchange& exchange);
   Response& explain(Exchange& exchange);
   Response& metrics(Exchange& exchange);
@@ -57,7 +53,6 @@ class Admin final : public App {
 
   proxy::Engine& engine_;
   const Offer offer_;
-  std::uint16_t port_ = 0;
 };
 
 }  // namespace cirque::control

@@ -72,6 +72,7 @@ void Errand::read_wish(Exchange& exchange) {
 
 // Whoever has the cookie of this member already needs no other.
 void Errand::tell_cookie(Exchange& exchange) const {
+  if (!pick_.keeps_clients()) return exchange.stamps().drop(Name::SetCookie);
   const auto& cookie = wish_.cookie;
   bool has_it = cookie && cookie->is_current && cookie->identity == pick_.identity();
   if (has_it) {
@@ -133,7 +134,7 @@ Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
   if (!next_) return Recovery::NobodyElse;
   // Who has not seen the request did no work for it: only the others cost of the budget, and need
   // time to recover.
-  if (exchange.seen && !pool_->take_retry(loop::monotonic_now())) {
+  if (exchange.seen && !pool_->take_retry(loop::turn_time())) {
     next_.reset();
     if (auto* gated = lobby()) gated->forget_next();
     return Recovery::OverBudget;

@@ -23,8 +23,8 @@ std::uint64_t chance() noexcept {
 void tell_routing(Exchange& exchange, const Lane& lane, const Decision& decision,
                   std::uint32_t pool) {
   auto& stamps = exchange.stamps();
-  stamps.set("X-Routed-To", lane.blueprint->pools[pool].name);
-  stamps.set("X-Route-Reason", decision.route_reason(decision.index));
+  stamps.set(Name::XRoutedTo, lane.blueprint->pools[pool].name);
+  stamps.set(Name::XRouteReason, decision.route_reason(decision.index));
   stamps.set(Name::XRequestId, exchange.id);
   auto& log = exchange.log_fields();
   log.set("routing_key", decision.key);

@@ -215,7 +215,8 @@ void Lobby::report(Outcome outcome) noexcept {
   using Change = upstream::Breaker::Change;
   bool was_probe = stay_->leave.is_probe();
   auto how = outcome == Outcome::Good ? Leave::Outcome::Good : Leave::Outcome::Bad;
-  auto change = stay_->leave.report(how, loop::monotonic_now());
+  auto now = outcome == Outcome::Good ? loop::turn_time() : loop::monotonic_now();
+  auto change = stay_->leave.report(how, now);
   if (change == Change::Opened) {
     tell(plan_, stay_->seat, was_probe ? "half_open" : "closed", "open",
          was_probe ? "half_open_failure" : "failure_threshold_reached");

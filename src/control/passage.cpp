@@ -146,13 +146,12 @@ Result<std::uint32_t> Passage::find_open(Exchange& exchange, const Lane& lane,
     } else if (!lane.pools[pool].pool->has_healthy()) {
       why = "upstream_unhealthy";
       if (next == kNone && decision.table) next = decision.table->otherwise;
-    } else if (plan.terms.gates.has_breaker() &&
-               lane.pools[pool].pool->is_cut(loop::monotonic_now())) {
+    } else if (plan.terms.gates.has_breaker() && lane.pools[pool].pool->is_cut(loop::turn_time())) {
       why = "circuit_open";
     }
     if (why.empty()) {
       if (!failover.empty()) {
-        exchange.stamps().set("X-Failover-Reason", failover);
+        exchange.stamps().set(Name::XFailoverReason, failover);
         exchange.log_fields().set("failover_reason", failover);
       }
       return pool;
@@ -173,12 +172,10 @@ Result<std::uint32_t> Passage::find_open(Exchange& exchange, const Lane& lane,
 bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   const auto& plan = lane.blueprint->pools[pool];
   if (!plan.guard.has_breaker) return true;
-  bool has_waited = waited_ > Duration::zero();
-  auto now = has_waited ? loop::monotonic_now() : exchange.started;
-  permit_ = lane.pools[pool].guard->breaker.admit(now);
+  permit_ = lane.pools[pool].guard->breaker.admit(loop::turn_time());
   plan_ = &plan;
   bool is_probe = permit_ && permit_->is_probe();
-  exchange.stamps().set("X-Circuit-State", !permit_ ? "open" : is_probe ? "half_open" : "closed");
+  exchange.stamps().set(Name::XCircuitState, !permit_ ? "open" : is_probe ? "half_open" : "closed");
   if (is_probe) tell(plan, "open", "half_open", "timeout_elapsed");
   return permit_.has_value();
 }
@@ -186,7 +183,7 @@ bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
 // How long an answer took that was good, or at least, for how long none came. What failed at once
 // was quick for the wrong reason.
 void Passage::teach(const Exchange& exchange, std::optional<upstream::Outcome> outcome) noexcept {
-  auto now = loop::monotonic_now();
+  auto now = loop::turn_time();
   auto latency = exchange.head_latency();
   bool is_good = outcome == upstream::Outcome::Good && latency > Duration::zero();
   bool is_late = exchange.reason.starts_with("upstream_") && exchange.reason.ends_with("_timeout");
@@ -208,16 +205,15 @@ void Passage::leave(const Exchange& exchange, std::optional<upstream::Outcome> o
   place_.reset();
   if (lobby_) lobby_->leave(outcome);
   if (!permit_) return;
-  // A circuit is open from now on, not from when a long request began.
-  auto now = loop::monotonic_now();
+  // A circuit is open from now on, not from when a long request began, nor a long turn.
   using Change = upstream::Breaker::Change;
   if (outcome && *outcome != upstream::Outcome::Good) {
     bool was_probe = permit_->is_probe();
-    if (permit_->fail(now) == Change::Opened) {
+    if (permit_->fail(loop::monotonic_now()) == Change::Opened) {
       tell(*plan_, was_probe ? "half_open" : "closed", "open",
            was_probe ? "half_open_failure" : "failure_threshold_reached");
     }
-  } else if (outcome && permit_->succeed(now) == Change::Closed) {
+  } else if (outcome && permit_->succeed(loop::turn_time()) == Change::Closed) {
     tell(*plan_, "half_open", "closed", "recovery_successful");
   }
   permit_.reset();

@@ -75,8 +75,8 @@ void tell_limits(Exchange& exchange, Meetings meetings, IsTold is_told) {
     append_number(states.append(";t="), seconds(m.verdict.reset));
   }
   if (policies.empty()) return;
-  exchange.stamps().set("RateLimit-Policy", policies);
-  exchange.stamps().set("RateLimit", states);
+  exchange.stamps().set(Name::RateLimitPolicy, policies);
+  exchange.stamps().set(Name::RateLimit, states);
 }
 
 // The client is told of the one that it has to wait for the longest.

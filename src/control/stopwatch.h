@@ -3,7 +3,7 @@
 // the metrics that this was no work of ours.
 #include <fmt/format.h>
 
-#include "proxy/journey.h"
+#include "cirque/exchange.h"
 
 namespace cirque::control {
 
@@ -21,7 +21,7 @@ class Stopwatch {
     auto time = wait_.waited();
     if (!time) return;
     total_ += *time;
-    static_cast<proxy::Journey&>(exchange_).in_vain += *time;  // as every exchange is one
+    exchange_.leave_out(*time);
     auto ms = std::chrono::duration<double, std::milli>(total_).count();
     exchange_.log_fields().set("queued_ms", fmt::format("{:.3f}", ms));
   }

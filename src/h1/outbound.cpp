@@ -11,6 +11,7 @@ Task<> Outbound::flush() {
   if (head_.empty()) return done;
   iovec piece = net::piece_of(std::exchange(head_, {}));
   begun_ = true;
+  if (ends_ && telling_.kind == Telling::Kind::None) stream_.end_follows();
   return outbox_.write(stream_, {&piece, 1}, pace_, nullptr);
 }
 
@@ -52,6 +53,7 @@ Task<> Outbound::send(Piece piece, const Headers* trailers) {
   }
   auto pieces = join(std::exchange(head_, {}), piece.data);
   begun_ = true;
+  if (ends_ && piece.last) stream_.end_follows();
   bool two = pieces[1].iov_len > 0;
   return outbox_.write(stream_, {pieces.data(), two ? 2UL : 1UL}, pace_,
                        piece.last ? &complete_ : nullptr);
@@ -73,6 +75,7 @@ Task<> Outbound::send_chunk(Piece piece, const Headers* trailers) {
   if (piece.last) add(write_last_chunk(trailers, arena_));
   if (count == 0) return done;
   begun_ = true;
+  if (ends_ && piece.last) stream_.end_follows();
   return outbox_.write(stream_, {pieces.data(), count}, pace_, piece.last ? &complete_ : nullptr);
 }
 

@@ -23,7 +23,11 @@ class Outbound {
   Outbound(net::Stream& stream, net::Outbox& outbox, Arena& arena, const net::Pace& pace) noexcept
       : stream_(stream), outbox_(outbox), arena_(arena), pace_(pace) {}
 
-  void begin(Telling telling) noexcept { telling_ = telling; }
+  // `ends`: after this message we close the connection.
+  void begin(Telling telling, bool ends = false) noexcept {
+    telling_ = telling;
+    ends_ = ends;
+  }
 
   // To be followed by send() or flush() at once: `head` may lie in the outbox's room.
   void put(std::string_view head) noexcept { head_ = head; }
@@ -70,6 +74,7 @@ class Outbound {
   const net::Pace& pace_;
   std::string_view head_;
   Telling telling_;
+  bool ends_ = false;
   bool begun_ = false;
   bool complete_ = false;
   std::uint64_t body_bytes_ = 0;

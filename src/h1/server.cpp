@@ -127,7 +127,7 @@ bool ServerTurn::begin(Response& response, const Source* body) {
   head_.close = !keep_ && response.status != 101;
   head_.keep_alive = keep_ && is_10;
   unsent_ = &response;
-  out.begin(telling);
+  out.begin(telling, head_.close);
   return telling.kind != Telling::Kind::None;
 }
 
@@ -146,8 +146,12 @@ Task<bool> ServerTurn::finish() {
   if (!keep_) {
     // Closing with unread bytes in the socket would send RST, and the client might lose the answer:
     // end our side, then read on for a while (RFC 9112 9.6).
-    bool lingers = out.is_complete() && (!in.is_body_complete() || in.has_excess());
-    return lingers ? linger() : Task<bool>(false);
+    if (!out.is_complete()) return Task<bool>(false);
+    if (!in.is_body_complete() || in.has_excess()) return linger();
+    if (!head_.close) return Task<bool>(false);  // a tunnel has ended
+    if (!stream_.is_quiet()) return linger();
+    stream_.end_writing();  // what comes in before close() must not take the last bytes with it
+    return Task<bool>(false);
   }
   return in.is_body_complete() ? Task<bool>(true) : skip_body();
 }

@@ -7,6 +7,7 @@
 #include "h1/writer.h"
 #include "http/forwarding.h"
 #include "http/server_stream.h"
+#include "net/socket.h"
 
 namespace cirque::h1 {
 
@@ -53,6 +54,10 @@ class ServerTurn final : public http::ServerStream {
   Task<bool> finish();
 
   Leftover leave() noexcept { return in.leave(); }
+
+  Address local_address() const noexcept { return net::local_address(stream_.watch().fd()); }
+
+  bool is_connected() const noexcept { return net::is_connected(stream_.watch().fd()); }
 
   // This is the connection's last answer.
   void close_after() noexcept { keep_ = false; }

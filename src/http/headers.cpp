@@ -1,4 +1,5 @@
 // The field lines of a message: Headers as declared in cirque/http.h.
+#include <algorithm>
 #include <cstring>
 
 #include "base/text.h"
@@ -18,7 +19,7 @@ bool is_nameable(Name name) noexcept {
 }
 
 bool is_safe_value(std::string_view value) noexcept {
-  return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+  return std::ranges::none_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 }  // namespace
@@ -84,15 +85,19 @@ bool Headers::add(Name name, std::string_view value) {
 }
 
 bool Headers::set(std::string_view name, std::string_view value) {
+  Name id = name_of(name);
+  if (id != Name::Other) return set(id, value);
   if (!base::is_token(name) || !is_safe_value(value)) return false;
   drop(name);
-  return add(name, value);
+  add_view({arena_->copy(name), arena_->copy(value), id});
+  return true;
 }
 
 bool Headers::set(Name name, std::string_view value) {
   if (!is_nameable(name) || !is_safe_value(value)) return false;
   drop(name);
-  return add(name, value);
+  add_view({text_of(name), arena_->copy(value), name});
+  return true;
 }
 
 void Headers::drop(Name name) noexcept {

@@ -19,6 +19,13 @@ Time monotonic_now() noexcept {
   return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
 
+// Time{}: in none.
+static thread_local Time turn_began{};
+
+Time turn_time() noexcept {
+  return turn_began != Time{} ? turn_began : monotonic_now();
+}
+
 void Watch::attach() {
   if (attached_) return;
   epoll_event event{};
@@ -47,14 +54,19 @@ void Watch::note(std::uint32_t events) noexcept {
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) may_write = true;
 }
 
-void Watch::wake() noexcept {
+bool Watch::wake() noexcept {
   // Each call may end the life of this watch; the loop knows.
   Loop& loop = loop_;
-  if (may_read && reader) (*reader)();
-  if (loop.dispatching_ != this) return;
-  if (may_write && writer) (*writer)();
-  if (loop.dispatching_ != this) return;
-  if (saw_end && hangup) (*hangup)();
+  bool has_woken = false;
+  auto call = [&](Wake* wake) {
+    has_woken = true;
+    (*wake)();
+    return loop.waking_ == this;
+  };
+  if (may_read && reader && !call(reader)) return true;
+  if (may_write && writer && !call(writer)) return true;
+  if (saw_end && hangup) call(hangup);
+  return has_woken;
 }
 
 Loop::Loop()
@@ -93,7 +105,7 @@ void Loop::run() {
 }
 
 int Loop::wait_ms(Wait wait) const noexcept {
-  if (wait == Wait::No || !deferred_.empty()) return 0;
+  if (wait == Wait::No || !deferred_.empty() || has_ready()) return 0;
   Time next = timers_.next();
   if (next == kNever) return -1;
   if (next <= now_) return 0;
@@ -104,53 +116,55 @@ int Loop::wait_ms(Wait wait) const noexcept {
 void Loop::turn(Wait wait) {
   int count = epoll_wait(epoll_, events_.get(), kEventsMax, wait_ms(wait));
   read_clock();
-  Time began = now_;
+  turn_began = now_;
   beat();
-  if (count > 0) dispatch(count);
+  take_note(count);
+  wake_ready();
   timers_.advance(now_);
   run_deferred();
   if (pulse() % 128 == 1) {  // one turn in 64: reading the clock twice a turn is not worth its cost
-    auto took = (monotonic_now() - began).count();
+    auto took = (monotonic_now() - turn_began).count();
     if (took > longest_ns_.load(std::memory_order_relaxed)) {
       longest_ns_.store(took, std::memory_order_relaxed);
     }
   }
+  turn_began = {};
   beat();
 }
 
-// In two passes: first everybody's readiness is noted, then whoever waits is woken. Who is woken
-// and picks up an idle connection must know that something has come in on it, whatever the order of
-// events.
-void Loop::dispatch(int count) noexcept {
-  event_count_ = count;
-  for (event_at_ = 0; event_at_ < count; ++event_at_) {
-    const epoll_event& event = events_[static_cast<std::size_t>(event_at_)];
-    if (event.data.ptr) static_cast<Watch*>(event.data.ptr)->note(event.events);
-  }
-  for (event_at_ = 0; event_at_ < event_count_; ++event_at_) {
-    const epoll_event& event = events_[static_cast<std::size_t>(event_at_)];
-    if (!event.data.ptr) {
-      if (event.events) open_mail();
+// Everybody's readiness is noted before anybody is woken: who is woken and picks up an idle
+// connection must know that something has come in on it, whatever the order of events.
+void Loop::take_note(int count) noexcept {
+  bool rung = false;
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events_[static_cast<std::size_t>(i)];
+    auto* watch = static_cast<Watch*>(event.data.ptr);
+    if (!watch) {
+      rung = true;
       continue;
     }
-    dispatching_ = static_cast<Watch*>(event.data.ptr);
-    dispatching_->wake();
+    watch->note(event.events);
+    if (!watch->is_linked()) (watch->is_urgent() ? urgent_ : patient_).push_back(*watch);
   }
-  dispatching_ = nullptr;
-  event_count_ = 0;
+  if (rung) open_mail();
 }
 
-// A watch dies in the middle of a turn: events that the kernel already reported for it must not
-// find it.
-void Loop::withdraw(const Watch& watch) noexcept {
-  if (dispatching_ == &watch) dispatching_ = nullptr;
-  for (int i = event_at_; i < event_count_; ++i) {
-    auto& event = events_[static_cast<std::size_t>(i)];
-    if (event.data.ptr == &watch) {
-      event.data.ptr = nullptr;
-      event.events = 0;
-    }
-  }
+void Loop::wake_ready() noexcept {
+  int woken = 0;
+  while (woken < kWakesMax - kPatientShare && !urgent_.empty()) woken += wake_first_of(urgent_);
+  while (woken < kWakesMax && !patient_.empty()) woken += wake_first_of(patient_);
+  waking_ = nullptr;
+}
+
+bool Loop::wake_first_of(base::List<Watch>& ready) noexcept {
+  waking_ = ready.pop_front();
+  return waking_->wake();
+}
+
+// A watch dies: what the kernel has already reported for it must not find it.
+void Loop::withdraw(Watch& watch) noexcept {
+  if (waking_ == &watch) waking_ = nullptr;
+  watch.unlink();
 }
 
 void Loop::run_deferred() noexcept {

@@ -20,8 +20,12 @@ namespace cirque::loop {
 
 class Loop;
 
-// For those who have no loop at hand: a call to the clock.
+// A call to the clock.
 Time monotonic_now() noexcept;
+
+// For those who have no loop at hand: when the turn that this thread is in began, as Loop::now()
+// has it. Outside of turns a call to the clock.
+Time turn_time() noexcept;
 
 // Something the loop calls back: a waiting coroutine or an object. Must be withdrawn before it
 // dies.
@@ -45,8 +49,8 @@ class Deferred : public Wake, public base::ListHook {
 
 // A descriptor and what is known of its readiness. Registered with epoll once, edge-triggered, for
 // everything; the flags say what the kernel has promised since the last try. Does not own the
-// descriptor, and must die before it is closed.
-class Watch {
+// descriptor, and must die before it is closed. Linked while it is ready and not woken yet.
+class Watch : public base::ListHook {
  public:
   Watch(Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
 
@@ -72,6 +76,11 @@ class Watch {
   bool saw_end = false;    // the other side has sent its last byte (FIN)
   bool saw_break = false;  // the connection is gone in both directions (RST, or both FINs)
 
+  // Woken before the others: set for what brings work to its end, so that a loop with more to do
+  // than it can do at once finishes what it has begun before it begins more, and has less of
+  // everything in hand. Who waits to write is urgent in any case.
+  bool urgent = false;
+
   Wake* reader = nullptr;  // called when may_read becomes true
   Wake* writer = nullptr;  // called when may_write becomes true
   Wake* hangup = nullptr;  // called when saw_end or saw_break becomes true
@@ -79,7 +88,9 @@ class Watch {
  private:
   friend class Loop;
   void note(std::uint32_t events) noexcept;
-  void wake() noexcept;
+  bool wake() noexcept;  // false: nobody waited for what it was ready for
+
+  bool is_urgent() const noexcept { return urgent || writer; }
 
   Loop& loop_;
   int fd_;
@@ -108,6 +119,12 @@ class Loop {
   TimerWheel& timers() noexcept { return timers_; }
 
   void defer(Deferred& wake) noexcept { deferred_.push_back(wake); }
+
+  // Wakes its reader when those have been woken who are ready now: after as long as a request waits
+  // that came in at this moment. No descriptor is asked; one that lines up already stays there.
+  void line_up(Watch& watch) noexcept {
+    if (!watch.is_linked()) patient_.push_back(watch);
+  }
 
   // Any thread: `message` runs on this loop's thread, in order. Dropped when the loop is gone.
   using Message = std::move_only_function<void()>;
@@ -180,19 +197,28 @@ class Loop {
 
  private:
   friend class Watch;
-  // Few enough that what one turn touches stays in the core's own cache until its end, where short
-  // messages leave (net/outbox.h); enough that epoll_wait() is a small part of a turn.
-  static constexpr int kEventsMax = 32;
+  static constexpr int kEventsMax = 256;
+  // Woken in one turn. Few enough that what they touch stays in the core's own cache until its end,
+  // where short messages leave (net/outbox.h); enough that epoll_wait() is a small part of a turn.
+  static constexpr int kWakesMax = 64;
+  // Of these, kept for who is not urgent, so that nobody starves. Well below a half, or what is in
+  // hand would never become less.
+  static constexpr int kPatientShare = 16;
 
   // Its only writer is the loop's thread: an addition without a lock prefix.
   void beat() noexcept { pulse_.store(pulse() + 1, std::memory_order_relaxed); }
 
   void read_clock() noexcept;
-  void dispatch(int count) noexcept;
+  void take_note(int count) noexcept;
+  void wake_ready() noexcept;
+  bool wake_first_of(base::List<Watch>& ready) noexcept;
+
+  bool has_ready() const noexcept { return !urgent_.empty() || !patient_.empty(); }
+
   void run_deferred() noexcept;
   void open_mail() noexcept;
   int wait_ms(Wait wait) const noexcept;
-  void withdraw(const Watch& watch) noexcept;
+  void withdraw(Watch& watch) noexcept;
 
   int epoll_ = -1;
   Time now_;
@@ -206,9 +232,10 @@ class Loop {
   std::atomic<int> thread_id_{0};
 
   std::unique_ptr<epoll_event[]> events_;
-  int event_at_ = 0;  // the event being dispatched
-  int event_count_ = 0;
-  Watch* dispatching_ = nullptr;
+  // Ready and not woken yet, in the order in which they became so.
+  base::List<Watch> urgent_;
+  base::List<Watch> patient_;
+  Watch* waking_ = nullptr;
 
   int mail_fd_ = -1;
   std::mutex mail_mutex_;

@@ -290,6 +290,110 @@ TEST_CASE("everybody's readiness is known before anybody is woken") {
   CHECK(knew == 2);
 }
 
+namespace {
+
+// Descriptors that all become readable at once, and who of them was woken in which order.
+struct Crowd {
+  struct Member {
+    Member(Loop& loop, Crowd& crowd, char kind)
+        : watch(loop, pair.fds[0]), reader([this, &crowd, kind] {
+            watch.may_read = false;
+            crowd.woken += kind;
+          }) {
+      watch.urgent = kind == 'u';
+      watch.may_read = watch.may_write = false;
+      watch.reader = &reader;
+      watch.attach();
+      pair.write_other("x");
+    }
+
+    Pair pair;
+    Watch watch;
+    Call reader;
+  };
+
+  void join(int count, char kind) {
+    for (int i = 0; i < count; ++i) members.push_back(std::make_unique<Member>(loop, *this, kind));
+  }
+
+  auto count(char kind) const { return std::ranges::count(woken, kind); }
+
+  Loop loop;
+  std::string woken;
+  std::vector<std::unique_ptr<Member>> members;
+};
+
+}  // namespace
+
+TEST_CASE("who is urgent is woken before who became ready first") {
+  Crowd crowd;
+  crowd.join(3, 'p');
+  crowd.join(3, 'u');
+  turn(crowd.loop);
+  CHECK(crowd.woken == "uuuppp");
+}
+
+TEST_CASE("who waits to write is urgent") {
+  Crowd crowd;
+  crowd.join(2, 'p');
+  Call writer([&] { crowd.woken += 'w'; });
+  crowd.members[1]->watch.writer = &writer;
+  turn(crowd.loop);
+  CHECK(crowd.woken == "pwp");
+}
+
+TEST_CASE("who is not urgent has a share of every turn, and the urgent the greater one") {
+  Crowd crowd;
+  crowd.join(100, 'p');
+  crowd.join(100, 'u');
+  turn(crowd.loop);
+  CHECK(crowd.count('u') == 48);
+  CHECK(crowd.count('p') == 16);
+  turn(crowd.loop);
+  turn(crowd.loop);
+  CHECK(crowd.count('u') == 100);
+  crowd.loop.turn(Loop::Wait::Yes);  // does not wait, as there is somebody left to be woken
+  CHECK(crowd.woken.size() == 200);
+}
+
+TEST_CASE("who lines up is woken after those who are ready, and after as many turns as they take") {
+  Crowd crowd;
+  crowd.join(200, 'p');
+  Watch probe(crowd.loop, -1);
+  std::size_t before = 0;
+  Call reader([&] { before = crowd.woken.size(); });
+  probe.reader = &reader;
+  crowd.loop.send([&] {
+    crowd.loop.line_up(probe);
+    crowd.loop.line_up(probe);
+  });
+  auto turns = crowd.loop.turns();
+  while (reader.calls == 0) turn(crowd.loop);
+  CHECK(before == 200);
+  CHECK(crowd.loop.turns() - turns == 4);
+  crowd.loop.turn(Loop::Wait::No);
+  CHECK(reader.calls == 1);
+}
+
+TEST_CASE("who waits for nothing takes nobody's place in a turn") {
+  Crowd crowd;
+  crowd.join(100, 'p');
+  for (auto& member : crowd.members) member->watch.reader = nullptr;
+  crowd.join(64, 'p');
+  turn(crowd.loop);
+  CHECK(crowd.woken.size() == 64);
+}
+
+TEST_CASE("who dies before his turn has come is not woken") {
+  Crowd crowd;
+  crowd.join(70, 'p');
+  turn(crowd.loop);
+  REQUIRE(crowd.woken.size() == 64);
+  crowd.members.erase(crowd.members.begin() + 66, crowd.members.end());
+  turn(crowd.loop);
+  CHECK(crowd.woken.size() == 66);
+}
+
 TEST_CASE("a detached watch hears nothing until it is attached again") {
   Loop loop;
   Pair pair;

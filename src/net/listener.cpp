@@ -66,7 +66,8 @@ void Listener::close() {
   }
   ready_.unlink();
   retry_.disarm();
-  watch_.forget();
+  // Workers share the socket of a path: closing ours does not take it out of epoll.
+  watch_.detach();
   fd_ = Fd();
 }
 

@@ -16,8 +16,8 @@ struct Pace {
 };
 
 // How somebody takes what the kernel keeps for it, while we wait for room for more. Room comes in
-// large steps, once a third of the socket's buffer is free: whether anything was taken meanwhile is
-// asked of the kernel. Made when the first wait begins; the stream outlives it.
+// steps, once less than half of what the kernel may keep is unsent: whether anything was taken
+// meanwhile is asked of it. Made when the first wait begins; the stream outlives it.
 //
 // The rate is looked at anew with each `grace` of waiting: who was fast once may not drip for ever.
 class Uptake {

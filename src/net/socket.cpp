@@ -11,6 +11,10 @@
 namespace cirque::net {
 namespace {
 
+// What the kernel keeps for a peer that does not take it, beyond what is under way to it. By itself
+// it would take megabytes: a few thousand slow readers had all the memory that TCP may use.
+constexpr int kUnsentBytesMax = 128 * 1024;
+
 Error from_errno(Fault fault, std::string_view reason) {
   return {.fault = fault, .sys = errno, .reason = reason};
 }
@@ -63,6 +67,7 @@ Result<Fd> listen(const Address& address, const ListenOptions& options) {
     set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     if (options.reuse_port) set(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
     set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+    set(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytesMax);
     set_congestion_control(fd.get(), options.congestion_control);
     if (address.family() == Address::Family::V6) set(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
   }
@@ -85,6 +90,7 @@ Result<Fd> begin_connect(const Address& address, const std::string& congestion_c
   }
   if (address.is_ip()) {
     set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+    set(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytesMax);
     set_congestion_control(fd.get(), congestion_control);
   }
   sockaddr_storage storage;
@@ -122,6 +128,13 @@ Address local_address(int fd) noexcept {
   socklen_t length = sizeof storage;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
   return Address::from(reinterpret_cast<sockaddr*>(&storage), length);
+}
+
+bool is_connected(int fd) noexcept {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+         info.tcpi_state == TCP_ESTABLISHED;
 }
 
 void reset_on_close(int fd) noexcept {

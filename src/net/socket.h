@@ -56,6 +56,9 @@ Result<Unit> finish_connect(int fd) noexcept;
 
 Address local_address(int fd) noexcept;
 
+// Has neither side of this TCP connection begun to end it?
+bool is_connected(int fd) noexcept;
+
 // The next close sends RST, so that a peer can tell a truncated message from a complete one.
 void reset_on_close(int fd) noexcept;
 

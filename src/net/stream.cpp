@@ -22,20 +22,22 @@ void copy_rest(std::span<const iovec> pieces, std::size_t skip, char* to) noexce
 }
 
 // One stretch goes by send(), which spares the kernel the vector.
-ssize_t send_pieces(int fd, std::span<const iovec> pieces) noexcept {
+ssize_t send_pieces(int fd, std::span<const iovec> pieces, int flags) noexcept {
   if (pieces.size() == 1) {
-    return send_some(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+    return send_some(fd, pieces[0].iov_base, pieces[0].iov_len, flags);
   }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());
   message.msg_iovlen = pieces.size();
-  return send_some(fd, message, MSG_NOSIGNAL);
+  return send_some(fd, message, flags);
 }
 
 }  // namespace
 
 Stream::Stream(loop::Loop& loop, Fd fd, Side side) noexcept
-    : watch_(loop, fd.get()), fd_(std::move(fd)), side_(side), timer_(*this) {}
+    : watch_(loop, fd.get()), fd_(std::move(fd)), side_(side), timer_(*this) {
+  watch_.urgent = side == Side::Upstream;  // an answer ends what a request began
+}
 
 Stream::~Stream() {
   watch_.forget();
@@ -71,8 +73,9 @@ Result<Taken> Stream::take(std::span<char> into) noexcept {
 
 Result<std::size_t> Stream::give(std::span<const iovec> pieces) noexcept {
   if (!watch_.may_write) return 0;
+  const int flags = MSG_NOSIGNAL | (end_follows_ ? MSG_MORE : 0);
   for (;;) {
-    ssize_t sent = send_pieces(watch_.fd(), pieces);
+    ssize_t sent = send_pieces(watch_.fd(), pieces, flags);
     if (sent >= 0) {
       auto bytes = static_cast<std::size_t>(sent);
       if (bytes < size_of(pieces)) watch_.may_write = false;
@@ -124,7 +127,8 @@ void Stream::expect_sooner(Time until) noexcept {
 void Stream::on_timer(loop::Timer& timer) noexcept {
   auto& stream = static_cast<ReadTimer&>(timer).stream;
   if (!stream.watch_.reader) return;
-  stream.timed_out_ = true;
+  // What has come in time and only waits for its turn is not late.
+  stream.timed_out_ = !stream.watch_.may_read;
   (*stream.watch_.reader)();
 }
 

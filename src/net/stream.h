@@ -40,6 +40,10 @@ class Stream {
   // No more bytes will be written (FIN).
   virtual void end_writing() noexcept;
 
+  // What is written from now on waits for the FIN, which has to follow at once, by end_writing() or
+  // by the end of this stream: one segment instead of two, and the other side wakes up once.
+  void end_follows() noexcept { end_follows_ = true; }
+
   // co_await stream.readable(until): Result<Unit>; Fault::Timeout when `until` has passed.
   class Readable;
   Readable readable(Time until) noexcept;
@@ -87,6 +91,7 @@ class Stream {
   Fd fd_;
   Side side_;
   bool timed_out_ = false;
+  bool end_follows_ = false;
 
  private:
   Error broken() const noexcept;

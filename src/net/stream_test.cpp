@@ -275,6 +275,51 @@ TEST_CASE("who takes what the kernel keeps is not stalled, though there is no ro
   CHECK_FALSE(wait_in_vain());
 }
 
+namespace {
+
+// Both ends of a connection over the loopback interface.
+struct TcpEnds {
+  TcpEnds() {
+    auto listener = *net::listen(*Address::parse_ip("127.0.0.1", 0),
+                                 {.reuse_port = false, .congestion_control = {}});
+    ours = *net::begin_connect(net::local_address(listener.get()), {});
+    other = net::Fd(::accept(listener.get(), nullptr, nullptr));
+    REQUIRE(other);
+  }
+
+  // What has come, without waiting; -1: nothing, 0: the end.
+  ssize_t take_other() const {
+    char bytes[16];
+    return ::recv(other.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+  }
+
+  net::Fd ours;
+  net::Fd other;
+};
+
+}  // namespace
+
+TEST_CASE("the last bytes wait for the end that follows, and go with it") {
+  for (bool closes : {false, true}) {
+    loop::Loop loop;
+    TcpEnds ends;
+    auto stream = std::make_unique<Stream>(loop, std::move(ends.ours), Side::Client);
+    iovec piece = net::piece_of("so long");
+    CHECK(*stream->give({&piece, 1}) == 7);
+    CHECK(ends.take_other() == 7);
+    stream->end_follows();
+    CHECK(*stream->give({&piece, 1}) == 7);
+    CHECK(ends.take_other() == -1);
+    if (closes) {
+      stream.reset();
+    } else {
+      stream->end_writing();
+    }
+    CHECK(ends.take_other() == 7);
+    CHECK(ends.take_other() == 0);
+  }
+}
+
 TEST_CASE("a write that the kernel refuses whole may be repeated elsewhere") {
   loop::Loop loop;
   base::Blocks blocks;

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/log.h"
 #include "observe/metrics.h"
 #include "observe/process_stats.h"
 
@@ -376,6 +377,9 @@ std::string Registry::expose() const {
   page.family("cirque_access_log_dropped_total", "counter",
               "Access log lines lost for want of room.");
   page.sample("", access_log_dropped());
+  page.family("cirque_log_lines_lost_total", "counter",
+              "Lines of the application log that its reader did not take.");
+  page.sample("", log::lost());
   append_process_stats(page.text());
   return std::move(page.text());
 }

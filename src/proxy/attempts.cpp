@@ -1,5 +1,6 @@
 #include "proxy/attempts.h"
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace cirque::proxy {
@@ -64,8 +65,14 @@ std::optional<NoRetry> judge(Journey& x, const Error& error, unsigned sent,
   return recovery == Recovery::Retry ? std::nullopt : std::optional(why_of(recovery));
 }
 
-void count_failure(upstream::Local& local, const Error& error) {
+void note_failure(const Journey& x, upstream::Local& local, const Error& error) {
   if (error.side == Side::Upstream) local.metrics.failures.add(error.reason);
+  if (!log::is_on(log::Level::Debug)) return;
+  log::debug("proxy", "an attempt has failed",
+             {{"request_id", x.id},
+              {"backend", local.backend->name},
+              {"attempt", x.attempts},
+              {"reason", error.reason}});
 }
 
 void begin_call(Journey& x, upstream::Local& local,
@@ -177,13 +184,13 @@ Task<> attempt_until_answered(Journey& x) {
     }
     auto outcome = co_await converse(x, local, terms, Way::Pooled);
     if (!outcome && x.reused && may_replay(x, outcome.error())) {
-      count_failure(local, outcome.error());
+      note_failure(x, local, outcome.error());
       x.note("pooled connection was dead");
       outcome = co_await converse(x, local, terms, Way::Fresh);
     }
     if (outcome && !terms.is_failure(x.response.status)) co_return done;
     last = outcome ? bad_status(x) : outcome.error();
-    count_failure(local, *last);
+    note_failure(x, local, *last);
     if (last->side != Side::Upstream) co_return fail(*last);
     sent += x.seen;
     if (auto why = judge(x, *last, sent, terms)) {

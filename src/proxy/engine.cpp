@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/turns.h"
 
 namespace cirque::proxy {
 namespace {
@@ -162,6 +163,10 @@ Site& Engine::add_site(std::string name, App& app, Stations stations) {
   return *sites_.emplace_back(std::move(site));
 }
 
+void Engine::remove(const Site& site) noexcept {
+  std::erase_if(sites_, [&](const auto& one) { return one.get() == &site; });
+}
+
 std::vector<loop::Loop*> Engine::loops() const {
   std::vector<loop::Loop*> all;
   for (const auto& seat : workers_) all.push_back(&seat->worker->loop);
@@ -292,6 +297,7 @@ void Engine::start(Seat& seat) {
   seat.worker->on_drained = [this] { steward_->loop.send([this] { one_drained(); }); };
   seat.thread = std::thread([&seat] {
     pthread_setname_np(pthread_self(), "cirque-worker");
+    base::take_short_turns();
     seat.worker->loop.run();
     seat.doors.clear();
     seat.worker->cut_connections();

@@ -70,11 +70,13 @@ class Engine {
   // that have none get 503 (backend_drained).
   void sever(const std::shared_ptr<upstream::Backend>& backend);
 
-  // A retired site that nobody is connected to any more.
+  // A retired site that nobody is connected to any more: it may be removed, before its app dies.
   static bool is_gone(const Site& site) noexcept {
     return site.listeners.load(std::memory_order_acquire) == 0 &&
            site.connections.load(std::memory_order_acquire) == 0;
   }
+
+  void remove(const Site& site) noexcept;
 
   // For what begins from now on; what is in progress ends under the edition that it began with.
   // Every worker takes it between two turns of its loop. The snapshot before is destroyed on the

@@ -26,6 +26,18 @@ Duration Exchange::head_latency() const noexcept {
   return journey.answered != Time{} ? journey.answered - journey.connected : Duration::zero();
 }
 
+void Exchange::leave_out(Duration time) noexcept {
+  static_cast<proxy::Journey&>(*this).in_vain += time;
+}
+
+Address Exchange::local_address() const noexcept {
+  return static_cast<const proxy::Journey&>(*this).client->local_address();
+}
+
+bool Exchange::is_connected() const noexcept {
+  return static_cast<const proxy::Journey&>(*this).client->is_connected();
+}
+
 unsigned Exchange::core() const noexcept {
   return static_cast<const proxy::Journey&>(*this).worker.index;
 }

@@ -84,7 +84,7 @@ class Journey final : public Exchange {
   bool unheard = false;  // nothing was asked, nothing is told
   int status_sent = 0;   // of the final answer; 0: none was begun
 
-  Duration in_vain{};  // went into attempts that failed, and the pauses after them
+  Duration in_vain{};  // went into attempts that failed, the pauses after them, and waits in line
 
   // When things happened, for the log; zero: they did not.
   Time chosen{};     // the peer was
@@ -104,11 +104,12 @@ class Journey final : public Exchange {
   void stamp() {
     if (!stamps_) return;
     for (const auto& field : *stamps_) {
-      if (field.id == Name::SetCookie) {
-        response.headers.add(field.id, field.value);
-      } else {
-        response.headers.set(field.name, field.value);
+      if (field.id == Name::Other) {
+        response.headers.drop(field.name);
+      } else if (field.id != Name::SetCookie) {
+        response.headers.drop(field.id);
       }
+      response.headers.add_view(field);  // of the same arena
     }
   }
 

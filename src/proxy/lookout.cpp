@@ -70,8 +70,8 @@ Task<> Lookout::watch_lag() {
   }
 }
 
-// A message comes in its turn among all that is ready: it waits as long as a request does. Idle
-// workers are left alone, unless they are to learn that they are not late any more.
+// The probe lines up behind all that is ready, and waits as long as a request does. Idle workers
+// are left alone, unless they are to learn that they are not late any more.
 void Lookout::probe(Post& post) {
   auto turns = post.worker.loop.turns();
   bool in_turn = post.worker.loop.pulse() % 2 == 1;
@@ -79,11 +79,16 @@ void Lookout::probe(Post& post) {
   if (is_idle && post.lag_ns.load(std::memory_order_relaxed) < Duration(1ms).count()) return;
   if (post.is_asked.exchange(true, std::memory_order_relaxed)) return;
   post.worker.loop.send([&post, sent = loop::monotonic_now()] {
-    auto lag = loop::monotonic_now() - sent;
-    post.lag_ns.store(lag.count(), std::memory_order_relaxed);
-    post.worker.note_lag(lag);
-    post.is_asked.store(false, std::memory_order_relaxed);
+    post.sent = sent;
+    post.worker.loop.line_up(post.place);
   });
+}
+
+void Lookout::Post::arrive() noexcept {
+  auto lag = loop::monotonic_now() - sent;
+  lag_ns.store(lag.count(), std::memory_order_relaxed);
+  worker.note_lag(lag);
+  is_asked.store(false, std::memory_order_relaxed);
 }
 
 }  // namespace cirque::proxy

@@ -40,10 +40,19 @@ class Lookout {
   }
 
  private:
-  struct Post {
-    explicit Post(Worker& w) noexcept : worker(w) {}
+  struct Post : loop::Wake {
+    explicit Post(Worker& w) noexcept
+        : Wake([](Wake& wake) noexcept { static_cast<Post&>(wake).arrive(); }),
+          worker(w),
+          place(w.loop, -1) {
+      place.reader = this;
+    }
+
+    void arrive() noexcept;
 
     Worker& worker;
+    loop::Watch place;                  // of the probe among all that is ready; the worker's
+    Time sent{};                        // the worker's, until it has arrived
     std::uint64_t turns = 0;            // of its loop, at the last look
     std::atomic<bool> is_asked{false};  // a probe is on its way
     std::atomic<std::int64_t> lag_ns{0};

@@ -96,7 +96,14 @@ void Worker::welcome(net::Fd fd, const Address& client, const Site& site, bool c
     metrics.refused.add("refused_by_app");
     return connection->close();
   }
+  if (log::is_on(log::Level::Debug)) tell_of(*connection);
   connection->open();
+}
+
+void Worker::tell_of(const Connection& connection) const {
+  const auto& link = connection.link();
+  log::debug("net", "client has connected",
+             {{"client", link.client.text()}, {"service", link.service}, {"worker", index}});
 }
 
 void Worker::count_out(const Address& client) {

@@ -141,6 +141,7 @@ class Worker {
 
   // This connection's request gets a 503. Out of the way, as next to nobody has to ask.
   [[gnu::cold, gnu::noinline]] bool refuses(const Link& link) const noexcept;
+  [[gnu::cold, gnu::noinline]] void tell_of(const Connection& connection) const;
 
   // An attempt that failed may be followed by another.
   bool allows_retries() const noexcept { return (strain_ & kRetriesNone) == 0; }

@@ -4,9 +4,21 @@
 #include <set>
 #include <utility>
 
+#include "base/log.h"
 #include "upstream/health_probe.h"
 
 namespace cirque::upstream {
+namespace {
+
+void tell(const Seat& seat, const Result<Unit>& outcome) {
+  if (!log::is_on(log::Level::Debug)) return;
+  log::debug("upstream", "health check",
+             {{"backend", seat.backend->name},
+              {"address", seat.backend->key.address.text()},
+              {"outcome", outcome ? std::string_view("passed") : outcome.error().reason}});
+}
+
+}  // namespace
 
 bool HealthState::count(bool success) noexcept {
   if (success == healthy_) {
@@ -49,6 +61,7 @@ Task<> HealthChecks::probe_forever(Seat seat) {
   for (;;) {
     co_await wait(pace_.before_any(loop_.now()));
     auto outcome = co_await probe(loop_, policy_, *seat.backend);
+    tell(seat, outcome);
     if (!outcome) listener_.on_failure(seat, outcome.error().reason);
     bool is_telling = outcome || !is_ours(outcome.error());
     if (is_telling && state.count(outcome.has_value())) {

@@ -46,8 +46,10 @@ Result<bool> hear(net::Stream& stream, HealthAnswer& answer) {
   for (;;) {
     auto taken = TRY(stream.take(bytes));
     if (taken.kind == net::Taken::Kind::Again) return false;
-    if (taken.kind == net::Taken::Kind::End) return TRY(answer.end())
-    , true;
+    if (taken.kind == net::Taken::Kind::End) {
+      TRY(answer.end());
+      return true;
+    }
     if (TRY(answer.take({bytes, taken.bytes}))) return true;
   }
 }

@@ -106,12 +106,12 @@ Task<> Keeper::refresh_forever(Entry& entry) {
           entry.seats, *addresses,
           [](const Seat& known, const Address& now) { return known.backend->key.address == now; });
       if (changed) {
+        take(entry, *addresses);
+        publish();
         log::info("upstream", "name resolved",
                   {{"pool", pool_.name},
                    {"name", entry.origin.text},
                    {"addresses", static_cast<std::int64_t>(addresses->size())}});
-        take(entry, *addresses);
-        publish();
       }
       entry.trouble.clear();
     } else if (entry.trouble.empty()) {

@@ -116,7 +116,7 @@ bool Pool::has_healthy() {
 
 inline void Pool::count_request(LocalRoll& local) noexcept {
   if (++local.uncounted < kBatch) return;
-  budget.count_requests(loop::monotonic_now(), std::exchange(local.uncounted, 0));
+  budget.count_requests(loop::turn_time(), std::exchange(local.uncounted, 0));
 }
 
 // Who drains, or is left out, keeps nobody.
@@ -142,7 +142,7 @@ Pick Pool::choose(Tried& tried, const Wish& wish) {
     // It stays there.
   } else if (local.balancer) {
     auto choice = local.balancer->choose(
-        {.now = loop::monotonic_now(), .hash = wish.hash, .tried = tried.places()});
+        {.now = loop::turn_time(), .hash = wish.hash, .tried = tried.places()});
     if (choice) place = choice->place;
   } else {
     place = whose_turn(*local.roll, tried);
@@ -173,7 +173,7 @@ class Pool::Gates final : public Doors {
 std::expected<Admitted, Shut> Pool::choose_admitted(Tried& tried, const Wish& wish) {
   auto& local = here();
   if (!tried.any()) count_request(local);
-  auto now = loop::monotonic_now();
+  auto now = loop::turn_time();
   Gates gates(*local.roll, now);
   while (auto place = whose_room(local, tried, wish, gates)) {
     auto leave = local.roll->seats[*place].standing->gate.admit(now);
@@ -259,7 +259,7 @@ Pick::Pick(Pool& pool, LocalRoll& local, std::uint32_t place) noexcept
 void Pick::report(Outcome outcome) noexcept {
   const auto& group = local_->roll->outliers;
   if (group.members.empty() || group.is_usual(place_, outcome)) return;
-  pool_->outliers.on_result(group, place_, outcome, loop::monotonic_now());
+  pool_->outliers.on_result(group, place_, outcome, loop::turn_time());
 }
 
 std::string Pick::cookie(bool is_tls) const {
@@ -267,7 +267,7 @@ std::string Pick::cookie(bool is_tls) const {
 }
 
 void Pick::observe(Duration latency) noexcept {
-  if (local_->balancer) seat().standing->vitals.observe(latency, loop::monotonic_now());
+  if (local_->balancer) seat().standing->vitals.observe(latency, loop::turn_time());
 }
 
 }  // namespace cirque::upstream

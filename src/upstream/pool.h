@@ -65,8 +65,7 @@ class Pick {
   // Would it be chosen now?
   bool is_usable() const noexcept { return seat().standing->vitals.is_usable(); }
 
-  // What came of it, for passive health. Not for what the client broke off. Asks for the time only
-  // if that is not what usually comes.
+  // What came of it, for passive health. Not for what the client broke off.
   void report(Outcome outcome) noexcept;
 
   // It took so long for the head of an answer that was good.
@@ -78,6 +77,10 @@ class Pick {
   }
 
   std::string cookie(bool is_tls) const;
+
+  // Are they, as this pool is now? A request may have begun when it was otherwise: only then do
+  // identity() and cookie() hold.
+  bool keeps_clients() const noexcept { return local_->sticky != nullptr; }
 
  private:
   Pool* pool_ = nullptr;

@@ -164,6 +164,22 @@ TEST_CASE("turns are exact across threads") {
   for (auto& count : counts) CHECK(count == 1000);
 }
 
+TEST_CASE("who has chosen before a pool stopped keeping clients still has a cookie for his") {
+  auto all = seats(2);
+  Pool pool("p", bulletin);
+  sit(pool, all,
+      {.sticky = upstream::StickyTerms{.policy = {}, .keys = {"a key of sixteen bytes"}}});
+  Tried tried, others;
+  auto before = pool.choose(tried);
+  REQUIRE(before.keeps_clients());
+  auto cookie = before.cookie(false);
+  sit(pool, all);
+  auto after = pool.choose(others);
+  CHECK_FALSE(after.keeps_clients());
+  CHECK(before.cookie(false) == cookie);
+  CHECK_FALSE(pool.read_cookie(cookie.substr(cookie.find('=') + 1, 32)));
+}
+
 TEST_CASE("a backend has left when no pool lists it any more") {
   auto all = seats(2);
   CHECK_FALSE(all[0].backend->has_left());

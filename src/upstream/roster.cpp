@@ -2,7 +2,19 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace cirque::upstream {
+namespace {
+
+[[gnu::cold, gnu::noinline]] void tell(const Backend& backend, Duration took) {
+  log::debug("upstream", "connected",
+             {{"backend", backend.name},
+              {"address", backend.key.address.text()},
+              {"ms", std::chrono::duration<double, std::milli>(took).count()}});
+}
+
+}  // namespace
 
 void Connection::woken_while_idle() noexcept {
   Local& home = *home_;
@@ -112,14 +124,14 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
   if (is_full(*local.backend)) {
     if (auto freed = co_await ok(await_room(local))) co_return freed;
   }
-  Time until = loop_.now() + settings_->connect;
+  const Time began = loop_.now();
   auto fd =
       co_await ok(net::begin_connect(local.backend->key.address, settings_->congestion_control));
   auto connection =
       std::make_unique<Connection>(loop_, std::move(fd), Claim(local.backend), loop_.now());
   auto& stream = connection->stream;
   stream.watch().may_write = false;
-  auto writable = co_await stream.writable(until);
+  auto writable = co_await stream.writable(began + settings_->connect);
   if (!writable) {
     co_return fail({.fault = Fault::Timeout,
                     .side = Side::Upstream,
@@ -129,6 +141,7 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
   co_await ok(net::finish_connect(stream.watch().fd()));
   stream.watch().may_read = false;  // registered since before the connect: an edge will tell
   local.metrics.connects.add();
+  if (log::is_on(log::Level::Debug)) tell(*local.backend, loop_.now() - began);
   co_return connection;
 }
 

@@ -1,5 +1,6 @@
 """Fixtures: origins first, the proxy on top of them, clients last; they go in the opposite order."""
 import itertools
+import socket
 
 import pytest
 from lib.http import Client
@@ -88,3 +89,22 @@ def hello(tmp_path, origin):
     yield start
     for one in started:
         one.stop()
+
+
+@pytest.fixture
+def full_backlog():
+    """An address that neither accepts nor refuses: its backlog is full."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    address = listener.getsockname()
+    fillers = []
+    for _ in range(8):
+        one = socket.socket()
+        one.setblocking(False)
+        one.connect_ex(address)
+        fillers.append(one)
+    yield f"127.0.0.1:{address[1]}"
+    for one in fillers:
+        one.close()
+    listener.close()

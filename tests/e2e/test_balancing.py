@@ -190,7 +190,7 @@ def test_who_answers_badly_is_left_out_told_and_taken_back(pool):
     bad.status = 500
     spread(front, 15)
     eventually(lambda: front.metrics().sum("cirque_upstream_ejections_total", backend=bad.address) >= 1)
-    assert "backend is left out" in front.stderr and "reason=errors" in front.stderr
+    front.tells("backend is left out", "reason=errors")
     bad.status = 200
     eventually(lambda: spread(front, 3)["b1"])
     eventually(lambda: "backend is back" in front.stderr)

@@ -33,13 +33,14 @@ class Cell:
 @pytest.fixture
 def cells(origin, proxy):
     """cells(tier1={settings}, ...): cell routing on these placements; key NAME leads to placement NAME."""
-    def start(default=None, **placements):
+    def start(default=None, sections=None, **placements):
         made = {name: Cell(origin, name) for name in placements}
         quick = {"health_check": {"path": "/health", "interval": "50ms", "timeout": "2s"}}
         front = proxy({}, env={"PORT": "0"}, version="1", routingTable={n: n for n in placements},
                       placements={n: {"url": f"http://{made[n].origin.address}", **quick, **settings}
                                   for n, settings in placements.items()},
-                      defaultPlacement=default or list(placements)[-1], logging={"access": {"format": "cells"}})
+                      defaultPlacement=default or list(placements)[-1], logging={"access": {"format": "cells"}},
+                      **(sections or {}))
         front.cells = made
         return front
     return start
@@ -63,7 +64,7 @@ def test_a_placement_that_is_not_healthy_is_stood_in_for(cells):
         ("upstream_unhealthy", "spare", "dedicated")
     entry = front.entry("/failed-over")
     assert (entry["failover_reason"], entry["placement_key"]) == ("upstream_unhealthy", "spare")
-    assert "health_check_status" in front.stderr
+    front.tells("health_check_status")
     front.cells["main"].healthy = 204
     eventually(lambda: ask(front, "main").get("X-Origin") == "main")
     assert not ask(front, "main").has("X-Failover-Reason")
@@ -126,7 +127,7 @@ def test_what_does_not_pass_for_healthy(origin, proxy, answer):
         with Client(front.port("web")) as one:
             return one.ask(request("/")).status
     eventually(lambda: status() == 503)
-    assert {"redirect": "health_check_status", "garbage": "health_check_malformed"}.get(answer, "health_check_failed") in front.stderr
+    front.tells({"redirect": "health_check_status", "garbage": "health_check_malformed"}.get(answer, "health_check_failed"))
 
 
 # --- the circuit breaker ---------------------------------------------------------------------------------
@@ -269,3 +270,22 @@ def test_a_body_that_is_too_large(cells, framing):
     answer = post(1001)
     assert answer.status == 413 and b"request_body_too_large" in answer.body
     assert post(10).status == 200
+
+
+# --- what is too slow ------------------------------------------------------------------------------------
+
+
+def test_a_cell_that_is_too_slow_is_504(cells):
+    front = cells(main={}, other={}, sections={"timeouts": {"upstream_header": "300ms"}})
+    cell = front.cells["main"]
+    cell.go.clear()
+    answer = ask(front, "main", "/late", "X-Request-Id: 0123")
+    assert answer.status == 504 and b"upstream_header_timeout" in answer.body
+    told = [answer.get(n) for n in ("X-Routed-To", "X-Route-Reason", "X-Circuit-State", "X-Request-Id")]
+    assert told == ["main", "dedicated", "closed", "0123"]
+    entry = front.entry("/late")
+    assert (entry["status_code"], entry["placement_key"], entry["reason"]) == (504, "main", "upstream_header_timeout")
+    assert cell.served == ["/late"], "it is asked once"
+    assert ask(front, "other").status == 200
+    cell.go.set()
+    assert ask(front, "main").status == 200

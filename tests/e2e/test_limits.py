@@ -3,8 +3,8 @@ import threading
 import time
 
 import pytest
-from lib.http import Broken, request
-from lib.util import PATIENCE, SLOW, eventually, pause
+from lib.http import Broken, Client, request
+from lib.util import PATIENCE, SLOW, Crowd, eventually, pause
 
 TIGHT = {"head_bytes": "8k", "field_bytes": "2k", "fields": 20, "target_bytes": 1024}
 
@@ -222,6 +222,59 @@ def test_the_idle_time_begins_anew_with_each_request(origin, proxy, client):
     for _ in range(8):
         assert one.ask(request()).status == 200
         pause(0.25)
+
+
+def test_connect_5_client_30_server_30_request_10_keep_alive_10_queue_30(origin, proxy, full_backlog):
+    """The time-outs of an edge by HAProxy in our words, each for as long as it says, all at the same time."""
+    over = threading.Event()
+
+    def dripping(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not over.wait(0.2):
+            conn.send(b"x")
+
+    def silent(conn):
+        conn.read_head()
+        over.wait()
+    pools = {"ready": origin().address, "full": full_backlog, "silent": origin(silent).address,
+             "taken": origin(dripping).address}
+    of_all = {"health_check": {"interval": "1h", "unhealthy_threshold": 100}}
+    of = {"taken": {"concurrency_limit": 1, "queue": {"size": 10, "timeout": "30s"}}}
+    front = proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
+                  virtual_hosts=[{"hosts": ["*"], "routes": [{"path": f"/{name}", "pool": name} for name in pools]}],
+                  pools=[{"name": name, "backends": [at], **of_all, **of.get(name, {})} for name, at in pools.items()],
+                  timeouts={"upstream_connect": "5s", "client_body": "30s", "client_write": "30s",
+                            "upstream_header": "30s", "upstream_idle": "30s", "client_header": "10s",
+                            "client_idle": "10s"})
+    half_a_body = request("/silent", "Content-Length: 100", method="POST") + b"x"
+    waits = [("/full", request("/full"), 5, 504, "upstream_connect_timeout"),
+             ("a body", half_a_body, 30, 408, "client_body_timeout"),
+             ("/silent", request("/silent"), 30, 504, "upstream_header_timeout"),
+             ("a head", b"GET / HT", 10, 408, "client_header_timeout"),
+             ("keep-alive", b"", 10, None, None),
+             ("/taken", request("/taken"), 30, 503, "queue_timeout")]
+
+    def wait(number):
+        what, data, seconds, status, reason = waits[number]
+        with Client(front.port("web")) as one:
+            if not data:
+                assert one.ask(request("/ready")).status == 200
+            began = time.monotonic()
+            one.send(data)
+            assert one.fill(timeout=2 * PATIENCE + 30) == bool(status), what
+            took = time.monotonic() - began
+            if status:
+                answer = one.answer()
+                assert (answer.status, reason_of(answer)) == (status, reason), what
+        assert seconds - 0.2 < took < seconds + 4 * SLOW, what
+    with Client(front.port("web")) as holder:
+        holder.send(request("/taken"))
+        assert holder.answer_head().status == 200
+        try:
+            Crowd(wait, len(waits)).join()
+        finally:
+            over.set()
 
 
 def test_a_client_that_takes_nothing_is_ended(origin, proxy, client):

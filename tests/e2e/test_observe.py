@@ -1,4 +1,5 @@
 """What the proxy tells about itself: metrics, probes, logs, and what it must never tell."""
+import fcntl
 import json
 import re
 import shutil
@@ -304,6 +305,53 @@ def test_secrets_never_appear_in_any_log(origin, proxy, client, format):
     everything = front.stderr + front.stdout + front.access_text()
     assert "/fine" in everything
     assert not [s for s in SECRETS if s in everything]
+
+
+DEBUG_LINES = ("client has connected", "connected backend=", "an attempt has failed", "health check")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("RUST_LOG", "debug"), ("CIRQUE_LOG", "trace"), ("RUST_LOG", "info"),
+                                                 (None, None)])
+def test_what_debug_tells_and_others_do_not(origin, proxy, client, variable, value):
+    gone = f"127.0.0.1:{dead_port()}"
+    health = {"frequency_secs": 1, "unhealthy_threshold": 100}
+    front = proxy({"web": {"upstreams": [origin(), gone], "health_check": health}}, env={variable: value} if variable else {})
+    one = client(front)
+    for _ in range(4):
+        assert one.ask(request()).status == 200
+    if value in ("debug", "trace"):
+        eventually(lambda: all(line in front.stderr for line in DEBUG_LINES))
+    else:
+        assert not [line for line in DEBUG_LINES if line in front.stderr]
+        assert " ready " in front.stderr
+
+
+def test_a_stuck_application_log_keeps_nobody_waiting(origin, proxy, client, tmp_path):
+    """Its pipe is full, and every reload has something to say."""
+    import os
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        front = proxy(origin())
+        one = client(front)
+        logging = {**front.config["logging"], "output": "file", "path": str(fifo)}
+        fcntl.fcntl(reader, 1031, 4096)  # F_SETPIPE_SZ
+
+        def lost():
+            assert front.reload({**front.config, "logging": logging})
+            one.send(request())
+            return one.answer().status == 200 and front.metric("log_lines_lost_total") > 0
+        eventually(lost, timeout=60)
+        os.read(reader, 1 << 20)
+        assert front.reload()
+        assert b"lines lost, as nobody took them lost=" in os.read(reader, 1 << 20)
+        logging.pop("output")
+        logging.pop("path")
+        assert front.reload({**front.config, "logging": logging})
+        front.check_and_stop()
+    finally:
+        os.close(reader)
 
 
 def test_a_stuck_log_drops_lines_and_counts_them_but_answers(origin, proxy, client, tmp_path):

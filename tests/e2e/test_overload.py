@@ -185,7 +185,7 @@ def test_so_many_connections_from_one_address_and_no_more(origin, proxy, client)
     assert client(front).closed()
     assert client(front, source="127.0.0.2").ask(request()).status == 200  # another address
     front.counts(1, "connections_refused_total", reason="too_many_from_address")
-    assert "too many connections from one address" in front.stderr
+    front.tells("too many connections from one address")
     first[0].close()
     eventually(lambda: front.metric("connections", state="idle") == 3)
     assert client(front).ask(request()).status == 200
@@ -457,5 +457,4 @@ def test_a_late_worker_refuses_requests_of_new_connections_alone(stuck, client):
         stayer.join()
     assert old_seen == {200}
     eventually(lambda: client(one.port).ask(request()).status == 200)
-    assert "a worker is late" in one.stderr
-    eventually(lambda: "a worker is in time again" in one.stderr)
+    one.tells("a worker is late", "a worker is in time again")

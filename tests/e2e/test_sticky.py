@@ -1,6 +1,7 @@
 """Clients that are kept with one backend by a cookie."""
 import os
 import re
+import threading
 from collections import Counter
 
 import pytest
@@ -149,6 +150,31 @@ def test_without_a_key_file_cookies_outlive_reloads(pool):
     cookie = kept_by(ask(front))
     assert front.reload({**front.config, "limits": {**front.config["limits"], "connections": 1000}})
     assert cookies(ask(front, cookie)) == ["own=1; Path=/"]
+
+
+def test_it_is_turned_off_and_on_while_requests_flow(pool):
+    """Workers take up a configuration a moment after the pool has changed."""
+    front = pool(2)
+    over, failed = threading.Event(), []
+
+    def asks():
+        try:
+            with Client(front.port("web")) as one:
+                while not over.is_set():
+                    assert one.ask(request("/")).status == 200
+        except Exception as problem:
+            failed.append(problem)
+    askers = [threading.Thread(target=asks) for _ in range(4)]
+    for one in askers:
+        one.start()
+    plain = [{k: v for k, v in front.config["pools"][0].items() if k != "sticky"}]
+    kept = front.config["pools"]
+    for number in range(40):
+        assert front.reload({**front.config, "pools": kept if number % 2 else plain})
+    over.set()
+    for one in askers:
+        one.join()
+    assert not failed and front.running()
 
 
 def test_a_key_file_is_watched(pool, tmp_path):

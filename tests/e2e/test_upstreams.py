@@ -67,7 +67,7 @@ def test_a_dead_backend_is_removed_and_returns(origin, proxy, client):
     one.ask(request())
     assert len(flapping.requests) == 1
     assert front.metric("upstream_health_transitions_total", backend=flapping.address) == 2
-    assert "backend is down" in front.stderr and "backend is up" in front.stderr
+    front.tells("backend is down", "backend is up")
 
 
 def test_thresholds_are_counted(origin, proxy):
@@ -226,25 +226,6 @@ def test_a_body_that_stalls_cuts_the_answer(origin, proxy, client):
     eventually(lambda: backend.open_used == 0)
 
 
-@pytest.fixture
-def full_backlog():
-    """An address that neither accepts nor refuses: its backlog is full."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    address = listener.getsockname()
-    fillers = []
-    for _ in range(8):
-        one = socket.socket()
-        one.setblocking(False)
-        one.connect_ex(address)
-        fillers.append(one)
-    yield f"127.0.0.1:{address[1]}"
-    for one in fillers:
-        one.close()
-    listener.close()
-
-
 def test_connect_timeout_is_504(proxy, client, full_backlog):
     front = proxy(service(full_backlog), timeouts={"upstream_connect": "300ms"})
     began = time.monotonic()
@@ -265,7 +246,7 @@ def test_connect_timeout_goes_to_the_next_backend(origin, proxy, client, full_ba
 def test_an_unhealthy_timeout_is_noticed(proxy, full_backlog):
     front = proxy({"web": {"upstreams": [full_backlog], "health_check": {"timeout_ms": 200, "frequency_secs": 1}}})
     eventually(lambda: not front.healthy(full_backlog))
-    assert "reason=upstream_connect_timeout" in front.stderr
+    front.tells("reason=upstream_connect_timeout")
 
 
 def test_a_backend_that_closes_without_an_answer_is_502_and_a_post_is_not_repeated(origin, proxy, client):
@@ -343,14 +324,20 @@ def test_a_backend_that_closes_after_each_answer_costs_no_error(origin, proxy, c
     backend = origin(rude)
     front = proxy(service(backend), server={"workers": 2})
     posts = 0
+
+    def has_let_go():
+        """Of every connection to the backend. A gauge could say so before the last is back from its request."""
+        return not [c for c in front.ps.connections("tcp") if c.raddr and c.raddr.port == backend.port]
     for round in range(5):
         one = client(front)
         for i in range(40):
+            if round % 2 == 0:  # here the proxy has seen the FIN before it is asked again, elsewhere they may cross
+                eventually(has_let_go)
             if i % 2:
                 assert one.ask(request(f"/get/{round}/{i}")).status == 200
             else:
                 answer = one.ask(request(f"/post/{round}/{i}", method="POST", body=b"once"))
-                assert answer.status in (200, 502)
+                assert answer.status in ((200,) if round % 2 == 0 else (200, 502))
                 posts += answer.status == 200
     executed = Counter(t for t in backend.targets if t.startswith("/post"))
     assert max(executed.values()) == 1

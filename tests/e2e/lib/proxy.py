@@ -68,6 +68,10 @@ class Process:
     def stdout(self):
         return self.stdout_path.read_text(errors="replace")
 
+    def tells(self, *pieces):
+        """Waits until its log tells of all these: what others see may come to pass a moment before it is logged."""
+        eventually(lambda: all(piece in self.stderr for piece in pieces), what=f"{pieces} in\n{self.stderr}")
+
     @property
     def ps(self):
         return psutil.Process(self.pid)
