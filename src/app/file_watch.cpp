@@ -8,13 +8,15 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "config/gather.h"
+
 namespace cirque::app {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE |
-                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
+constexpr std::uint32_t kEvents = IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+                                  IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
 
 constexpr int kLinksMax = 16;
 
@@ -80,16 +82,57 @@ void FileWatch::watch_links(const std::string& path) {
   }
 }
 
-// What happened does not matter: the files will tell.
 void FileWatch::drain() noexcept {
-  alignas(inotify_event) char events[4096];
-  while (read(fd_.get(), events, sizeof events) > 0) {
-  }
-  watch_.may_read = false;
+  if (!take_events()) return;
   // Where others write all the time, it is never quiet.
   auto now = loop_.now();
   if (!look_.is_armed()) latest_ = now + kPatience;
   look_.arm(loop_.timers(), std::min(now + kQuiet, latest_));
+}
+
+// Apart from who is writing, what happened does not matter: the files will tell. False: it was
+// nothing that could have changed them for good.
+bool FileWatch::take_events() noexcept {
+  alignas(inotify_event) char events[4096];
+  bool matters = false;
+  for (;;) {
+    auto got = read(fd_.get(), events, sizeof events);
+    if (got <= 0) break;
+    for (const char* at = events; at < events + got;) {
+      const auto& event = *reinterpret_cast<const inotify_event*>(at);
+      matters |= heed(event);
+      at += sizeof event + event.len;
+    }
+  }
+  watch_.may_read = false;
+  return matters;
+}
+
+// A file is half written from its first change until it is closed, moved or gone.
+bool FileWatch::heed(const inotify_event& event) {
+  if (event.mask & IN_Q_OVERFLOW) being_written_.clear();
+  if (event.mask & IN_IGNORED) {
+    std::erase_if(being_written_, [&](const auto& one) { return one.first == event.wd; });
+  }
+  if (event.len == 0) return true;
+  std::string name = event.name;
+  if (event.mask & IN_MODIFY) {
+    if (may_count(name)) being_written_.emplace(event.wd, std::move(name));
+    return false;
+  }
+  if (event.mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) {
+    being_written_.erase({event.wd, std::move(name)});
+  }
+  return true;
+}
+
+// A log in the same folder is written all the time, and does not.
+bool FileWatch::may_count(const std::string& name) const {
+  auto is_it = [&](const std::string& path) {
+    return std::string_view(path).substr(path.rfind('/') + 1) == name;
+  };
+  return is_it(path_) || std::ranges::any_of(before_.wanted.paths, is_it) ||
+         config::is_configuration(name);
 }
 
 std::vector<FileWatch::Mark> FileWatch::marks() const {
@@ -115,6 +158,7 @@ std::vector<FileWatch::Mark> FileWatch::marks() const {
 // A folder may be a busy one: nothing is read before its files seem to be others.
 void FileWatch::look() noexcept {
   if (!is_complete_) watch_all();
+  if (!being_written_.empty()) return;  // whoever writes it will close it
   if (reading_.running() > 0) return look_.arm(loop_.timers(), loop_.now() + kQuiet);
   if (marks() != marks_) reading_.spawn(read_again());
 }
@@ -122,6 +166,8 @@ void FileWatch::look() noexcept {
 Task<> FileWatch::read_again() {
   auto marks_now = marks();
   auto now = co_await aside_.run([path = path_] { return config::survey(path); });
+  if (take_events()) look_.arm(loop_.timers(), loop_.now() + kQuiet);
+  if (!being_written_.empty()) co_return done;  // what was read may be a half of it
   // Between two names it may be gone for a moment, and a folder empty.
   if (std::ranges::all_of(now.sources, &config::Source::is_folder)) co_return done;
   bool is_same = now.sources == before_.sources && now.secrets == before_.secrets;

@@ -3,7 +3,9 @@
 // that came about: written in place, replaced by rename as editors do, reached through a link that
 // was swapped as Kubernetes does, or because there is one file more where all of them count.
 #include <functional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/survey.h"
@@ -12,13 +14,15 @@
 #include "loop/scope.h"
 #include "net/socket.h"
 
+struct inotify_event;
+
 namespace cirque::app {
 
 // Lives on the steward's loop.
 class FileWatch : private loop::Wake {
  public:
-  // `on_change` is called once the files have been quiet for a moment, and only if their bytes
-  // differ from those that were there before.
+  // `on_change` is called once the files have been quiet for a moment and none is in the middle of
+  // being written, and only if their bytes differ from those that were there before.
   FileWatch(loop::Loop& loop, std::string path, std::function<void()> on_change);
   FileWatch(const FileWatch&) = delete;
   FileWatch& operator=(const FileWatch&) = delete;
@@ -43,6 +47,9 @@ class FileWatch : private loop::Wake {
   };
 
   void drain() noexcept;
+  bool take_events() noexcept;
+  bool heed(const inotify_event& event);
+  bool may_count(const std::string& name) const;
   void look() noexcept;
   Task<> read_again();
   void watch_all();
@@ -70,6 +77,7 @@ class FileWatch : private loop::Wake {
   bool is_complete_ = true;  // false: a folder that matters could not be watched, or is not there
   config::Survey before_;
   std::vector<Mark> marks_;
+  std::set<std::pair<int, std::string>> being_written_;  // folders, by their watches, and names
 };
 
 }  // namespace cirque::app

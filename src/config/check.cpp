@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "config/critic.h"
 #include "config/values.h"
 
 namespace cirque::config {
@@ -35,10 +36,10 @@ bool leads_back(const HostPort& upstream, const HostPort& bind) {
   return !upstream.address || upstream.address->family() == bind.address->family();
 }
 
-class Check {
+class Check : Critic {
  public:
   Check(const Model& model, const Places& places, Report& report, const Surroundings* here)
-      : model_(model), places_(places), report_(report), here_(here) {}
+      : Critic(places, report), model_(model), here_(here) {}
 
   void run() {
     check_presence();
@@ -57,11 +58,6 @@ class Check {
  private:
   // Null: not given, or reported already.
   const Spot* place(const auto& field) const { return places_.at(&field); }
-
-  Finding& add(Code code, const auto& field, std::string message) {
-    const auto* spot = places_.at(&field);
-    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
-  }
 
   void check_presence() {
     if (!model_.listeners.empty() || report_.has_errors()) return;
@@ -304,8 +300,6 @@ class Check {
   }
 
   const Model& model_;
-  const Places& places_;
-  Report& report_;
   const Surroundings* here_;
 };
 

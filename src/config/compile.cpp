@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "config/blueprint.h"
+#include "config/critic.h"
 #include "config/error_pages.h"
 #include "config/health_reader.h"
 #include "config/pool_reader.h"
@@ -37,10 +38,10 @@ std::string nearest(const Index& known, std::string_view name) {
   return best.empty() ? std::string() : fmt::format("did you mean '{}'?", best);
 }
 
-class Compiler {
+class Compiler : Critic {
  public:
   Compiler(const Model& model, const Places& places, const Secrets& secrets, Report& report)
-      : model_(model), places_(places), secrets_(secrets), report_(report) {}
+      : Critic(places, report), model_(model), secrets_(secrets) {}
 
   std::shared_ptr<const Blueprint> run() {
     read_names();
@@ -63,6 +64,11 @@ class Compiler {
     }
     for (const auto& backend : model_.backends) {
       for (const auto& tag : backend.tags) tags_.emplace(tag, 0);
+    }
+    std::unordered_map<std::string_view, const std::string*> certificates;
+    for (const auto& one : model_.certificates) {
+      auto [first, is_new] = certificates.emplace(one.name, &one.name);
+      if (!is_new) twice("certificates", one.name, *first->second);
     }
     for (std::uint32_t i = 0; i < model_.listeners.size(); ++i) {
       const auto& listener = model_.listeners[i];
@@ -270,6 +276,11 @@ class Compiler {
     if (is_new) {
       Pool usual;
       usual.name = fmt::format("tag:{}", target.tag);
+      // Checks that fail and requests that fail are held to one threshold; but one request alone
+      // says too little.
+      if (auto threshold = model_.tag_health.unhealthy_threshold; threshold > 1) {
+        usual.passive_health.errors = usual.passive_health.gateway_errors = threshold;
+      }
       auto& plan = plan_.pools.emplace_back(
           pool_plan_of(usual, {model_.timeouts, places_, secrets_, report_}));
       plan.health = tag_health_;
@@ -620,11 +631,6 @@ class Compiler {
     }
   }
 
-  Finding& add(Code code, const void* field, std::string message) {
-    const auto* spot = places_.at(field);
-    return report_.add(code, spot ? *spot : Spot{}, places_.path(field), std::move(message));
-  }
-
   Finding& add_record(Code code, const void* record, std::string message) {
     const auto* spot = places_.at_record(record);
     return report_.add(code, spot ? *spot : Spot{}, places_.path_of_record(record),
@@ -634,9 +640,7 @@ class Compiler {
   static constexpr std::size_t kHintsMax = 100;
 
   const Model& model_;
-  const Places& places_;
   const Secrets& secrets_;
-  Report& report_;
   Blueprint plan_;
   std::size_t unknown_ = 0;
   Index backends_, tags_, listeners_, pools_, tables_, rates_;

@@ -178,6 +178,8 @@ tags = ["a", "b"]
     REQUIRE(a.kind == Decision::Kind::Forward);
     CHECK(plan.pools[a.index].origins.size() == 2);
     CHECK(plan.pools[a.index].health.interval == 10s);
+    CHECK(plan.pools[a.index].terms.outliers.errors == 3);
+    CHECK(plan.pools[a.index].terms.outliers.gateway_errors == 3);
     auto b = decide("proxy-http", "b.example");
     REQUIRE(b.kind == Decision::Kind::Forward);
     CHECK(plan.pools[b.index].origins.size() == 1);
@@ -187,6 +189,49 @@ tags = ["a", "b"]
           "https://a.example:8443/x?y=1");
     CHECK(plan.redirects[led.index].status == 301);
     CHECK(decide("proxy", "c.example").kind == Decision::Kind::NoHost);
+  }
+
+  TEST_CASE("logs and metrics of a file of domains") {
+    auto of = [](std::string_view sections) {
+      auto loaded = load(std::string(R"(
+[proxy]
+listen_addr = "0.0.0.0:8443"
+management_api_addr = "127.0.0.1:8081"
+[[virtual_hosts]]
+domain = "a.example"
+enabled_backends_tag = "a"
+[[backends]]
+id = "one"
+address = "localhost:3001"
+tags = ["a"]
+)") + std::string(sections),
+                         "config.toml");
+      REQUIRE(loaded.findings.empty());
+      return loaded.model;
+    };
+    auto usual = of("");
+    CHECK(usual.logging.level == log::Level::Info);
+    CHECK(usual.logging.format == log::Format::Json);
+    CHECK(usual.logging.access.format == config::AccessLog::Json);
+    CHECK(usual.logging.output == "stderr");
+    CHECK(usual.logging.access.output == "stdout");
+    auto to_file =
+        of("[logging]\nlevel = 'debug'\nformat = 'text'\noutput = 'file'\nfile_path = "
+           "'/var/log/p.log'\n");
+    CHECK(to_file.logging.level == log::Level::Debug);
+    CHECK(to_file.logging.format == log::Format::Text);
+    CHECK(to_file.logging.access.format == config::AccessLog::Text);
+    CHECK(to_file.logging.output == "file");
+    CHECK(to_file.logging.path == "/var/log/p.log");
+    CHECK(to_file.logging.access.output == "file");
+    CHECK(to_file.logging.access.path == "/var/log/p.log");
+    auto to_console = of("[logging]\noutput = 'console'\nfile_path = '/var/log/p.log'\n");
+    CHECK(to_console.logging.output == usual.logging.output);
+    CHECK(to_console.logging.access.output == usual.logging.access.output);
+    CHECK(of("[metrics]\nenabled = true\n").metrics.listen.text == "0.0.0.0:9090");
+    auto metrics = of("[metrics]\nenabled = true\nlisten_addr = '127.0.0.1:9999'\n").metrics;
+    CHECK(metrics.enabled);
+    CHECK(metrics.listen.text == "127.0.0.1:9999");
   }
 
   TEST_CASE("a file of one dialect does not speak another") {

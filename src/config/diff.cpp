@@ -174,7 +174,11 @@ class Differ {
 
  private:
   void list(const Items& before, const Items& after) {
-    for (auto [was, is, is_alone] : pairs_of(before, after)) {
+    auto pairs = pairs_of(before, after);
+    if (after.option.is_ordered && has_moved(pairs)) {
+      add(Kind::Moved, after.option.within_record(), {}, names_of(pairs, after));
+    }
+    for (auto [was, is, is_alone] : pairs) {
       bool is_added = was == kNone;
       bool is_removed = is == kNone;
       at_.push_back(is_removed ? item(before, was, is_alone) : item(after, is, is_alone));
@@ -190,6 +194,25 @@ class Differ {
     }
   }
 
+  // Does one that is in both lists stand before another that it stood behind?
+  static bool has_moved(const std::vector<Pair>& pairs) {
+    std::size_t last = 0;
+    for (auto [was, is, is_alone] : pairs) {
+      if (was == kNone || is == kNone) continue;
+      if (was < last) return true;
+      last = was;
+    }
+    return false;
+  }
+
+  static Node names_of(const std::vector<Pair>& pairs, const Items& after) {
+    auto names = list_node();
+    for (auto [was, is, is_alone] : pairs) {
+      if (is != kNone) names.items.push_back(text_node(item(after, is, is_alone).name));
+    }
+    return names;
+  }
+
   static ChangedItem item(const Items& items, std::size_t i, bool is_alone) {
     auto name = items.identity(i).text;
     if (name.empty() || !is_alone) name += fmt::format("#{}", i + 1);
@@ -203,7 +226,10 @@ class Differ {
     if (is_list_of_values(was)) {
       auto gone = without(was, is);
       auto come = without(is, was);
-      if (is_empty(gone) && is_empty(come)) return;  // in another order
+      if (is_empty(gone) && is_empty(come)) {
+        if (option.is_ordered) add(Kind::Moved, option.within_record(), {}, std::move(is));
+        return;
+      }
       return add(Kind::Changed, option.within_record(), std::move(gone), std::move(come));
     }
     add(Kind::Changed, option.within_record(), std::move(was), std::move(is));
@@ -324,6 +350,10 @@ std::string whole_item(const Change& change) {
 }
 
 std::string what_changed(const Change& change) {
+  if (change.kind == Kind::Moved) {
+    return fmt::format("{}{} in another order: {}", change.key, change.at.empty() ? ":" : "",
+                       fmt::join(shown_parts(change.after, {}), ", "));
+  }
   if (change.kind != Kind::Changed) return whole_item(change);
   std::string what;
   if (is_list_of_values(change.after)) {
@@ -375,12 +405,17 @@ Node place_node(const ChangedItem& item) {
 }
 
 Node node_of(const Change& change) {
-  constexpr std::string_view kKinds[] = {"added", "removed", "changed"};
+  constexpr std::string_view kKinds[] = {"added", "removed", "changed", "moved"};
   auto node = map_node();
   put(node, "kind", text_node(std::string(kKinds[static_cast<std::size_t>(change.kind)])));
   auto at = list_node();
   for (const auto& item : change.at) at.items.push_back(place_node(item));
   put(node, "at", std::move(at));
+  if (change.kind == Kind::Moved) {
+    put(node, "key", text_node(change.key));
+    put(node, "order", change.after);
+    return node;
+  }
   if (change.kind != Kind::Changed) {
     put(node, "value", change.kind == Kind::Added ? change.after : change.before);
     return node;

@@ -1,9 +1,7 @@
 #pragma once
 // What differs between two models, by the table of options: what an operator wants to see before a
-// reload. Items of lists are known by their names, so that what has only moved has not changed.
-//
-// Where two routes of a host are equally specific the first one wins, and of servers for names the
-// first is asked first: a move that matters is not told here.
+// reload. Items of lists are known by their names, so that what has only moved has not changed;
+// where the order counts, as among routes that are equally specific, the new order is told.
 #include <span>
 #include <string>
 #include <vector>
@@ -23,12 +21,13 @@ struct ChangedItem {
 };
 
 struct Change {
-  enum class Kind : std::uint8_t { Added, Removed, Changed };
+  enum class Kind : std::uint8_t { Added, Removed, Changed, Moved };
 
   Kind kind;
   std::vector<ChangedItem> at;  // from the top down; empty: in no list
   std::string key;              // "timeouts.drain", "health_check.interval"; of an item: empty
-  // Of an item that is added or removed, all that it says. Of a value, itself: Null for one that is
+  // Of a list whose order is another: `after` has all names or values in it. Of an item that is
+  // added or removed, all that it says. Of a value, itself: Null for one that is
   // not given. Of a list or a table of values, only what has left, and what has come.
   Node before;
   Node after;

@@ -203,9 +203,28 @@ pools:
           "virtual host shop: route old: added (path /old; pool web-a)\n");
   }
 
-  TEST_CASE("a route that changes its place changes nothing") {
+  TEST_CASE("a route that changes its place is told, as it may now be the first of its equals") {
     constexpr std::string_view kApi = "      - {name: api, path_prefix: /api, pool: web-a}\n";
-    CHECK(changes(with("pools:\n", fmt::format("{}pools:\n", kApi), with(kApi, ""))).empty());
+    auto moved = with("pools:\n", fmt::format("{}pools:\n", kApi), with(kApi, ""));
+    CHECK(changes(moved) ==
+          "virtual host shop: routes in another order: /login#1, /login#2, #3, api\n");
+    CHECK(told(kShop, moved).ends_with("unchanged: 2 listeners, 2 pools\n"));
+    CHECK(changes(with(kApi, fmt::format("      - {{path: /first, pool: web-b}}\n{}", kApi)))
+              .starts_with("virtual host shop: route /first: added"));
+    auto before = model(kShop);
+    auto after = model(moved);
+    CHECK(render_json(diff(before, after), after).contains(R"("kind": "moved")"));
+  }
+
+  TEST_CASE("of values in a list the order is told where it counts") {
+    auto site = [](std::string_view servers, std::string_view methods) {
+      return fmt::format("{}server: {{dns_servers: [{}]}}\nrate_limits: [{}]\n", kShop, servers,
+                         methods);
+    };
+    constexpr std::string_view kLimit = "{name: l, requests: 1, key: [address, host]}";
+    constexpr std::string_view kOther = "{name: l, requests: 1, key: [host, address]}";
+    CHECK(told(site("10.0.0.1, 10.0.0.2", kLimit), site("10.0.0.2, 10.0.0.1", kOther))
+              .starts_with("server.dns_servers: in another order: 10.0.0.2, 10.0.0.1\nunchanged"));
   }
 
   TEST_CASE("services are what they stand for") {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "config/critic.h"
 #include "config/prefilter.h"
 
 namespace cirque::config {
@@ -31,10 +32,10 @@ Spot spot_of(std::string_view text, const PageTemplate::Mistake& mistake, unsign
           .file = file};
 }
 
-class PageReader {
+class PageReader : Critic {
  public:
   PageReader(const Places& places, const Gathering& gathering, Report& report)
-      : places_(places), gathering_(gathering), report_(report) {}
+      : Critic(places, report), gathering_(gathering) {}
 
   void read(std::vector<ErrorPage>& pages) {
     std::set<std::string_view> statuses;
@@ -126,14 +127,7 @@ class PageReader {
     report_.add(Code::BadTemplate, spot_of(source.text, made.error(), file), {}, made.error().what);
   }
 
-  Finding& add(Code code, const void* field, std::string message) {
-    const auto* spot = places_.at(field);
-    return report_.add(code, spot ? *spot : Spot{}, places_.path(field), std::move(message));
-  }
-
-  const Places& places_;
   const Gathering& gathering_;
-  Report& report_;
   std::set<std::string> judged_;  // paths
   std::size_t bytes_ = 0;         // of files, as often as they were taken
 };

@@ -229,6 +229,19 @@ constexpr Explanation kExplanations[] = {
      "that they are in no history of configurations and no message. The file has to be there, and "
      "what is in it has to be long enough that nobody guesses it.",
      "keys: [hunter2]", "keys: ['file:sticky.key']"},
+    {Code::BadCertificate, "a certificate that cannot be used",
+     "The file has to be there and to be readable, and to have a certificate in PEM form, the "
+     "server's own first and then those that vouch for it. The message says what is wrong with it.",
+     "certificate: /etc/ssl/example.der", "certificate: /etc/ssl/example.pem"},
+    {Code::BadKey, "a private key that cannot be used",
+     "The file has to be there and to be readable, and to have a private key in PEM form that is "
+     "not encrypted: there is nobody who could be asked for a passphrase.",
+     "-----BEGIN ENCRYPTED PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"},
+    {Code::KeyMismatch, "a key that is not the certificate's",
+     "The key in one file does not belong to the first certificate in the other. Either a file was "
+     "renewed without the other, or the certificates stand in the wrong order: the server's own "
+     "comes first.",
+     "", ""},
     {Code::BadHealthCheck, "a health check that cannot be made",
      "A field that is no field, or that is not for a configuration to say: those that end a "
      "message or concern the connection are the check's own, and Host is health_check.host. Or the "
@@ -278,7 +291,7 @@ constexpr Explanation kExplanations[] = {
     {Code::CannotListen, "an address that cannot be listened on here (warning)",
      "On the machine where this was checked another process has the address, or the machine does "
      "not have it, or the user may not listen on it. A running cirque of the same user is not in "
-     "the way. With --elsewhere nothing of this machine is looked at.",
+     "the way. With --elsewhere it is not looked at; files that the configuration names are.",
      "", ""},
     {Code::OverBudget, "more connections than descriptors (warning)",
      "Every client takes a file descriptor, and its backend another. Beyond the hard limit of the "
@@ -290,6 +303,14 @@ constexpr Explanation kExplanations[] = {
     {Code::OpenSecret, "a secret that everybody may read (warning)",
      "Every user of this machine can read that file.", "-rw-r--r-- sticky.key",
      "-rw------- sticky.key"},
+    {Code::ExpiredCertificate, "a certificate whose time it is not (warning)",
+     "It has expired or is not valid yet, by the clock of this machine: clients refuse it. Nothing "
+     "is held up by that, so that one certificate of many cannot keep the others from changing.",
+     "", ""},
+    {Code::CertificateName, "a certificate for others (warning)",
+     "The certificate does not name a host that it is to be used for, so its clients refuse it. "
+     "What counts is its subjectAltName; a common name does not.",
+     "hosts: [example.org]  # the certificate: example.com", "hosts: [example.com]"},
 };
 
 // The environment can bring control characters into a message; a terminal must not obey them.

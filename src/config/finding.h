@@ -63,6 +63,9 @@ enum class Code : std::uint16_t {
   PageSource = 1419,
   BadRateLimit = 1421,
   BadSecret = 1422,
+  BadCertificate = 1423,
+  BadKey = 1424,
+  KeyMismatch = 1425,
   BadHealthCheck = 1430,
 
   OpenMetrics = 1501,
@@ -78,6 +81,8 @@ enum class Code : std::uint16_t {
   OverBudget = 1511,
   UnusedRateLimit = 1513,
   OpenSecret = 1514,
+  ExpiredCertificate = 1515,
+  CertificateName = 1516,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

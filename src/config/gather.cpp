@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/hash.h"
+#include "config/certificates.h"
 #include "config/merge.h"
 #include "config/secrets.h"
 
@@ -75,6 +76,10 @@ std::string folder_of(const std::string& path) {
   return slash == path.npos ? "" : path.substr(0, slash + 1);
 }
 
+bool is_configuration(const std::string& path) {
+  return !stem_of(path).empty();
+}
+
 // A file called "-" is one, and not standard input.
 std::string path_from(const std::string& folder, const std::string& path) {
   if (path.starts_with('/')) return path;
@@ -112,6 +117,7 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   auto include = take_include(root);
   read_pages(root, folder_of(path));
   read_secrets(root, folder_of(path));
+  read_certificates(root, folder_of(path));
   bool is_main = file == 0;
   if (!is_main && root.kind != Node::Kind::Map && root.kind != Node::Kind::Null) {
     complain(Code::WrongType, root.spot, "an included file must be a map of keys and values");
@@ -182,10 +188,37 @@ void Gathering::read_secret(const Node& reference, const std::string& folder) {
   if (reference.kind != Node::Kind::Scalar || reference.broken) return;
   auto named = secret_path(reference.text);
   if (named.empty()) return;
-  auto path = path_from(folder, std::string(named));
-  if (secrets_.contains(path) || is_beyond(0, reference.spot)) return;
+  keep_secret(path_from(folder, std::string(named)), kSecretBytesMax, reference.spot);
+}
+
+// In our own language, and in that of files of domains. What is wrong with them is told in
+// config/certificates.h.
+void Gathering::read_certificates(const Node& root, const std::string& folder) {
+  if (const auto* certificates = find(root, "certificates")) {
+    for (const auto& one : certificates->items) {
+      read_pem(find(one, "certificate"), folder);
+      read_pem(find(one, "key"), folder);
+    }
+  }
+  const auto* hosts = find(root, "virtual_hosts");
+  if (!hosts) return;
+  for (const auto& host : hosts->items) {
+    const auto* source = find(host, "certificate_source");
+    if (!source) continue;
+    read_pem(find(*source, "cert_path"), folder);
+    read_pem(find(*source, "key_path"), folder);
+  }
+}
+
+void Gathering::read_pem(const Node* path, const std::string& folder) {
+  if (!path || path->kind != Node::Kind::Scalar || path->broken || path->text.empty()) return;
+  keep_secret(path_from(folder, path->text), kPemBytesMax, path->spot);
+}
+
+void Gathering::keep_secret(std::string path, std::size_t most, Spot from) {
+  if (secrets_.contains(path) || is_beyond(0, from)) return;
   wanted_.paths.push_back(path);
-  auto secret = files_.read_secret(path, kSecretBytesMax);
+  auto secret = files_.read_secret(path, most);
   intake_.bytes += secret ? secret->bytes.size() : 0;
   secrets_.emplace(std::move(path), std::move(secret));
 }

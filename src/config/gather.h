@@ -1,8 +1,8 @@
 #pragma once
 // Makes one tree of a configuration's files: follows `include:` from the main file on, reads the
-// tests that stand beside each file (site.test.yaml beside site.yaml) and the files of error pages
-// and secrets, and merges what the files have in common. Lists are appended, maps are merged key by
-// key, and two scalars for one key are a mistake.
+// tests that stand beside each file (site.test.yaml beside site.yaml) and the files of error pages,
+// secrets and certificates, and merges what the files have in common. Lists are appended, maps are
+// merged key by key, and two scalars for one key are a mistake.
 #include <deque>
 #include <expected>
 #include <map>
@@ -22,6 +22,9 @@ inline constexpr std::size_t kPageBytesMax = std::size_t{64} << 10;  // of an er
 // What `path` means in a file of that folder, which ends in a slash or is empty.
 std::string path_from(const std::string& folder, const std::string& path);
 std::string folder_of(const std::string& path);
+
+// Is it called as configurations are, in one of their languages?
+bool is_configuration(const std::string& path);
 
 class Gathering {
  public:
@@ -51,7 +54,7 @@ class Gathering {
   using Page = std::expected<const Source*, int>;
   const Page* page(const std::string& path) const;
 
-  // The file of a secret, likewise. It is in no Source.
+  // The file of a secret, of a certificate or of its key, likewise. It is in no Source.
   using Secret = std::expected<SecretFile, int>;
   const Secret* secret(const std::string& path) const;
   std::vector<SecretMark> secret_marks() const;
@@ -75,6 +78,9 @@ class Gathering {
   void read_page(const std::string& path, Spot from);
   void read_secrets(const Node& root, const std::string& folder);
   void read_secret(const Node& reference, const std::string& folder);
+  void read_certificates(const Node& root, const std::string& folder);
+  void read_pem(const Node* path, const std::string& folder);
+  void keep_secret(std::string path, std::size_t most, Spot from);
   bool is_beyond(std::size_t bytes, Spot from);
   void read_tests_beside(const std::string& path);
   void read_tests(const Source& source, unsigned file);

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <vector>
 
 #include "base/text.h"
 #include "cirque/http.h"
+#include "config/critic.h"
 #include "config/statuses.h"
 #include "config/values.h"
 
@@ -23,10 +25,22 @@ constexpr std::array kOwn = {Name::Connection,      Name::ContentLength, Name::E
 
 constexpr std::size_t kFieldsMax = 32;
 
-class Reading {
+// What goes into a request line and can mean something to a backend (RFC 3986 3.3 and 3.4): no more
+// is asked of it, as it is not matched here.
+bool is_target(std::string_view text) noexcept {
+  auto is_hex = [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] <= ' ' || text[i] > '~' || text[i] == '#') return false;
+    if (text[i] != '%') continue;
+    if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+  }
+  return text.starts_with('/');
+}
+
+class Reading : Critic {
  public:
   Reading(const HealthCheck& check, const Places& places, Report& report)
-      : check_(check), places_(places), report_(report) {}
+      : Critic(places, report), check_(check) {}
 
   upstream::HealthPolicy run() {
     upstream::HealthPolicy policy{.timeout = check_.timeout,
@@ -40,6 +54,7 @@ class Reading {
                                   .statuses = read_statuses(),
                                   .body = check_.body};
     check_path();
+    check_keys_that_need_a_path();
     check_body();
     return policy;
   }
@@ -97,6 +112,13 @@ class Reading {
   }
 
   void check_path() {
+    if (check_.path.empty()) return;
+    if (is_target(check_.path)) return;
+    add(Code::BadHealthCheck, check_.path, "no backend can be asked for this").expected =
+        "a path from /, and perhaps a query, with what is no part of a URL percent-encoded";
+  }
+
+  void check_keys_that_need_a_path() {
     if (!check_.path.empty()) return;
     auto needs_path = [&](const auto& field, std::string_view key) {
       if (!places_.at(&field)) return;
@@ -117,14 +139,7 @@ class Reading {
         .expected = "another method, or no body";
   }
 
-  Finding& add(Code code, const auto& field, std::string message) {
-    const auto* spot = places_.at(&field);
-    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
-  }
-
   const HealthCheck& check_;
-  const Places& places_;
-  Report& report_;
 };
 
 // "2xx, 301, 400-404"

@@ -7,12 +7,14 @@
 #include <cstring>
 #include <iterator>
 
+#include "config/certificates.h"
 #include "config/check.h"
 #include "config/dialect.h"
 #include "config/error_pages.h"
 #include "config/gather.h"
 #include "config/lower.h"
 #include "config/reader.h"
+#include "config/rebase.h"
 #include "config/secrets.h"
 #include "config/trial.h"
 #include "config/walk.h"
@@ -53,8 +55,10 @@ Loaded judged(Gathering& gathering, Report& report, const World& world) {
     read_error_pages(loaded.model, places, gathering, report);
     lower(loaded.model, places);
     check(loaded.model, places, report, world.here);
+    check_certificates(loaded.model, places, gathering, report);
     auto secrets = Secrets::of(loaded.model, places, gathering, report);
     loaded.blueprint = compile(loaded.model, places, secrets, report);
+    rebase_paths(loaded.model, places, report);
     if (!report.has_errors()) run_tests(loaded.model, *loaded.blueprint, places, report);
   }
   loaded.model.file = report.name_of(0);

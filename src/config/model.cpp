@@ -10,8 +10,8 @@ namespace {
 // In the order of the documentation.
 std::vector<Option> all_options() {
   std::vector<Option> all;
-  for (auto part : {service_options(), route_options(), pool_options(), rate_options(),
-                    test_options(), server_options(), operation_options()}) {
+  for (auto part : {service_options(), certificate_options(), route_options(), pool_options(),
+                    rate_options(), test_options(), server_options(), operation_options()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -64,6 +64,17 @@ struct Service {
   bool operator==(const Service&) const = default;
 };
 
+// Of TLS towards clients.
+struct Certificate {
+  std::string name;
+  std::string certificate;  // paths of PEM files
+  std::string key;
+  std::vector<std::string> hosts;  // empty: those that the certificate names itself
+  std::string domain = {};         // that asks for it, in a file of domains; empty: none
+
+  bool operator==(const Certificate&) const = default;
+};
+
 struct Listener {
   std::string name;
   HostPort address;
@@ -395,6 +406,7 @@ struct Model {
   std::string version;            // what the file calls itself; empty: it does not
   std::vector<Service> services;  // as written: what they stand for is in the lists below
   // Lists that may grow while places (config/places.h) remember where their items are.
+  std::deque<Certificate> certificates;
   std::deque<Listener> listeners;
   std::deque<VirtualHost> virtual_hosts;
   std::deque<Pool> pools;

@@ -14,8 +14,9 @@ const Option kOptions[] = {
     {.path = "logging.level",
      .type = Type::Choice,
      .slot = IN(Model, logging.level),
-     .doc = "The least important events that are written. CIRQUE_LOG, RUST_LOG and --log-level go "
-            "before it.",
+     .doc = "The least important events that are written. debug tells of every connection, health "
+            "check and attempt that failed, up to 20 lines a second of each. CIRQUE_LOG, RUST_LOG "
+            "and --log-level go before it.",
      .example = "info",
      .choices = "trace debug info warn error",
      .also = "log_level"},

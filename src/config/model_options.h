@@ -11,6 +11,8 @@ namespace cirque::config {
 std::span<const Option> service_options() noexcept;
 // Of what clients see: listeners, virtual hosts and their routes.
 std::span<const Option> route_options() noexcept;
+// Of who we are to clients.
+std::span<const Option> certificate_options() noexcept;
 // Of what is behind us: pools, backends, and the tables that lead to them.
 std::span<const Option> pool_options() noexcept;
 // Of how often something may be asked for.

@@ -222,7 +222,8 @@ const Option kOptions[] = {
          "file. The first signs, all are good for reading. Without them a key is made by chance: "
          "then other nodes, and this one after its next start, do not know the cookies.",
      .example = "['file:sticky.key']",
-     .also = "key secret secrets"},
+     .also = "key secret secrets",
+     .is_ordered = true},
     {.path = "pools[].sticky.max_age",
      .type = Type::Duration,
      .slot = IN(Pool, sticky.max_age),
@@ -551,7 +552,8 @@ const Option kOptions[] = {
     {.path = "health_check",
      .type = Type::Map,
      .slot = {},
-     .doc = "Of the pools that have no section of their own, because a route's tag makes them.",
+     .doc = "Of the pools that have no section of their own, because a route's tag makes them. "
+            "An unhealthy_threshold above 1 holds for the errors of requests in a row, too.",
      .also = "health healthcheck"},
     HEALTH_OPTIONS("", Model, tag_health),
 

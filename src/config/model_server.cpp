@@ -78,7 +78,8 @@ const Option kOptions[] = {
      .doc = "Who is asked for the names of upstreams that /etc/hosts does not have, each with port "
             "53 unless it is given. The servers of /etc/resolv.conf when not given.",
      .example = "['10.0.0.53', '127.0.0.1:5353']",
-     .also = "resolver resolvers nameservers nameserver dns"},
+     .also = "resolver resolvers nameservers nameserver dns",
+     .is_ordered = true},
     {.path = "server.congestion_control",
      .type = Type::Name,
      .slot = IN(Model, server.congestion_control),

@@ -77,6 +77,7 @@ struct Option {
   // Of a list: by which of its keys an item is known from one file to the next, the first of them
   // that it has.
   std::string_view known_by = "name id host address";
+  bool is_ordered = false;  // of a list: what stands before others counts for more
 
   std::string_view parent() const noexcept;  // "" for the top level
   std::string_view key() const noexcept;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/critic.h"
 #include "config/health_reader.h"
 #include "config/secrets.h"
 
@@ -79,10 +80,10 @@ RetryPlan retries_of(const Retries& retries) {
 }
 
 // What a request is hashed by, if it is.
-class HashReading {
+class HashReading : Critic {
  public:
   HashReading(const Balance& balance, const Places& places, Report& report)
-      : balance_(balance), places_(places), report_(report) {}
+      : Critic(places, report), balance_(balance) {}
 
   std::optional<RequestPart> run() {
     check_bound();
@@ -120,21 +121,14 @@ class HashReading {
     finding.hint = why.hint;
   }
 
-  Finding& add(Code code, const auto& field, std::string message) {
-    const auto* spot = places_.at(&field);
-    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
-  }
-
   const Balance& balance_;
-  const Places& places_;
-  Report& report_;
 };
 
 // How clients are kept with one backend, if they are.
-class StickyReading {
+class StickyReading : Critic {
  public:
   StickyReading(const Sticky& sticky, const PoolContext& context)
-      : sticky_(sticky), context_(context) {}
+      : Critic(context.places, context.report), sticky_(sticky), secrets_(context.secrets) {}
 
   std::optional<upstream::StickyTerms> run() {
     if (sticky_.cookie.empty()) {
@@ -151,14 +145,14 @@ class StickyReading {
                    .same_site = static_cast<upstream::SameSite>(sticky_.same_site)},
         .keys = {}};
     for (const auto& reference : sticky_.keys) {
-      if (const auto* bytes = context_.secrets.find(reference)) terms.keys.push_back(*bytes);
+      if (const auto* bytes = secrets_.find(reference)) terms.keys.push_back(*bytes);
     }
     return terms;
   }
 
  private:
   void warn_of_no_cookie() {
-    auto is_given = [&](const auto& field) { return context_.places.at(&field) != nullptr; };
+    auto is_given = [&](const auto& field) { return places_.at(&field) != nullptr; };
     if (is_given(sticky_.cookie)) return;
     auto warn = [&](const auto& field) {
       add(Code::NoEffect, field, "this does nothing without the name of a cookie").expected =
@@ -194,14 +188,8 @@ class StickyReading {
     }
   }
 
-  Finding& add(Code code, const auto& field, std::string message) {
-    const auto* spot = context_.places.at(&field);
-    return context_.report.add(code, spot ? *spot : Spot{}, context_.places.path(&field),
-                               std::move(message));
-  }
-
   const Sticky& sticky_;
-  const PoolContext& context_;
+  const Secrets& secrets_;
 };
 
 }  // namespace

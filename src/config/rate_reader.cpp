@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/critic.h"
 #include "config/values.h"
 
 namespace cirque::config {
@@ -25,10 +26,10 @@ bool is_plain_name(std::string_view name) {
                              [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
 }
 
-class Reading {
+class Reading : Critic {
  public:
   Reading(const RateLimit& limit, const Places& places, Report& report)
-      : limit_(limit), places_(places), report_(report) {}
+      : Critic(places, report), limit_(limit) {}
 
   RatePlan run() {
     auto burst = limit_.burst > 0 ? limit_.burst : limit_.requests;
@@ -114,14 +115,7 @@ class Reading {
                        config::text_of(limit_.per), burst, by, limit_.dry_run ? ", dry run" : "");
   }
 
-  Finding& add(Code code, const auto& field, std::string message) {
-    const auto* spot = places_.at(&field);
-    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
-  }
-
   const RateLimit& limit_;
-  const Places& places_;
-  Report& report_;
 };
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace {
 
 constexpr Reserved kReserved[] = {
     {"admin.token", "A secret that orders have to bring."},
-    {"certificates", "Certificates and keys for TLS, from files or by ACME."},
+    {"certificates[].acme", "A certificate that is obtained and renewed by itself."},
     {"control_plane", "Where configurations are pushed from."},
     {"listeners[].protocols", "HTTP/1.1, HTTP/2, HTTP/3."},
     {"listeners[].tls", "TLS towards clients."},

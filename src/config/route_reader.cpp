@@ -1,11 +1,13 @@
 #include "config/route_reader.h"
 
+#include "config/critic.h"
+
 namespace cirque::config {
 namespace {
 
-class Reading {
+class Reading : Critic {
  public:
-  Reading(const Places& places, Report& report) : places_(places), report_(report) {}
+  Reading(const Places& places, Report& report) : Critic(places, report) {}
 
   route::PathSpec path_of(const Route& route) {
     using route::PathKind;
@@ -52,15 +54,6 @@ class Reading {
     }
     return specs;
   }
-
- private:
-  void add(Code code, const void* field, std::string message) {
-    const auto* spot = places_.at(field);
-    report_.add(code, spot ? *spot : Spot{}, places_.path(field), std::move(message));
-  }
-
-  const Places& places_;
-  Report& report_;
 };
 
 }  // namespace

@@ -4,15 +4,17 @@
 
 #include <cstring>
 
+#include "config/critic.h"
+
 namespace cirque::config {
 namespace {
 
 constexpr std::string_view kScheme = "file:";
 
-class Reading {
+class Reading : Critic {
  public:
   Reading(const Places& places, const Gathering& gathering, Report& report)
-      : places_(places), gathering_(gathering), report_(report) {}
+      : Critic(places, report), gathering_(gathering) {}
 
   // Nothing: it is reported, or to be.
   std::optional<std::string> read(const std::string& reference) {
@@ -58,14 +60,7 @@ class Reading {
     return std::nullopt;
   }
 
-  Finding& add(Code code, const std::string& field, std::string message) {
-    const auto* spot = places_.at(&field);
-    return report_.add(code, spot ? *spot : Spot{}, places_.path(&field), std::move(message));
-  }
-
-  const Places& places_;
   const Gathering& gathering_;
-  Report& report_;
 };
 
 }  // namespace

@@ -430,6 +430,7 @@ class Lowering {
                               domain.domain));
     } else if (domain.tls_enabled) {
       refuse(&domain.tls_enabled, "TLS towards clients is not supported yet");
+      if (domain.source.type == "file") keep_certificate(domain);
     }
     bool wants_lets_encrypt = domain.source.type == "lets_encrypt";
     if (wants_lets_encrypt && !has_lets_encrypt()) {
@@ -438,6 +439,17 @@ class Lowering {
                          "not configured",
                          domain.domain));
     }
+  }
+
+  void keep_certificate(const Domain& domain) {
+    auto& one = model_.certificates.emplace_back();
+    one.name = one.domain = domain.domain;
+    one.certificate = domain.source.cert_path;
+    one.key = domain.source.key_path;
+    one.hosts = {domain.domain};
+    places_.same(&one.certificate, &domain.source.cert_path);
+    places_.same(&one.key, &domain.source.key_path);
+    places_.same(one.hosts.data(), &domain.domain);
   }
 
   File& file_;

@@ -1,10 +1,13 @@
 """Configuration files of other proxies, as they are."""
 import json
 import re
+import signal
+import threading
 
 import pytest
 from lib.http import Client, request
 from lib.proxy import cirque
+from lib.util import Crowd, eventually
 
 
 def named(name):
@@ -103,7 +106,7 @@ def test_which_configuration_is_in_use(cells):
 
     bad = front.config | {"version": "2.0.0", "defaultPlacement": "tier9"}
     assert not front.reload(bad) and told() == first
-    assert "defaultPlacement 'tier9' not found in endpoints" in front.stderr
+    front.tells("defaultPlacement 'tier9' not found in endpoints")
     good = bad | {"defaultPlacement": "visa"}
     assert front.reload(good) and told()["version"] == "2.0.0"
     assert ask(front, "router", "/", "X-Routing-Key: nobody").get("X-Routed-To") == "visa"
@@ -115,6 +118,29 @@ def test_a_placement_that_moves(cells, origin):
     config = front.config | {"cellEndpoints": front.config["cellEndpoints"] | {"tier1": f"http://{new.address}"}}
     assert front.reload(config)
     assert ask(front, "router", "/", "X-Routing-Key: acme").get("X-Origin") == "new"
+
+
+@pytest.mark.parametrize("written", ["nothing", "half", "all but the end"])
+def test_a_file_that_is_half_written_is_not_taken(cells, origin, written):
+    """Not even when the process is told to read it just then; it is once it is all there."""
+    front, _ = cells(server={"watch_config": True})
+    new = origin(named("new"))
+    text = json.dumps(front.config | {
+        "version": "2.0.0", "cellEndpoints": front.config["cellEndpoints"] | {"tier1": f"http://{new.address}"}})
+    cut = {"nothing": 0, "half": len(text) // 2, "all but the end": len(text) - 1}[written]
+
+    def in_use():
+        version = json.loads(ask(front, "router", "/debug/config").body)["version"]
+        return version, ask(front, "router", "/", "X-Routing-Key: acme").get("X-Origin")
+    with open(front.config_path, "w") as file:
+        file.write(text[:cut])
+        file.flush()
+        front.signal(signal.SIGHUP)
+        eventually(lambda: front.metric("config_reloads_total", result="failure") == 1)
+        assert in_use() == ("1.0.0", "tier1")
+        file.write(text[cut:])
+    eventually(lambda: in_use() == ("2.0.0", "new"))
+    front.counts(1, "config_reloads_total", result="success")
 
 
 def test_a_bad_file_of_cells_does_not_start(tmp_path):
@@ -157,6 +183,26 @@ def test_domains_and_tags(domains):
     assert led.status == 301 and re.fullmatch(r"https://a\.example(:\d+)?/x\?y=1", led.get("Location"))
 
 
+@pytest.mark.parametrize("threshold", [2, 4])
+def test_errors_of_requests_count_by_the_threshold_of_checks(domains, origin, threshold):
+    """A backend whose checks pass while it answers requests with 500 is out after as many as checks may fail."""
+    bad = origin(lambda conn: [conn.respond(200 if r.target == "/health" else 500, "X-Origin: bad", body=b"")
+                               for r in iter(conn.read_request, None)])
+
+    def edit(config):
+        config["health_check"] = {"interval_secs": 1, "timeout_secs": 1, "unhealthy_threshold": threshold}
+        config["backends"].append({"id": "bad", "address": bad.address, "tags": ["a"]})
+    front = domains(edit)
+    ejected = lambda: front.metric("upstream_ejections_total", backend=bad.address)  # noqa: E731
+    answers = []
+    while answers.count("bad") < threshold:
+        assert ejected() == 0
+        answers.append(ask(front, "proxy", host="a.example").get("X-Origin"))
+        assert len(answers) < 4 * threshold
+    eventually(lambda: ejected() == 1)
+    assert [ask(front, "proxy", host="a.example").get("X-Origin") for _ in range(6)] == ["a"] * 6
+
+
 def test_a_tag_is_switched_by_a_reload(domains):
     front = domains()
     assert ask(front, "proxy").get("X-Origin") == "a"
@@ -166,8 +212,38 @@ def test_a_tag_is_switched_by_a_reload(domains):
         assert ask(front, "proxy").get("X-Origin") == tag
     front.config["virtual_hosts"][0]["enabled_backends_tag"] = "c"
     assert not front.reload(front.config)
-    assert "Domain a.example references non-existent tag 'c'" in front.stderr
+    front.tells("Domain a.example references non-existent tag 'c'")
     assert ask(front, "proxy").get("X-Origin") == "b"
+
+
+def test_tags_are_switched_under_load_and_nobody_notices(domains):
+    """To and fro: whoever asks meanwhile is answered by one of the two, whoever asks afterwards by the right one."""
+    front = domains(lambda config: config.update(limits={"requests_per_connection": 1_000_000}))
+    over, served = threading.Event(), [0] * 4
+
+    def work(number):
+        with Client(front.port("proxy")) as kept:
+            while not over.is_set():
+                answers = [kept.ask(request(host="a.example")), ask(front, "proxy", "/", "Connection: close")]
+                assert {(a.status, a.get("X-Origin") in ("a", "b")) for a in answers} == {(200, True)}
+                served[number] += 1
+    crowd = Crowd(work, len(served))
+    try:
+        for tag in "ba" * 10:
+            front.config["virtual_hosts"][0]["enabled_backends_tag"] = tag
+            assert front.reload(front.config)
+            assert {ask(front, "proxy").get("X-Origin") for _ in range(5)} == {tag}
+            before = list(served)
+            eventually(lambda: crowd.failures or all(now > then for now, then in zip(served, before)))
+    finally:
+        over.set()
+        crowd.join()
+
+
+def test_without_an_address_for_http_there_is_none(domains):
+    front = domains(lambda config: config["proxy"].pop("listen_addr_http"))
+    assert ask(front, "proxy").get("X-Origin") == "a"
+    assert "service=proxy-http" not in front.stderr and "service=proxy-http" in domains().stderr
 
 
 def test_metrics_of_a_file_of_domains(domains):

@@ -89,6 +89,32 @@ def test_accept_chooses_the_language(pages):
         assert ask(front, "/", *fields).body == b"<p>no_route"
 
 
+def test_one_body_for_every_error(origin, proxy):
+    """What HAProxy has errorfiles for. A 403 is a rule's answer here, with a body of its own; nothing that a client or
+    a backend does makes a 500."""
+    text = '{"error": "HTTP %d", "message": "Edge node error"}'
+    page = {"text": '{{"error": "HTTP {status}", "message": "Edge node error"}}'}
+    no = {"status": 403, "body": text % 403, "content_type": "application/json"}
+    silent = origin(lambda conn: conn.read_head() and conn.rest())
+    pools = {"dead": f"127.0.0.1:{dead_port()}", "silent": silent.address, "unknown": "nope.invalid:80"}
+    front = proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
+                  error_pages=[{"status": str(status), "html": page, "json": page}
+                               for status in (400, 403, 408, 500, 502, 503, 504)],
+                  virtual_hosts=[{"hosts": ["*"], "routes": [
+                      {"path": "/internal", "respond": no}, *({"path": f"/{name}", "pool": name} for name in pools)]}],
+                  pools=[{"name": name, "backends": [at], "health_check": FAILING} for name, at in pools.items()],
+                  timeouts={"client_header": "300ms", "upstream_header": "300ms"})
+    for fields, kind in (["Accept: application/json"], "application/json"), ([], "text/html; charset=utf-8"):
+        for status, what in {400: request("/", *fields, "Host: another"), 403: request("/internal", *fields),
+                             408: request("/", *fields)[:-2], 502: request("/dead", *fields),
+                             503: request("/unknown", *fields), 504: request("/silent", *fields)}.items():
+            with Client(front.port("web")) as one:
+                one.send(what)
+                answer = one.answer()
+            assert (answer.status, answer.body) == (status, (text % status).encode())
+            assert answer.get("Content-Type") == ("application/json" if status == 403 else kind)
+
+
 def test_who_wants_json_never_gets_a_page_in_html(pages):
     front = pages([html("404", "<p>ours")])
     answer = ask(front, "/", "Accept: application/json")
@@ -141,9 +167,11 @@ def test_a_file_is_read_when_the_configuration_is_and_not_later(pages, tmp_path)
     (tmp_path / "lost.html").unlink()
     assert ask(front).body == b"first 404"
     assert not front.reload(), "a file that is gone refuses the configuration"
-    assert "CQ1010" in front.stderr and ask(front).body == b"first 404"
+    front.tells("CQ1010")
+    assert ask(front).body == b"first 404"
     (tmp_path / "lost.html").write_text("second {hots}")
-    assert not front.reload() and f"file={tmp_path}/lost.html line=1 column=8" in front.stderr
+    assert not front.reload()
+    front.tells(f"file={tmp_path}/lost.html line=1 column=8")
     (tmp_path / "lost.html").write_text("second {host}\r\n")
     assert front.reload() and ask(front).body == b"second shop.example\n"
 

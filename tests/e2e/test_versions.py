@@ -2,6 +2,7 @@
 import copy
 import json
 import os
+import pathlib
 import pwd
 import random
 import re
@@ -188,6 +189,31 @@ def test_orders_come_from_root_and_from_our_own_user(kept, verb):
     assert done.returncode == 1 and "orders are for root and the user that cirque runs as" in done.stdout + done.stderr
     assert len(history(kept)) == 1
     assert order_as(0).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_who_has_gone_by_the_time_that_his_order_is_read_is_not_root(kept):
+    """What the kernel keeps of a closed connection has no owner, and is user 0's as it seems."""
+    backend = kept.config["services"][0]["upstreams"][0]
+    script = f"""
+import socket
+with socket.create_connection(("127.0.0.1", {kept.port("admin")})) as one:
+    one.sendall(b"POST /drain HTTP/1.0\\r\\nHost: localhost\\r\\nX-Cirque-Control: 1\\r\\nX-Cirque-Backend: {backend}\\r\\n\\r\\n")
+    print(one.getsockname()[1])
+"""
+
+    def has_gone(port):
+        """Nobody has the client's end any more: it is a remnant in FIN-WAIT-2, or not even that.
+        Its port alone is not enough to know it by: connections to elsewhere may have the same."""
+        ends = f":{port:04X}", f":{kept.port('admin'):04X}"
+        rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return {row[3] for row in rows if (row[1][-5:], row[2][-5:]) == ends} <= {"05"}
+    with kept.frozen():
+        done = subprocess.run(["/usr/bin/python3", "-c", script], check=True, capture_output=True, timeout=PATIENCE,
+                              user=pwd.getpwnam("nobody").pw_uid)
+        eventually(lambda: has_gone(int(done.stdout)))
+    eventually(lambda: kept.metric("http_requests_total", service="admin", method="POST") == 1)
+    assert "is not drained by an order" in order(kept, "undrain", backend).stderr
 
 
 def test_a_trial_upon_a_trial_goes_back_to_what_was_confirmed(kept, tmp_path):

@@ -1,0 +1,32 @@
+#pragma once
+// What reads a part of a model and finds fault with it: the base of such readers.
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "config/places.h"
+#include "config/report.h"
+
+namespace cirque::config {
+
+class Critic {
+ protected:
+  Critic(const Places& places, Report& report) noexcept : places_(places), report_(report) {}
+
+  // About a value of the model, where it was written.
+  Finding& add(Code code, const void* field, std::string message) {
+    const auto* spot = places_.at(field);
+    return report_.add(code, spot ? *spot : Spot{}, places_.path(field), std::move(message));
+  }
+
+  template <class T>
+    requires(!std::is_pointer_v<T>)
+  Finding& add(Code code, const T& field, std::string message) {
+    return add(code, static_cast<const void*>(&field), std::move(message));
+  }
+
+  const Places& places_;
+  Report& report_;
+};
+
+}  // namespace cirque::config
