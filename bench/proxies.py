@@ -19,6 +19,7 @@ class Proxy:
     command: typing.Callable  # (work folder, port, origin's port) -> argv
     version: typing.Callable  # () -> str
     peer: bool = False        # one of those that we compare ourselves with
+    usual: bool = True        # measured unless others are named
 
 
 def from_peers(program):
@@ -51,8 +52,8 @@ def nginx(work, port, origin):
     return [*from_peers("nginx"), "-e", "stderr", "-p", work, "-c", configured(work, "nginx.conf", port, origin)]
 
 
-def cirque(work, port, origin):
-    return [CIRQUE, "run", "--config", configured(work, "cirque.yaml", port, origin)]
+def cirque(template="cirque.yaml"):
+    return lambda work, port, origin: [CIRQUE, "run", "--config", configured(work, template, port, origin)]
 
 
 def relay(work, port, origin):
@@ -60,10 +61,12 @@ def relay(work, port, origin):
 
 
 PROXIES = {proxy.name: proxy for proxy in (
-    Proxy("cirque", cirque, lambda: version_of([CIRQUE, "--version"])),
+    Proxy("cirque", cirque(), lambda: version_of([CIRQUE, "--version"])),
     Proxy("nginx", nginx, lambda: version_of([*from_peers("nginx"), "-v"]), peer=True),
     Proxy("haproxy", haproxy, lambda: version_of([*from_peers("haproxy"), "-v"]), peer=True),
     Proxy("relay", relay, lambda: "-"),
+    Proxy("limited", cirque("limited.yaml"), lambda: "-", usual=False),
+    Proxy("everything", cirque("everything.yaml"), lambda: "-", usual=False),
 )}
 
 

@@ -201,6 +201,7 @@ class Reloader:
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # this thread shares the generator's core
         admin = Admin()
         while not self.over.wait(1 / self.pace if self.pace else 0):
             self.next_text()

@@ -7,6 +7,7 @@ import harness
 
 FOREIGN_SHARE_MAX = 0.15  # of one core; interrupts alone are some percent
 PEERS = ("nginx", "haproxy")
+OURS = ("cirque", "limited", "everything")  # that the goals are for
 DOCS = harness.ROOT / "docs"
 FIGURES = ("cpu_us", "rps", "p50_us", "p99_us", "p999_us", "user_share", "cpu_busy", "foreign", "rss_kb", "bytes_a_connection")
 
@@ -28,6 +29,7 @@ def summarise(results):
             figures = {name: statistics.median(run[name] for run in runs) for name in FIGURES if name in runs[0]}
             figures["lost"] = sum(run.get("lost", 0) for run in runs)
             for ratio, measure, others in (("to_peer", "cpu_us", PEERS), ("to_relay", "cpu_us", ("relay",)),
+                                           ("to_cirque", "cpu_us", ("cirque",)),
                                            ("p99_to_peer", "p99_us", PEERS)):
                 value = median_ratio(rounds.values(), proxy, measure, others)
                 if value is not None and proxy not in others:
@@ -66,13 +68,13 @@ def table(results):
         scenario = results["scenarios"][name]
         lines += ["", f"{scenario['title']}  [{name}]"]
         if name == "idle":
-            lines.append(f"  {'':8} {'RSS KB':>9} {'B/connection':>13}")
-            lines += [f"  {proxy:8} {f['rss_kb']:9,.0f} {f['bytes_a_connection']:13,.0f}" for proxy, f in proxies.items()]
+            lines.append(f"  {'':10} {'RSS KB':>9} {'B/connection':>13}")
+            lines += [f"  {proxy:10} {f['rss_kb']:9,.0f} {f['bytes_a_connection']:13,.0f}" for proxy, f in proxies.items()]
             continue
-        lines.append(f"  {'':8} {'CPU µs':>8} {'of peer':>8} {'of relay':>8} {'user':>5} {'busy':>5}"
+        lines.append(f"  {'':10} {'CPU µs':>8} {'of peer':>8} {'of relay':>8} {'user':>5} {'busy':>5}"
                      f" {'requests/s':>11} {'p50 µs':>8} {'p99 µs':>8} {'of peer':>8}")
         for proxy, f in proxies.items():
-            lines.append(f"  {proxy:8} {f['cpu_us']:8.2f} {ratio(f, 'to_peer'):>8} {ratio(f, 'to_relay'):>8}"
+            lines.append(f"  {proxy:10} {f['cpu_us']:8.2f} {ratio(f, 'to_peer'):>8} {ratio(f, 'to_relay'):>8}"
                          f" {f['user_share']:5.0%} {f['cpu_busy']:5.0%} {f['rps']:11,.0f} {f['p50_us']:8,.0f}"
                          f" {f['p99_us']:8,.0f} {ratio(f, 'p99_to_peer'):>8}" + verdict(scenario, proxy, f))
     return "\n".join(lines)
@@ -84,9 +86,9 @@ def ratio(figures, name):
 
 def verdict(scenario, proxy, figures):
     """Whether Cirque's goals for this scenario are met, in words."""
-    if proxy != "cirque":
+    if proxy not in OURS:
         return ""
-    words = []
+    words = [f"{ratio(figures, 'to_cirque')} of cirque"] if proxy != "cirque" else []
     for limit, name, of in ((scenario["goal"], "to_peer", "peer"), (scenario["floor"], "to_relay", "relay"),
                             (1.0, "p99_to_peer", "peer's p99")):
         if limit and name in figures:
@@ -139,7 +141,8 @@ def cost(figures):
     return f"{figures['cpu_us']:.1f} ({ratios})"
 
 
-COLOURS = {"cirque": "#0f766e", "nginx": "#94a3b8", "haproxy": "#cbd5e1", "relay": "#e2c27a"}
+COLOURS = {"cirque": "#0f766e", "nginx": "#94a3b8", "haproxy": "#cbd5e1", "relay": "#e2c27a",
+           "limited": "#14b8a6", "everything": "#134e4a"}
 LEFT, UNIT, BAR, GAP = 250, 380, 14, 22  # pixels; UNIT is the length of the better peer's bar
 LONGEST = 2.2                            # a bar that would be longer, in units, is cut
 

@@ -4,6 +4,7 @@ generator and origin on the other.
 
   bench/run.py                                  everything, five rounds (about eight minutes)
   bench/run.py --quick --only cirque,nginx,haproxy --scenario c64
+  bench/run.py --only cirque,limited,everything,nginx,haproxy   what resilience costs
   bench/run.py --from build/bench/latest.json   print an earlier run again
   bench/run.py --publish                        also write the results into docs/
 """
@@ -69,7 +70,7 @@ def main():
 
 def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=words_of(PROXIES), help="proxies, of: " + ",".join(PROXIES))
+    parser.add_argument("--only", type=words_of(PROXIES), help="proxies, of: " + ",".join(PROXIES) + " (all but limited and everything)")
     parser.add_argument("--scenario", type=words_of(SCENARIOS), help="scenarios, of: " + ",".join(SCENARIOS))
     parser.add_argument("--rounds", type=int, help="interleaved rounds (5; quick: 3)")
     parser.add_argument("--seconds", type=float, help="length of one measurement (2; quick: 1)")
@@ -82,7 +83,7 @@ def read_options():
     options.rounds = options.rounds or (3 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 2)
     options.scenario = options.scenario or (QUICK if options.quick else tuple(SCENARIOS))
-    options.only = options.only or tuple(PROXIES)
+    options.only = options.only or tuple(name for name, proxy in PROXIES.items() if proxy.usual)
     return options
 
 
@@ -224,7 +225,7 @@ def progress(run, options):
     else:
         figures = (f"{run['cpu_us']:8.2f} µs {run['rps']:10,.0f}/s  p99 {run['p99_us']:8,.0f} µs"
                    f"  busy {run['cpu_busy']:4.0%}  others {run['foreign']:4.0%}")
-    print(f"round {run['round']}/{options.rounds} {run['scenario']:6} {run['proxy']:8} {figures}", file=sys.stderr)
+    print(f"round {run['round']}/{options.rounds} {run['scenario']:6} {run['proxy']:10} {figures}", file=sys.stderr)
 
 
 def machine():
