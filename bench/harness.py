@@ -148,11 +148,11 @@ def fetch(port, path):
 
 
 @contextlib.contextmanager
-def origin(work, *arguments):
-    """The origin, answering; with "all", at every address of the loopback interface."""
-    log = work / "origin.log"
-    with running([BUILD / "origin", ORIGIN_PORT, *arguments], OTHER_CORE, log) as process:
-        wait_until_serving(ORIGIN_PORT, process, log)
+def origin(work, *arguments, port=ORIGIN_PORT, under=()):
+    """The origin, answering; with "all", at every address of the loopback interface. `under` is a tool that starts it."""
+    log = work / f"origin-{port}.log"
+    with running([*under, BUILD / "origin", port, *arguments], OTHER_CORE, log) as process:
+        wait_until_serving(port, process, log)
         yield process
 
 

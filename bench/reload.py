@@ -24,7 +24,7 @@ LARGE = 100_000
 ROUTES = 10_000
 PUBLISHES = 40
 RELOADS = 500
-RELOADS_A_SECOND = (10, 100, 0)  # 0: as quickly as verdicts come
+RELOADS_A_SECOND = (1, 10, 100)
 RATE = 10_000  # requests a second
 SECONDS, WARMUP = 1, 0.3  # of one measurement: short ones, many of them, find a quiet moment
 PARTS = ("large", "publish", "felt")
@@ -193,19 +193,20 @@ def in_ms(seconds):
 
 
 class Reloader:
-    """Reloads at a pace until it is left, on a thread of its own."""
+    """Reloads at a pace until it is left, on a thread of its own. Without `reloads` it does all the same but that: it
+    writes the files and asks something else, so that what the asking costs is in both figures."""
 
-    def __init__(self, pace, next_text):
-        self.pace, self.next_text, self.count = pace, next_text, 0
+    def __init__(self, pace, next_text, reloads):
+        self.pace, self.next_text, self.reloads, self.count = pace, next_text, reloads, 0
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # this thread shares the generator's core
         admin = Admin()
-        while not self.over.wait(1 / self.pace if self.pace else 0):
+        while not self.over.wait(1 / self.pace):
             self.next_text()
-            admin.reload()
+            admin.reload() if self.reloads else admin.ask("GET", "/readyz")
             self.count += 1
 
     def __enter__(self):
@@ -220,30 +221,27 @@ class Reloader:
 def felt(work, rounds):
     """Quiet and not, taking turns in one process, so that whatever changes on the machine meets both."""
     texts = [with_routes(100, variant, workers=1) for variant in (0, 1)]
-    figures = {pace: [] for pace in (None, *RELOADS_A_SECOND)}
-    counts = dict.fromkeys(RELOADS_A_SECOND, 0)
+    figures = {(pace, reloads): [] for pace in RELOADS_A_SECOND for reloads in (False, True)}
+    counts = dict.fromkeys(figures, 0)
     with cirque(work, texts, harness.PROXY_CORE) as (process, next_text):
         print(f"a reload takes {cost_to_worker(process.pid, next_text):.0f} µs of the worker's CPU time", flush=True)
         for _ in range(rounds):
-            for pace in figures:
-                with contextlib.ExitStack() as stack:
-                    reloader = stack.enter_context(Reloader(pace, next_text)) if pace is not None else None
-                    figures[pace].append(harness.load("--rate", RATE, "--seconds", SECONDS, "--warmup", WARMUP))
-                if reloader:
-                    counts[pace] += reloader.count
-    quiet = least(figures[None])
-    print(f"p99 at {RATE:,} requests/s, the least of {rounds} rounds of {SECONDS} s: {quiet['p99_us']:.0f} µs "
-          f"(p50 {quiet['p50_us']:.0f} µs)")
+            for arm in figures:
+                with Reloader(arm[0], next_text, arm[1]) as reloader:
+                    figures[arm].append(harness.load("--rate", RATE, "--seconds", SECONDS, "--warmup", WARMUP))
+                counts[arm] += reloader.count
+    print(f"p99 at {RATE:,} requests/s, medians of {rounds} rounds of {SECONDS} s (and lower quartiles, as what others on the "
+          "machine do can only add to it):")
     for pace in RELOADS_A_SECOND:
-        there = least(figures[pace])
-        lost = sum(f["lost"] for f in figures[pace])
-        print(f"  while {counts[pace] / rounds / (WARMUP + SECONDS):,.0f} reloads/s: {there['p99_us']:.0f} µs (p50 {there['p50_us']:.0f} µs), "
-              f"{there['p99_us'] / quiet['p99_us']:.2f} times that (goal 1.10); {lost} lost", flush=True)
+        quiet, there = (quartiles_of(figures[pace, reloads]) for reloads in (False, True))
+        lost = sum(f["lost"] for f in figures[pace, True])
+        print(f"  while {counts[pace, True] / rounds / (WARMUP + SECONDS):,.1f} reloads/s: {there[1]:.0f} µs ({there[0]:.0f} µs), "
+              f"{there[1] / quiet[1]:.2f} ({there[0] / quiet[0]:.2f}) times the {quiet[1]:.0f} µs ({quiet[0]:.0f} µs) without "
+              f"(goal 1.10); {lost} lost", flush=True)
 
 
-def least(runs):
-    """What others on the machine do can only add to it."""
-    return {name: min(run[name] for run in runs) for name in ("p50_us", "p99_us")}
+def quartiles_of(runs):
+    return statistics.quantiles([run["p99_us"] for run in runs], n=4)
 
 
 def cost_to_worker(pid, next_text):

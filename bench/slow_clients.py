@@ -2,7 +2,7 @@
 """What slow clients cost those who are not: thousands of heads that come a byte at a time and of answers that are
 taken a few bytes at a time, while others ask at a fixed rate. With them and without, in turns, in one process.
 
-  bench/slow_clients.py                   2,500 of each kind (about half a minute)
+  bench/slow_clients.py                   2,500 of each kind (about two minutes)
   bench/slow_clients.py --rounds 8        more turns
 """
 import argparse
@@ -20,13 +20,25 @@ import harness
 from proxies import CIRQUE, Proxy
 
 RATE = 4_000  # requests a second of those who are not slow, on 64 connections
-SECONDS, WARMUP = 2, 0.3
-EVERY = 4.0   # seconds from one drip of a slow client to its next
+SECONDS, WARMUP = 1, 0.3
+TURNS = 6     # measurements in a round: short ones, as what else happens on a machine spoils some of them
+EVERY = 10.0  # seconds from one drip of a slow client to its next: as slowhttptest has it
+COMING = 400  # slow clients that connect in a second, as the tools for such attacks have it
 GOAL = 1.20
 
+# What slow clients ask for comes from an origin of their own, as one that is busy with filling buffers would keep the
+# others' answers waiting. It gives way to everybody, like the slow clients: they would be elsewhere.
+SLOW_ORIGIN_PORT = harness.ORIGIN_PORT + 10
+GIVING_WAY = ("chrt", "--idle", "0")
+
 CONFIG = f"""\
-services:
-  - {{name: web, bind_address: '127.0.0.1:{harness.PROXY_PORT}', upstreams: ['127.0.0.1:{harness.ORIGIN_PORT}']}}
+listeners: [{{name: web, address: '127.0.0.1:{harness.PROXY_PORT}'}}]
+pools:
+  - {{name: web, backends: ['127.0.0.1:{harness.ORIGIN_PORT}']}}
+  - {{name: large, backends: ['127.0.0.1:{SLOW_ORIGIN_PORT}']}}
+virtual_hosts:
+  - hosts: ['*']
+    routes: [{{path: /1m, pool: large}}, {{pool: web}}]
 server: {{workers: 2, pin_workers: false}}
 limits: {{upstream_connections: 20000}}  # each slow reader holds one
 metrics: {{listen: '127.0.0.1:0'}}
@@ -47,7 +59,8 @@ def main():
         sys.exit("bench: there is no cirque to measure; run make build")
     harness.build_programs()
     harness.enter_network("system")
-    with harness.workplace() as work, harness.origin(work) as origin, cirque(work) as process:
+    with (harness.workplace() as work, harness.origin(work),
+          harness.origin(work, port=SLOW_ORIGIN_PORT, under=GIVING_WAY) as origin, cirque(work) as process):
         measure(process, origin, work, options)
 
 
@@ -75,14 +88,17 @@ def measure(process, origin, work, options):
         for slow in ((False, True) if number % 2 == 0 else (True, False)):
             with attackers(options.clients, work) if slow else contextlib.nullcontext():
                 settle(process.pid, origin.pid)
-                figures = harness.load("--rate", RATE, "--connections", 64, "--seconds", SECONDS, "--warmup", WARMUP,
-                                       "--watch", process.pid)
-            seen[slow].append(figures["p99_us"])
-            cpu[slow].append(figures["cpu_us"])
+                for _ in range(TURNS):
+                    figures = harness.load("--rate", RATE, "--connections", 64, "--seconds", SECONDS, "--warmup", WARMUP,
+                                           "--watch", process.pid)
+                    seen[slow].append(figures["p99_us"])
+                    cpu[slow].append(figures["cpu_us"])
     quiet, loud = (statistics.median(seen[slow]) for slow in (False, True))
-    print(f"p99 of {RATE:,} requests/s, {options.rounds} rounds of {SECONDS} s each, in turns: "
+    print(f"p99 of {RATE:,} requests/s, {options.rounds} rounds of {TURNS} times {SECONDS} s each, in turns: "
           f"{quiet:.0f} us without, {loud:.0f} us with {options.clients:,} slow clients: {loud / quiet:.2f} times (goal: {GOAL})")
-    print(f"  without: {listed(seen[False])}; with: {listed(seen[True])}")
+    for slow in (False, True):
+        low, middle, high = statistics.quantiles(seen[slow], n=4)
+        print(f"  {'with them' if slow else 'without'}: quartiles {low:.0f}, {middle:.0f}, {high:.0f}; {listed(sorted(seen[slow]))}")
     print(f"  CPU time a request: {statistics.median(cpu[False]):.1f} us without, {statistics.median(cpu[True]):.1f} us with; "
           f"{rss_of(process.pid) / 1e6:.0f} MB resident at the end")
 
@@ -131,16 +147,22 @@ def attackers(count, work):
 
 
 def attack(count):
-    slow = [Head(n) if n % 2 else Reader(n) for n in range(count)]
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    began, slow = time.monotonic(), []
+    for number in range(count):
+        sleep_until(began + number / COMING)
+        slow.append(Head(number) if number % 2 else Reader(number))
     print("connected", flush=True)
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # elsewhere, they would not take the generator's core
     began = time.monotonic()
     for turn in range(1 << 40):
         for place, one in enumerate(slow):
-            due = began + (turn + place / count) * EVERY
-            if (wait := due - time.monotonic()) > 0:
-                time.sleep(wait)
+            sleep_until(began + (turn + place / count) * EVERY)
             one.drip()
+
+
+def sleep_until(due):
+    if (wait := due - time.monotonic()) > 0:
+        time.sleep(wait)
 
 
 class Slow:
