@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "app/ask.h"
@@ -87,6 +89,39 @@ bool write_file(const config::Source& source) {
   return false;
 }
 
+// As they would be once the version is written back: its own, and what else is there.
+config::Files files_with(const config::Version& version) {
+  auto own = config::files_of(version.sources);
+  auto here = config::system_files();
+  auto files = here;
+  files.read = [own, here](const std::string& path) {
+    auto text = own.read(path);
+    return text ? text : here.read(path);
+  };
+  files.glob = [own, here](const std::string& pattern) {
+    std::vector<std::string> paths;
+    std::ranges::set_union(own.glob(pattern), here.glob(pattern), std::back_inserter(paths));
+    return paths;
+  };
+  files.is_directory = [own, here](const std::string& path) {
+    return own.is_directory(path) || here.is_directory(path);
+  };
+  return files;
+}
+
+// Those that would be read with the version and were no part of it: in a folder that it includes.
+std::string files_since(const config::Version& version) {
+  std::string names;
+  auto then = config::load_file(version.sources.front().path, config::process_environment,
+                                files_with(version))
+                  .sources;
+  for (const auto& source : then) {
+    bool was_there = std::ranges::count(version.sources, source.path, &config::Source::path) > 0;
+    if (!was_there && !source.is_folder()) names += fmt::format("\n  {}", source.path);
+  }
+  return names;
+}
+
 int write_back(const Command& command, const config::Model& model, std::uint64_t number) {
   auto where = state_dir_of(command.state_dir, model).path;
   auto history = config::History::open_read_only(where.empty() ? kDefaultStateDir : where);
@@ -95,6 +130,12 @@ int write_back(const Command& command, const config::Model& model, std::uint64_t
   if (!version) return complain(version.error());
   if (version->sources.front().path.ends_with("/<stdin>")) {
     return complain(fmt::format("version {} came from standard input: there is no file", number));
+  }
+  if (auto names = files_since(*version); !names.empty()) {
+    return complain(fmt::format(
+        "nothing written: version {} did not have these files, which would be read with "
+        "it; move them away first{}",
+        number, names));
   }
   for (const auto& source : version->sources) {
     if (source.is_folder()) continue;
@@ -106,11 +147,19 @@ int write_back(const Command& command, const config::Model& model, std::uint64_t
   return 0;
 }
 
+// The process would refuse it as well. What it has of variables we do not know.
+bool is_refused(const config::Loaded& loaded) {
+  return std::ranges::any_of(loaded.findings, [](const auto& finding) {
+    return finding.severity == config::Severity::Error &&
+           finding.code != config::Code::UnsetVariable;
+  });
+}
+
 }  // namespace
 
 int reload(const std::string& config_path) {
   auto loaded = config::load_file(config_path);
-  if (!loaded.ok()) {  // the process would refuse it as well, and where it listens is in here
+  if (is_refused(loaded)) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("not reloaded: the old configuration stays as it was");
   }
@@ -119,7 +168,7 @@ int reload(const std::string& config_path) {
 
 int plan(const Command& command) {
   auto loaded = config::load_file(command.config);
-  if (!loaded.ok()) {
+  if (is_refused(loaded)) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("this configuration would not be taken");
   }
@@ -128,7 +177,7 @@ int plan(const Command& command) {
 
 int apply(const Command& command) {
   auto loaded = config::load_file(command.config);
-  if (!loaded.ok()) {
+  if (is_refused(loaded)) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("not applied: the old configuration stays as it was");
   }

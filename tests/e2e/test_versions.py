@@ -116,6 +116,25 @@ def test_a_version_has_the_files_that_it_includes(kept):
     assert (folder / "web.yaml").read_text() == yaml.safe_dump({"services": services})
 
 
+def test_a_version_is_not_written_back_beside_files_that_came_since(kept):
+    folder = kept.config_path.parent / "conf.d"
+    folder.mkdir()
+    config = yaml.safe_load(kept.text_for("two"))
+    services = config.pop("services")
+    (folder / "web.yaml").write_text(yaml.safe_dump({"services": services}))
+    text = yaml.safe_dump(config | {"include": "conf.d/*.yaml"})
+    assert kept.reload(text=text)
+    assert kept.use("three")
+    (folder / "web.yaml").write_text("{}")
+    (folder / "new.yaml").write_text("limits: {upstream_idle: 3}\n")
+    done = order(kept, "config", "rollback", 2, "--write")
+    assert done.returncode == 1 and done.stderr.endswith(f"move them away first\n  {folder / 'new.yaml'}\n")
+    assert (folder / "web.yaml").read_text() == "{}" and origin_of(kept) == "three" and len(history(kept)) == 3
+    (folder / "new.yaml").rename(folder / "new.yaml.away")
+    assert order(kept, "config", "rollback", 2, "--write").returncode == 0
+    assert kept.config_path.read_text() == text and origin_of(kept) == "two"
+
+
 # --- apply -----------------------------------------------------------------------------------------------
 
 
@@ -127,6 +146,27 @@ def test_another_file_is_applied(kept, tmp_path):
     assert origin_of(kept) == "two"
     assert (history(kept)[0]["source"], history(kept)[0]["note"]) == (f"apply {other}", "the 2nd")
     assert kept.reload(text=kept.text_for("three")) and origin_of(kept) == "three"
+
+
+def test_variables_are_those_of_the_process(origin, proxy, tmp_path):
+    """What the caller has none of is no mistake of the file."""
+    one, two = origin(named("one")), origin(named("two"))
+    listen = f"127.0.0.1:{free_port()}"
+    front = proxy(one, metrics={"listen": listen}, server={"state_dir": str(tmp_path / "state")},
+                  env={"TO": two.address})
+    other = tmp_path / "other.yaml"
+    config = front.config | {"services": [front.config["services"][0] | {"upstreams": ["${TO}"]}]}
+    other.write_text(yaml.safe_dump(config))
+    assert cirque("validate", other).returncode == 1
+    plan = cirque("plan", other)
+    assert plan.returncode == 0 and two.address in plan.stdout, plan.stderr
+    assert cirque("apply", other).returncode == 0 and origin_of(front) == "two"
+    other.write_text(yaml.safe_dump(config).replace("TO", "NOBODY"))
+    done = cirque("apply", other)
+    assert done.returncode == 1 and "NOBODY" in done.stderr and "CQ1101" in done.stderr
+    assert origin_of(front) == "two"
+    front.config_path.write_text(yaml.safe_dump(config))
+    assert order(front, "reload").returncode == 0
 
 
 def test_a_bad_file_is_not_applied(kept, tmp_path):
