@@ -296,6 +296,10 @@ void write(Level level, std::string_view component, std::string_view message, Fi
   write_at(unix_ms_now(), level, component, message, fields);
 }
 
+std::int64_t unix_seconds() noexcept {
+  return unix_ms_now() / 1000;
+}
+
 void write_at(std::int64_t unix_ms, Level level, std::string_view component,
               std::string_view message, Fields fields) {
   auto& s = sink();

@@ -71,6 +71,9 @@ void write(Level level, std::string_view component, std::string_view message, Fi
 void write_at(std::int64_t unix_ms, Level level, std::string_view component,
               std::string_view message, Fields fields);
 
+// Of now, for lines whose readers look for it in a field.
+std::int64_t unix_seconds() noexcept;
+
 // Lines that nobody took, since the process began. Any thread.
 std::uint64_t lost() noexcept;
 

@@ -31,7 +31,8 @@ struct RetryPlan {
   upstream::RetryPolicy budget;
   Duration backoff = 25ms;
   Duration backoff_max = 1s;
-  std::size_t body_max = 0;  // of a request's body that is kept to be sent again
+  bool same_backend = false;  // once nobody else is left
+  std::size_t body_max = 0;   // of a request's body that is kept to be sent again
 
   bool operator==(const RetryPlan&) const = default;
 };

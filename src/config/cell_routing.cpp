@@ -128,6 +128,7 @@ class Lowering {
                          .healthy_threshold = 1,
                          .path = "/health"};
     pool.circuit_breaker = {.failure_threshold = 5, .timeout = 30s};
+    pool.retries.attempts = 0;
     pool.max_request_body = cells::kBodyMax;
     pools_[name] = &pool;
     places_.same(&pool.name, name_field);
@@ -147,11 +148,21 @@ class Lowering {
     pool->health_check.path = placement.probe.path;
     pool->circuit_breaker = {.failure_threshold = placement.breaker.failures,
                              .timeout = placement.breaker.timeout};
+    if (placement.retries.most > 0) pool->retries = retries_of(placement.retries);
     pool->concurrency_limit = placement.concurrency;
     if (places_.at(&placement.body_bytes)) pool->max_request_body = placement.body_bytes;
     if (!leads_to(placement.fallback)) return;
     pool->fallback = placement.fallback;
     places_.same(&pool->fallback, &placement.fallback);
+  }
+
+  // A placement has one endpoint, so that is whom we ask again.
+  static Retries retries_of(const cells::Retry& retry) {
+    return {.attempts = retry.most,
+            .statuses = {"5xx"},
+            .same_backend = true,
+            .backoff = retry.backoff,
+            .backoff_max = retry.backoff_max};
   }
 
   // After the table and the pools, which name them.

@@ -22,12 +22,19 @@ struct Breaker {
   Duration timeout = 30s;
 };
 
+struct Retry {
+  unsigned most = 0;  // 0: none
+  Duration backoff = 25ms;
+  Duration backoff_max = 1s;
+};
+
 struct Placement {
   std::string name;
   std::string url;
   std::string fallback;
   Probe probe;
   Breaker breaker;
+  Retry retries;
   unsigned concurrency = 0;
   std::size_t body_bytes = 0;
 };

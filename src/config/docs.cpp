@@ -44,8 +44,6 @@ std::string_view type_name(const Option& option) {
       return "list of addresses";
     case Type::Names:
       return "list of names";
-    case Type::Numbers:
-      return "list of numbers";
     case Type::Statuses:
       return "list of statuses";
     case Type::Members:

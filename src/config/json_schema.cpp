@@ -17,7 +17,6 @@ constexpr std::string_view kSize = "^(0|[1-9][0-9]*)[kmgKMG]?$";
 constexpr std::string_view kAddress = "^(unix:.+|.+:[0-9]{1,5})$";
 constexpr std::string_view kNetwork = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$";
 constexpr std::string_view kNameServer = "^[\\[\\]0-9A-Fa-f:.]+$";
-constexpr std::string_view kStatuses = "^([2-5]xx|[2-5][0-9][0-9](-[2-5][0-9][0-9])?)$";
 constexpr std::string_view kNoControls = "^[^\\u0000-\\u001f\\u007f]*$";
 constexpr std::string_view kNoSpaces = "^[^\\u0000-\\u0020\\u007f]*$";
 constexpr std::string_view kLines = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$";
@@ -47,6 +46,13 @@ Node integer(std::uint64_t min, std::uint64_t max) {
   put_number(node, "minimum", min);
   put_number(node, "maximum", max);
   return node;
+}
+
+std::string statuses_of(const Option& option) {
+  auto digit = option.min / 100 == option.max / 100
+                   ? fmt::format("{}", option.min / 100)
+                   : fmt::format("[{}-{}]", option.min / 100, option.max / 100);
+  return fmt::format("^({0}xx|{0}[0-9][0-9](-{0}[0-9][0-9])?)$", digit);
 }
 
 // Lengths count in characters here and in bytes at the door: never too narrow.
@@ -185,11 +191,9 @@ Node shape(const Option& option) {
       return list_of(or_variable(text_like(kNetwork)));
     case Type::NameServers:
       return list_of(or_variable(text_like(kNameServer)));
-    case Type::Numbers:
-      return list_of(or_variable(integer(option.min, option.max)));
     case Type::Statuses: {
-      auto node = or_variable(integer(kStatusMin, kStatusMax));
-      node.entries.front().value.items.push_back(text_like(kStatuses));
+      auto node = or_variable(integer(option.min, option.max));
+      node.entries.front().value.items.push_back(text_like(statuses_of(option)));
       return list_of(std::move(node));
     }
     case Type::Names:

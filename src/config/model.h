@@ -140,6 +140,7 @@ struct Retries {
   unsigned attempts = 2;
   Duration per_try_timeout{};  // 0: none
   std::vector<std::string> statuses;
+  bool same_backend = false;
   Duration backoff = 25ms;
   Duration backoff_max = 1s;
   unsigned budget_percent = 20;

@@ -1,6 +1,7 @@
 // The canonical options: of what is behind us: pools, backends, and the tables that lead to them.
 #include "config/model_options.h"
 #include "config/slots.h"
+#include "config/statuses.h"
 
 namespace cirque::config {
 namespace {
@@ -79,6 +80,8 @@ namespace {
       {.path = prefix "health_check.statuses",                                                    \
        .type = Type::Statuses,                                                                    \
        .slot = IN(Record, member.statuses),                                                       \
+       .min = kStatusMin,                                                                         \
+       .max = kStatusMax,                                                                         \
        .doc =                                                                                     \
            "The answers that are healthy: statuses from 200 to 599, classes and ranges of them. " \
            "Without it, 2xx. A redirect is not followed.",                                        \
@@ -348,14 +351,22 @@ const Option kOptions[] = {
      .example = "2s",
      .also = "try_timeout try_duration"},
     {.path = "pools[].retries.statuses",
-     .type = Type::Numbers,
+     .type = Type::Statuses,
      .slot = IN(Pool, retries.statuses),
      .min = 500,
-     .max = 599,
+     .max = kStatusMax,
      .doc =
          "Answers that are as good as none. When no retry is left, the last such answer is told.",
-     .example = "[502, 503]",
+     .example = "[502-504]",
      .also = "retry_on status codes on_status retriable_status_codes"},
+    {.path = "pools[].retries.same_backend",
+     .type = Type::Flag,
+     .slot = IN(Pool, retries.same_backend),
+     .doc = "When all were asked, begin again, after a pause also with those that could not be "
+            "connected to, at most `attempts` times. For pools of one backend that is away for "
+            "moments.",
+     .example = "true",
+     .also = "retry_same redispatch"},
     {.path = "pools[].retries.backoff",
      .type = Type::Duration,
      .slot = IN(Pool, retries.backoff),

@@ -96,7 +96,9 @@ namespace {
            "505",                                                                              \
        .also = "code status_code for"},                                                        \
       PAGE_TEXT_OPTIONS(list, html, "clients that do not prefer JSON", "'<h1>{status}</h1>'"), \
-      PAGE_TEXT_OPTIONS(list, json, "clients whose Accept prefers application/json",           \
+      PAGE_TEXT_OPTIONS(list, json,                                                            \
+                        "clients whose Accept prefers application/json, and for everybody "    \
+                        "where there is none in HTML",                                         \
                         "'{{\"error\": \"{reason}\"}}'")
 
 const Option kOptions[] = {

@@ -282,7 +282,8 @@ const Option kOptions[] = {
      .max = 10'000'000,
      .doc =
          "Connections from one client at one time, in the whole process: from one IPv4 address, or "
-         "one IPv6 network of 64 bits. The next one is closed as soon as it is accepted. "
+         "one IPv6 network of 64 bits. The next one is told 429 and closed as soon as it is "
+         "accepted. "
          "server.trusted_proxies and unix sockets may have any number. 0: everybody may; many "
          "people can be behind one address.",
      .example = "200",

@@ -222,7 +222,6 @@ std::string_view nearest_choice(const Option& option, std::string_view text) {
 std::string bounds_of(const Option& option) {
   switch (option.type) {
     case Type::Number:
-    case Type::Numbers:
     case Type::Duration:
     case Type::Milliseconds:
     case Type::Seconds:
@@ -287,8 +286,6 @@ std::string expected_of(const Option& option) {
       return "a list of IP addresses and blocks, such as ['10.0.0.0/8']";
     case Type::Names:
       return such_as("a list of names");
-    case Type::Numbers:
-      return such_as("a list of whole numbers");
     case Type::Statuses:
       return such_as("a list of statuses, classes and ranges of them");
     case Type::Members:
@@ -305,8 +302,10 @@ std::string expected_of(const Option& option) {
 
 std::string expected_item_of(const Option& option) {
   if (option.type == Type::Names || option.type == Type::Table) return "a name without spaces";
-  if (option.type == Type::Numbers) return fmt::format("a whole number, {}", bounds_of(option));
-  if (option.type == Type::Statuses) return "a status, a class or a range: 200, 2xx, 200-399";
+  if (option.type == Type::Statuses) {
+    return fmt::format("a status from {0} to {1}, a class or a range: {0}, {2}xx, {0}-{3}",
+                       option.min, option.max, option.min / 100, option.min + 4);
+  }
   if (option.type == Type::Members) {
     return "an address and a port, such as 127.0.0.1:3000, or the id of one of `backends`";
   }
@@ -333,7 +332,6 @@ bool is_plain(const Option& option, std::string_view text) {
   switch (option.type) {
     case Type::Flag:
     case Type::Number:
-    case Type::Numbers:
     case Type::Milliseconds:
     case Type::Seconds:
       return true;

@@ -35,7 +35,6 @@ enum class Type : std::uint8_t {
   Connect,      // a list of addresses to connect to
   Networks,     // a list of addresses and blocks
   Names,        // a list of names
-  Numbers,      // a list of whole numbers, kept as they are written
   Statuses,     // a list of statuses, classes and ranges of them: see statuses.h
   Members,      // a list of addresses to connect to, and of names of backends
   Table,        // a map of texts to names

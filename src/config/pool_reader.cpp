@@ -8,6 +8,7 @@
 #include "config/critic.h"
 #include "config/health_reader.h"
 #include "config/secrets.h"
+#include "config/statuses.h"
 
 namespace cirque::config {
 namespace {
@@ -72,9 +73,14 @@ RetryPlan retries_of(const Retries& retries) {
       .budget = {.percent = retries.budget_percent, .per_second = retries.budget_per_second},
       .backoff = retries.backoff,
       .backoff_max = retries.backoff_max,
+      .same_backend = retries.same_backend,
       .body_max = retries.body};
   for (const auto& text : retries.statuses) {
-    if (auto status = base::parse_number(text, 599)) plan.terms.statuses.set(*status - 500);
+    auto range = parse_statuses(text);
+    if (!range) continue;
+    for (auto status = range->first; status <= range->last; ++status) {
+      plan.terms.statuses.set(status - 500);
+    }
   }
   return plan;
 }

@@ -13,6 +13,7 @@
 #include "config/lower.h"
 #include "config/options.h"
 #include "config/print.h"
+#include "config/statuses.h"
 #include "config/values.h"
 #include "config/walk.h"
 
@@ -79,10 +80,8 @@ class SampleTrees {
         return list([&] { return text_node(network()); });
       case Type::NameServers:
         return list([&] { return text_node(name_server()); });
-      case Type::Numbers:
-        return list([&] { return plain_node(std::to_string(amount_of(option))); });
       case Type::Statuses:
-        return list([&] { return statuses(); });
+        return list([&] { return statuses(option); });
       case Type::Names:
         return list([&] { return text_node(text_for(option)); });
       case Type::Table:
@@ -149,8 +148,10 @@ class SampleTrees {
     return out;
   }
 
-  Node statuses() {
-    auto text = one_of(std::array{"200", "599", "2xx", "5xx", "200-399", "404-404"});
+  Node statuses(const Option& option) {
+    auto text = option.min == kStatusMin
+                    ? one_of(std::array{"200", "599", "2xx", "5xx", "200-399", "404-404"})
+                    : one_of(std::array{"500", "599", "5xx", "502-504", "500-500"});
     return std::string_view(text).size() == 3 && text[1] != 'x' ? plain_node(text)
                                                                 : text_node(text);
   }

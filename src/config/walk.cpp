@@ -111,7 +111,6 @@ class Walk {
       case Type::Networks:
       case Type::NameServers:
       case Type::Names:
-      case Type::Numbers:
       case Type::Statuses:
         if (is(Node::Kind::List, option, value, trail)) elements(option, key, value, trail);
         break;
@@ -239,20 +238,9 @@ class Walk {
       if (!is_text(option, item, trail)) return nullptr;
       return &at<std::vector<std::string>>(option).emplace_back(item.text);
     }
-    if (option.type == Type::Numbers) {
-      auto number = item.plain ? base::parse_number(item.text, UINT64_MAX) : std::nullopt;
-      if (!number) {
-        wrong_type(option, item, trail).expected = expected_item_of(option);
-        return nullptr;
-      }
-      if (*number < option.min || *number > option.max) {
-        out_of_range(option, item, trail);
-        return nullptr;
-      }
-      return &at<std::vector<std::string>>(option).emplace_back(item.text);
-    }
     if (option.type == Type::Statuses) {
-      if (parse_statuses(item.text))
+      auto range = parse_statuses(item.text);
+      if (range && range->first >= option.min && range->last <= option.max)
         return &at<std::vector<std::string>>(option).emplace_back(item.text);
       complain(option, Code::BadChoice, item, trail, {"is not a status, nor a range of them", {}});
       return nullptr;

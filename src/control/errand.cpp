@@ -126,15 +126,29 @@ void Errand::look_for_another() {
   if (auto* gated = lobby()) gated->switch_over();
 }
 
+// Where who failed may be asked once more, as all have been.
+bool Errand::begin_again() noexcept {
+  const auto& retries = plan_->retries;
+  if (!retries.same_backend || restarts_ + 1 >= retries.terms.sends) return false;
+  ++restarts_;
+  tried_ = {};
+  return true;
+}
+
 Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
   bool is_answer = error.reason == "upstream_status";
   auto outcome = is_answer ? outcome_of(error.status) : Outcome::Gateway;
-  next_ = choose_next();
-  // A bad answer is then the last one, and counted when it has been told.
-  if (!next_) return Recovery::NobodyElse;
   // Who has not seen the request did no work for it: only the others cost of the budget, and need
   // time to recover.
-  if (exchange.seen && !pool_->take_retry(loop::turn_time())) {
+  bool is_costly = exchange.seen;
+  next_ = choose_next();
+  if (!next_ && begin_again()) {
+    is_costly = true;
+    next_ = choose_next();
+  }
+  // A bad answer is then the last one, and counted when it has been told.
+  if (!next_) return Recovery::NobodyElse;
+  if (is_costly && !pool_->take_retry(loop::turn_time())) {
     next_.reset();
     if (auto* gated = lobby()) gated->forget_next();
     return Recovery::OverBudget;
@@ -142,7 +156,7 @@ Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
   pick_.report(outcome);
   pick_.reset();
   if (auto* gated = lobby()) gated->move_on(outcome);
-  pause_ = exchange.seen ? pause_before(++seen_, plan_->retries) : Duration::zero();
+  pause_ = is_costly ? pause_before(++pauses_, plan_->retries) : Duration::zero();
   return Recovery::Retry;
 }
 

@@ -25,6 +25,7 @@ class Errand {
   Task<Peer> choose_again(Exchange& exchange);
   Task<Peer> choose_with_room(Exchange& exchange);
   upstream::Pick choose_next();
+  bool begin_again() noexcept;
 
   Lobby* lobby() const noexcept { return passage_ ? passage_->lobby() : nullptr; }
 
@@ -43,7 +44,8 @@ class Errand {
   Duration pause_{};     // before that
   upstream::Wish wish_;
   upstream::Tried tried_;
-  unsigned seen_ = 0;  // by so many that then failed
+  unsigned pauses_ = 0;    // so many so far
+  unsigned restarts_ = 0;  // with those that were tried
 };
 
 }  // namespace cirque::control

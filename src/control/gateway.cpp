@@ -172,14 +172,21 @@ Step Gateway::forward_past(Exchange& exchange, const Lane& lane, const Decision&
   return go_on;
 }
 
-// The page that was made tells by its type what the client prefers.
+// The page that was made tells by its type what the client prefers. Who asks for JSON never gets
+// HTML; the others get JSON where there is nothing else.
 void Gateway::on_error_page(Exchange& exchange, const Error& error) {
+  constexpr std::string_view kJson = "application/json";
   const Lane& lane = lane_of(exchange);
   auto& answer = exchange.response;
-  bool is_json = answer.headers.get(Name::ContentType) == "application/json";
-  auto language = is_json ? http::PageLanguage::Json : http::PageLanguage::Html;
+  bool is_json = answer.headers.get(Name::ContentType) == kJson;
   auto host = exchange.request.authority;
-  const auto* page = lane.blueprint->error_page(*lane.plan, host, answer.status, language);
+  auto find = [&](http::PageLanguage language) {
+    return lane.blueprint->error_page(*lane.plan, host, answer.status, language);
+  };
+  const auto* page = is_json ? nullptr : find(http::PageLanguage::Html);
+  if (!page && (page = find(http::PageLanguage::Json))) {
+    answer.headers.set(Name::ContentType, kJson);
+  }
   if (!page) return;
   auto text = page->fill(exchange.arena, {.status = answer.status,
                                           .phrase = reason_phrase(answer.status),

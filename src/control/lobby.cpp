@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "control/stopwatch.h"
+#include "control/transition.h"
 #include "loop/loop.h"
 
 namespace cirque::control {
@@ -32,16 +33,17 @@ Error refusal(Shut why) {
           .reason = "no_healthy_backend"};
 }
 
-void tell(const config::PoolPlan& plan, const upstream::Seat& seat, std::string_view from,
-          std::string_view to, std::string_view why) {
+void tell(const config::PoolPlan& plan, const upstream::Seat& seat, const Transition& change) {
   const auto& backend = *seat.backend;
-  log::warn("upstream", "backend circuit breaker state transition",
-            {{"pool", plan.name},
+  log::warn("upstream", change.message,
+            {{"placement", plan.name},
              {"backend", backend.name},
              {"address", backend.key.address.text()},
-             {"old_state", from},
-             {"new_state", to},
-             {"reason", why}});
+             {"old_state", change.from},
+             {"new_state", change.to},
+             {"failures", change.failures},
+             {"reason", change.why},
+             {"timestamp", log::unix_seconds()}});
 }
 
 }  // namespace
@@ -185,7 +187,7 @@ Lobby::Entered Lobby::enter_at_once(upstream::Tried& tried, const upstream::Wish
   auto admitted = pool_.choose_admitted(tried, wish);
   if (!admitted) return std::unexpected(admitted.error());
   stay.emplace(admitted->pick.seat(), std::move(admitted->leave));
-  if (stay->leave.is_probe()) tell(plan_, stay->seat, "open", "half_open", "timeout_elapsed");
+  if (stay->leave.is_probe()) tell(plan_, stay->seat, half_opened());
   return std::move(admitted->pick);
 }
 
@@ -218,10 +220,9 @@ void Lobby::report(Outcome outcome) noexcept {
   auto now = outcome == Outcome::Good ? loop::turn_time() : loop::monotonic_now();
   auto change = stay_->leave.report(how, now);
   if (change == Change::Opened) {
-    tell(plan_, stay_->seat, was_probe ? "half_open" : "closed", "open",
-         was_probe ? "half_open_failure" : "failure_threshold_reached");
+    tell(plan_, stay_->seat, opened(was_probe, plan_.terms.gates.failure_threshold));
   } else if (change == Change::Closed) {
-    tell(plan_, stay_->seat, "half_open", "closed", "recovery_successful");
+    tell(plan_, stay_->seat, closed());
   }
 }
 

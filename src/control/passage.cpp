@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "control/stopwatch.h"
+#include "control/transition.h"
 #include "loop/loop.h"
 
 namespace cirque::control {
@@ -63,10 +64,14 @@ class Visited {
   std::size_t count_ = 0;
 };
 
-void tell(const config::PoolPlan& plan, std::string_view from, std::string_view to,
-          std::string_view why) {
-  log::warn("upstream", "circuit breaker state transition",
-            {{"placement", plan.name}, {"old_state", from}, {"new_state", to}, {"reason", why}});
+void tell(const config::PoolPlan& plan, const Transition& change) {
+  log::warn("upstream", change.message,
+            {{"placement", plan.name},
+             {"old_state", change.from},
+             {"new_state", change.to},
+             {"failures", change.failures},
+             {"reason", change.why},
+             {"timestamp", log::unix_seconds()}});
 }
 
 }  // namespace
@@ -176,7 +181,7 @@ bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   plan_ = &plan;
   bool is_probe = permit_ && permit_->is_probe();
   exchange.stamps().set(Name::XCircuitState, !permit_ ? "open" : is_probe ? "half_open" : "closed");
-  if (is_probe) tell(plan, "open", "half_open", "timeout_elapsed");
+  if (is_probe) tell(plan, half_opened());
   return permit_.has_value();
 }
 
@@ -186,7 +191,7 @@ void Passage::teach(const Exchange& exchange, std::optional<upstream::Outcome> o
   auto now = loop::turn_time();
   auto latency = exchange.head_latency();
   bool is_good = outcome == upstream::Outcome::Good && latency > Duration::zero();
-  bool is_late = exchange.reason.starts_with("upstream_") && exchange.reason.ends_with("_timeout");
+  bool is_late = exchange.why.starts_with("upstream_") && exchange.reason.ends_with("_timeout");
   if (is_good) {
     adaptive_->on_answer(latency, now);
   } else if (is_late) {
@@ -210,11 +215,10 @@ void Passage::leave(const Exchange& exchange, std::optional<upstream::Outcome> o
   if (outcome && *outcome != upstream::Outcome::Good) {
     bool was_probe = permit_->is_probe();
     if (permit_->fail(loop::monotonic_now()) == Change::Opened) {
-      tell(*plan_, was_probe ? "half_open" : "closed", "open",
-           was_probe ? "half_open_failure" : "failure_threshold_reached");
+      tell(*plan_, opened(was_probe, plan_->guard.breaker.failure_threshold));
     }
   } else if (outcome && permit_->succeed(loop::turn_time()) == Change::Closed) {
-    tell(*plan_, "half_open", "closed", "recovery_successful");
+    tell(*plan_, closed());
   }
   permit_.reset();
 }

@@ -137,6 +137,16 @@ bool is_connected(int fd) noexcept {
          info.tcpi_state == TCP_ESTABLISHED;
 }
 
+void dismiss(Fd fd, std::string_view text) noexcept {
+  char unread[4096];
+  while (::recv(fd.get(), unread, sizeof unread, MSG_DONTWAIT) < 0 && errno == EINTR) {
+  }
+  while (::send(fd.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+         errno == EINTR) {
+  }
+  ::shutdown(fd.get(), SHUT_WR);
+}
+
 void reset_on_close(int fd) noexcept {
   linger now{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);

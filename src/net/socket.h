@@ -62,6 +62,10 @@ bool is_connected(int fd) noexcept;
 // The next close sends RST, so that a peer can tell a truncated message from a complete one.
 void reset_on_close(int fd) noexcept;
 
+// Says it, as far as the kernel takes it at once, and ends. Best effort: what the peer has sent
+// after the first few KB, or sends after this, makes the end a reset.
+void dismiss(Fd fd, std::string_view text) noexcept;
+
 // Raises RLIMIT_NOFILE to its hard limit; the limit now in force.
 std::uint64_t raise_descriptor_limit() noexcept;
 

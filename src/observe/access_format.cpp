@@ -282,6 +282,7 @@ char* AccessFormatter::cells(char* to, const AccessEntry& e) noexcept {
       e, [&](const Field& f) { pen.raw(",\"").json(f.name).raw("\":\"").json(f.value).raw("\""); });
   pen.raw(",\"upstream_url\":\"").raw(e.backend.empty() ? "" : "http://").json(e.backend);
   pen.raw("\",\"status_code\":").number(status_of(e));
+  if (e.attempts > 1) pen.raw(",\"attempts\":").number(e.attempts);
   pen.raw(",\"duration_ms\":").milliseconds(e.duration_us);
   if (!is_well(e)) pen.raw(",\"reason\":\"").json(e.reason).raw("\"");
   pen.raw("}\n");

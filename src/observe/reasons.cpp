@@ -163,7 +163,7 @@ constexpr std::array kReasons = {
            "so that clients wait in the kernel's queue instead.",
            Seen::Connection},
     Reason{
-        "too_many_from_address", Client, 0,
+        "too_many_from_address", Client, 429,
         "As many connections from this address as limits.connections_per_address are open.",
         "Raise limits.connections_per_address if many people share an address, or name the proxy "
         "in front in server.trusted_proxies: it is not counted.",

@@ -103,6 +103,17 @@ int status_of(const Error& error) noexcept {
   }
 }
 
+std::string_view too_many_from_address() noexcept {
+  return "HTTP/1.1 429 Too Many Requests\r\n"
+         "Content-Type: text/html; charset=utf-8\r\n"
+         "Cache-Control: no-store\r\n"
+         "Proxy-Status: cirque; error=http_request_denied; details=\"too_many_from_address\"\r\n"
+         "Connection: close\r\n"
+         "\r\n"
+         "<!doctype html>\n<title>429 Too Many Requests</title>\n<h1>429 Too Many Requests</h1>\n"
+         "<p>Reason: <code>too_many_from_address</code></p>\n";
+}
+
 Body text_body(Arena& arena, std::string_view text) {
   return Body::borrow(arena.make<http::TextBody>(text));
 }

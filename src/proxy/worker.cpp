@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "proxy/answer.h"
 #include "proxy/connection.h"
 
 namespace cirque::proxy {
@@ -71,7 +72,7 @@ void Worker::admit(net::Fd fd, const Address& client, const Site& site) {
     case Entry::In:
       return welcome(std::move(fd), client, site, true);
     case Entry::Full:
-      return refuse(client);
+      return refuse(std::move(fd), client);
     case Entry::Busy:
       site.connections.fetch_add(1, std::memory_order_relaxed);  // it must not go meanwhile
       latecomers_.push_back({std::move(fd), client, &site});
@@ -79,8 +80,9 @@ void Worker::admit(net::Fd fd, const Address& client, const Site& site) {
   }
 }
 
-// Closed without a word: whoever opens too many is not worth reading a request from.
-void Worker::refuse(const Address& client) {
+// Whoever opens too many is not worth reading a request from: all get the same answer, at once.
+void Worker::refuse(net::Fd fd, const Address& client) {
+  net::dismiss(std::move(fd), too_many_from_address());
   metrics.refused.add("too_many_from_address");
   log::info("net", "too many connections from one address, refusing another",
             {{"client", client.ip_text()}, {"most", rules().limits.connections_per_address}});

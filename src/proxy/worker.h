@@ -200,7 +200,7 @@ class Worker {
   void end(Tenure& tenure) noexcept;
   bool is_counted(const Address& client) const noexcept;
   void admit(net::Fd fd, const Address& client, const Site& site);
-  void refuse(const Address& client);
+  void refuse(net::Fd fd, const Address& client);
   void welcome(net::Fd fd, const Address& client, const Site& site, bool counted);
   void count_out(const Address& client);
   void recount() noexcept;

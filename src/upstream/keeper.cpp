@@ -171,17 +171,21 @@ void Keeper::on_health(const Seat& seat, bool healthy, std::string_view reason) 
   const auto& backend = *seat.backend;
   registry_.set_healthy(backend.metrics, healthy);
   if (healthy) pardon(seat);
-  auto address = backend.key.address.text();
-  if (healthy) {
-    log::info("upstream", "backend is up",
-              {{"pool", pool_.name}, {"backend", backend.name}, {"address", address}});
-  } else {
-    log::warn("upstream", "backend is down",
-              {{"pool", pool_.name},
-               {"backend", backend.name},
-               {"address", address},
-               {"reason", reason}});
-  }
+  auto level = healthy ? log::Level::Info : log::Level::Warn;
+  if (!log::is_on(level)) return;
+  constexpr std::string_view kStates[] = {"unhealthy", "healthy"};
+  auto before = kStates[healthy ? 0 : 1];
+  auto now = kStates[healthy ? 1 : 0];
+  log::write(level, "upstream",
+             healthy ? "health state transition: unhealthy -> healthy"
+                     : "health state transition: healthy -> unhealthy",
+             {{"placement", pool_.name},
+              {"backend", backend.name},
+              {"url", "http://" + backend.key.address.text()},
+              {"old_state", before},
+              {"new_state", now},
+              {"reason", reason},
+              {"timestamp", log::unix_seconds()}});
 }
 
 // It was down, which is why its answers were bad, and is no longer.

@@ -93,18 +93,18 @@ def test_one_body_for_every_error(origin, proxy):
     """What HAProxy has errorfiles for. A 403 is a rule's answer here, with a body of its own; nothing that a client or
     a backend does makes a 500."""
     text = '{"error": "HTTP %d", "message": "Edge node error"}'
-    page = {"text": '{{"error": "HTTP {status}", "message": "Edge node error"}}'}
+    page = {"json": {"text": '{{"error": "HTTP {status}", "message": "Edge node error"}}'}}
     no = {"status": 403, "body": text % 403, "content_type": "application/json"}
     silent = origin(lambda conn: conn.read_head() and conn.rest())
     pools = {"dead": f"127.0.0.1:{dead_port()}", "silent": silent.address, "unknown": "nope.invalid:80"}
     front = proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}],
-                  error_pages=[{"status": str(status), "html": page, "json": page}
+                  error_pages=[{"status": str(status), **page}
                                for status in (400, 403, 408, 500, 502, 503, 504)],
                   virtual_hosts=[{"hosts": ["*"], "routes": [
                       {"path": "/internal", "respond": no}, *({"path": f"/{name}", "pool": name} for name in pools)]}],
                   pools=[{"name": name, "backends": [at], "health_check": FAILING} for name, at in pools.items()],
                   timeouts={"client_header": "300ms", "upstream_header": "300ms"})
-    for fields, kind in (["Accept: application/json"], "application/json"), ([], "text/html; charset=utf-8"):
+    for fields in ["Accept: application/json"], ["Accept: text/html"], []:
         for status, what in {400: request("/", *fields, "Host: another"), 403: request("/internal", *fields),
                              408: request("/", *fields)[:-2], 502: request("/dead", *fields),
                              503: request("/unknown", *fields), 504: request("/silent", *fields)}.items():
@@ -112,7 +112,13 @@ def test_one_body_for_every_error(origin, proxy):
                 one.send(what)
                 answer = one.answer()
             assert (answer.status, answer.body) == (status, (text % status).encode())
-            assert answer.get("Content-Type") == ("application/json" if status == 403 else kind)
+            assert answer.get("Content-Type") == "application/json"
+
+
+def test_a_page_in_html_goes_before_one_in_json(pages):
+    front = pages([html("4xx", "<p>ours"), {"status": "404", "json": {"text": "{{}}"}}])
+    assert ask(front, "/").body == b"<p>ours"
+    assert ask(front, "/", "Accept: application/json").body == b"{}"
 
 
 def test_who_wants_json_never_gets_a_page_in_html(pages):

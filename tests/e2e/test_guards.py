@@ -5,14 +5,14 @@ import time
 
 import pytest
 from lib.http import Client, request
-from lib.util import eventually
+from lib.util import PATIENCE, eventually
 
 
 class Cell:
     """An origin that does as it is told: healthy or not, with a status of its own, or waiting for `go`."""
 
     def __init__(self, origin, name):
-        self.name, self.healthy, self.status = name, 200, 200
+        self.name, self.healthy, self.status, self.statuses = name, 200, 200, []
         self.go = threading.Event()
         self.go.set()
         self.origin = origin(self.script)
@@ -23,7 +23,8 @@ class Cell:
                 conn.respond(self.healthy, body=b"")
                 continue
             self.go.wait()
-            conn.respond(self.status, f"X-Origin: {self.name}", body=b"ok")
+            status = self.statuses.pop(0) if self.statuses else self.status
+            conn.respond(status, f"X-Origin: {self.name}", body=b"ok")
 
     @property
     def served(self):
@@ -43,8 +44,8 @@ def cells(origin, proxy):
         front = proxy({}, env={"PORT": "0"}, version="1", routingTable={n: n for n in placements},
                       placements={n: {"url": f"http://{made[n].origin.address}", **quick, **settings}
                                   for n, settings in placements.items()},
-                      defaultPlacement=default or list(placements)[-1], logging={"access": {"format": "cells"}},
-                      **(sections or {}))
+                      defaultPlacement=default or list(placements)[-1],
+                      logging={"access": {"format": "cells"}}, **(sections or {}))
         front.cells = made
         return front
     return start
@@ -72,6 +73,24 @@ def test_a_placement_that_is_not_healthy_is_stood_in_for(cells):
     front.cells["main"].healthy = 204
     eventually(lambda: ask(front, "main").get("X-Origin") == "main")
     assert not ask(front, "main").has("X-Failover-Reason")
+
+
+def test_a_change_of_health_is_told_with_its_reason(cells):
+    front = cells(main={}, other={})
+    cell = front.cells["main"]
+    address = cell.origin.address
+
+    def told(was, now):
+        message = f"health state transition: {was} -> {now} "
+        front.tells(message)
+        fields, _, time_told = front.stderr.partition(message)[2].partition("\n")[0].rpartition(" timestamp=")
+        assert abs(int(time_told) - time.time()) < PATIENCE
+        return fields
+    of_it = f"placement=main backend={address} url=http://{address}"
+    cell.healthy = 503
+    assert told("healthy", "unhealthy") == f"{of_it} old_state=healthy new_state=unhealthy reason=health_check_status"
+    cell.healthy = 200
+    assert told("unhealthy", "healthy") == f'{of_it} old_state=unhealthy new_state=healthy reason=""'
 
 
 def test_without_a_fallback_the_default_placement_stands_in(cells):
@@ -162,9 +181,16 @@ def test_the_breaker_opens_probes_once_and_closes(cells):
     assert ask(front, "main").status == 503  # while the one probe is out
     cell.go.set()
     eventually(lambda: ask(front, "main").get("X-Circuit-State") == "closed")
-    told = [line for line in front.stderr.splitlines() if "circuit breaker state transition" in line]
-    assert "failure_threshold_reached" in told[0] and any("half_open_failure" in t for t in told)
-    assert "recovery_successful" in told[-1]
+    front.tells("recovery_successful")
+    told = [line.partition("circuit breaker state transition: ")[2].partition(" timestamp=")[0]
+            for line in front.stderr.splitlines() if "circuit breaker state transition" in line]
+    assert told[0] == ('closed -> open placement=main old_state=closed new_state=open failures=3 '
+                       'reason="failure_threshold_reached: 3"')
+    assert told[1:] == [
+        "open -> half_open placement=main old_state=open new_state=half_open failures=0 reason=timeout_elapsed",
+        "half_open -> open placement=main old_state=half_open new_state=open failures=1 reason=half_open_failure",
+        "open -> half_open placement=main old_state=open new_state=half_open failures=0 reason=timeout_elapsed",
+        "half_open -> closed placement=main old_state=half_open new_state=closed failures=0 reason=recovery_successful"]
 
 
 def ask_until_probe(front, cell, before):
@@ -219,6 +245,52 @@ def test_breakers_survive_a_reload(cells):
     config["placements"]["main"]["circuit_breaker"] = {"failure_threshold": 3, "timeout": "1h"}
     assert front.reload(config)
     assert ask(front, "main").status == 503
+
+
+# --- retries ---------------------------------------------------------------------------------------------
+
+
+RETRIES = {"retries": {"max": 2, "backoff": "1ms"}}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_a_cell_is_asked_again_after_a_5xx(cells, method):
+    front = cells(main=RETRIES, other={})
+    cell = front.cells["main"]
+    cell.statuses = [500, 503]
+    answer = ask(front, "main", "/again", method=method)
+    assert (answer.status, answer.get("X-Routed-To"), cell.served) == (200, "main", ["/again"] * 3)
+    assert front.entry("/again")["attempts"] == 3
+    assert front.metric("upstream_retries_total", backend=cell.origin.address) == 2
+
+
+def test_a_cell_is_asked_so_often_and_its_last_answer_is_told(cells):
+    front = cells(main=RETRIES, other={})
+    cell = front.cells["main"]
+    cell.statuses = [500, 501, 502, 503]
+    assert (ask(front, "main").status, len(cell.served)) == (502, 3)
+
+
+@pytest.mark.parametrize("settings, method", [({}, "GET"), ({"retries": {"max": 0}}, "GET"), (RETRIES, "POST"),
+                                              (RETRIES, "PATCH")])
+def test_a_cell_is_asked_once_without_retries_and_what_is_not_idempotent(cells, settings, method):
+    front = cells(main=settings, other={})
+    cell = front.cells["main"]
+    cell.statuses = [500]
+    assert (ask(front, "main", method=method, body=b"x").status, len(cell.served)) == (500, 1)
+    assert ask(front, "main").status == 200
+    assert "attempts" not in front.entries(2)[0]
+
+
+def test_a_cell_that_refuses_connections_is_asked_again(cells):
+    front = cells(main={**RETRIES, "health_check": {"path": "/health", "interval": "1h", "timeout": "2s"}}, other={})
+    origin = front.cells["main"].origin
+    assert ask(front, "main").status == 200
+    eventually(front.cells["main"].is_checked)
+    origin.stop()
+    assert ask(front, "main").status == 502
+    refused = {"backend": origin.address, "reason": "upstream_connect_refused"}
+    assert front.metric("upstream_failures_total", **refused) == 3
 
 
 # --- limits ----------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def fails(front, reason):
     eventually(lambda: not front.healthy(front.backend.address), what=f"it is down\n{front.stderr}")
     eventually(lambda: failures(front, reason) >= 2)
     front.tells(f"reason={reason}")
-    assert front.stderr.count("backend is down") == 1
+    assert front.stderr.count("health state transition: healthy -> unhealthy") == 1
     return True
 
 
@@ -313,7 +313,7 @@ def test_a_check_that_cannot_be_made_says_nothing_of_the_backend(origin, proxy):
         admin.close()
     before = len(backend.requests)
     eventually(lambda: len(backend.requests) > before)
-    assert "backend is down" not in front.stderr
+    assert "health state transition: healthy -> unhealthy" not in front.stderr
 
 
 # --- what is told ------------------------------------------------------------------------------------------

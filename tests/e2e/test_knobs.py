@@ -1145,6 +1145,17 @@ def _(world, statuses):
     return retried(world, unavailable, statuses=statuses)
 
 
+@knob("pools[].retries.same_backend", (False, {502}), (True, {200}))
+def _(world, again):
+    def drops_first(conn):
+        if conn.number % 2 == 0:
+            named("yes")(conn)
+        conn.read_request()
+    front = several(world, drops_first, passive_health=NO_LIMIT, health_check={"interval": "1h", "unhealthy_threshold": 9},
+                    retries={"same_backend": again})
+    return {world.ask(front).status}
+
+
 def answered_soon(world, slow, **retries):
     front = several(world, dropping, "good", passive_health=NO_LIMIT, retries=retries)
     clients = [world.client(front.port("web")) for _ in range(2)]
@@ -1369,12 +1380,10 @@ def _(world, front):
     return happens_unless(front.config["limits"]["connections"] == 1, ended(late))
 
 
-@limit("connections_per_address", (1, True), (2, False))
+@limit("connections_per_address", (1, 429), (2, 200))
 def _(world, front):
     assert world.client(front).ask(request()).status == 200
-    late = world.client(front)
-    late.send(request())
-    return late.head() is None
+    return world.client(front).ask(request()).status
 
 
 @limit("memory", ("1m", 503), ("100000m", 200))

@@ -67,7 +67,7 @@ def test_a_dead_backend_is_removed_and_returns(origin, proxy, client):
     one.ask(request())
     assert len(flapping.requests) == 1
     assert front.metric("upstream_health_transitions_total", backend=flapping.address) == 2
-    front.tells("backend is down", "backend is up")
+    front.tells("health state transition: healthy -> unhealthy", "health state transition: unhealthy -> healthy")
 
 
 def test_thresholds_are_counted(origin, proxy):
