@@ -20,10 +20,11 @@ Estate::~Estate() {
   engine_.registry().rate_limits = [] { return std::vector<observe::RateCounts>(); };
 }
 
-std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded, std::string in_use) {
+std::expected<Estate::Change, std::string> Estate::apply(const config::Loaded& loaded,
+                                                         std::string in_use) {
   const auto& blueprint = loaded.blueprint;
   auto move = listeners_.prepare(*blueprint);
-  if (!move) return std::nullopt;
+  if (!move) return std::unexpected(std::move(move.error()));
   Change change;
   auto pools = pools_.apply(*blueprint, loaded.model.timeouts.dns_refresh, change.pools);
   drains_.settle();

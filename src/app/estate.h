@@ -1,7 +1,8 @@
 #pragma once
 // A configuration as it runs: listeners and pools, and how one configuration becomes the next while
 // requests flow.
-#include <optional>
+#include <expected>
+#include <string>
 
 #include "app/drains.h"
 #include "app/listeners.h"
@@ -25,12 +26,12 @@ class Estate {
     Pools::Change pools;
   };
 
-  // From now on this. All or nothing: when something cannot be bound, the log says what, and all
-  // stays as it is. What is the same before and after is not touched; of what changes, the backends
-  // that stay keep their connections and their health; what goes ends its connections when they
-  // have nothing to do. Requests in progress end under what they began with.
-  // `in_use`: what routes report of the configuration from then on.
-  std::optional<Change> apply(const config::Loaded& loaded, std::string in_use);
+  // From now on this. All or nothing: when something cannot be bound, all stays as it is, and the
+  // log and what comes back say what it was. What is the same before and after is not touched; of
+  // what changes, the backends that stay keep their connections and their health; what goes ends
+  // its connections when they have nothing to do. Requests in progress end under what they began
+  // with. `in_use`: what routes report of the configuration from then on.
+  std::expected<Change, std::string> apply(const config::Loaded& loaded, std::string in_use);
 
   // Of the backends of a pool, by its index in the blueprint.
   std::vector<upstream::OriginState> states(std::uint32_t pool) const;

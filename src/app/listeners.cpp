@@ -1,5 +1,6 @@
 #include "app/listeners.h"
 
+#include <fmt/format.h>
 #include <netdb.h>
 
 #include <algorithm>
@@ -54,16 +55,16 @@ bool Listeners::is_ours(const Address& address) const {
   return std::ranges::any_of(running_, is_there) || std::ranges::any_of(leaving_, is_there);
 }
 
-std::optional<Listeners::Move> Listeners::prepare(const config::Blueprint& wanted) {
+std::expected<Listeners::Move, std::string> Listeners::prepare(const config::Blueprint& wanted) {
   Move move;
-  bool all = true;
+  std::string told;
   auto complain = [&](const config::LanePlan& plan, std::string_view what, std::string_view error) {
     log::error("app", what,
                {{"service", plan.name},
                 {"address", plan.address.text},
                 {"error", error},
                 {"reason", "listen_failed"}});
-    all = false;
+    told += fmt::format("{} {}: {}: {}\n", plan.name, plan.address.text, what, error);
   };
   for (const auto& plan : wanted.lanes) {
     auto& step = move.emplace_back(&plan, find(plan.name), std::nullopt);
@@ -82,7 +83,7 @@ std::optional<Listeners::Move> Listeners::prepare(const config::Blueprint& wante
       complain(plan, "cannot listen", strerror(bound.error().sys));
     }
   }
-  if (!all) return std::nullopt;
+  if (!told.empty()) return std::unexpected(std::move(told));
   return move;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 // The listeners of the configuration as they run, and how one set of them becomes another while
 // requests flow.
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "config/blueprint.h"
@@ -37,9 +39,9 @@ class Listeners {
 
   using Move = std::vector<Step>;
 
-  // Everything that these lanes need and that could fail, before anything is changed. Empty: the
-  // log says what could not be bound, and nothing has happened.
-  std::optional<Move> prepare(const config::Blueprint& wanted);
+  // Everything that these lanes need and that could fail, before anything is changed. Or a line for
+  // each that could not be bound, as in the log, and nothing has happened.
+  std::expected<Move, std::string> prepare(const config::Blueprint& wanted);
 
   // From now on these lanes, by step.
   void assign(Move& move, std::vector<std::shared_ptr<const control::Lane>> lanes);

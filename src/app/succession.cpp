@@ -292,8 +292,9 @@ Succession::Told Succession::follow(config::Loaded next, const Origin& origin) {
   if (means_.engine.is_stopping()) return stopping();
   for (const auto& finding : next.findings) tell(finding);
   auto found = config::render(next.findings);
-  auto change = next.ok() ? put_to_use(next) : std::nullopt;
-  if (!change) return refuse(std::move(found));
+  if (!next.ok()) return refuse(std::move(found));
+  auto change = put_to_use(next);
+  if (!change) return refuse(found + change.error());
   ++means_.engine.registry().reloads_taken;
   auto ended = end_trial();
   auto later = adopt(std::move(next));
@@ -302,7 +303,7 @@ Succession::Told Succession::follow(config::Loaded next, const Origin& origin) {
   return {200, found + ended + later + what_changed(*change) + number(origin)};
 }
 
-std::optional<Estate::Change> Succession::put_to_use(const config::Loaded& next) {
+std::expected<Estate::Change, std::string> Succession::put_to_use(const config::Loaded& next) {
   auto in_use = InUse::now(next);
   auto change = means_.estate.apply(next, in_use.json());
   if (change) in_use_ = std::move(in_use);
@@ -331,7 +332,9 @@ std::string Succession::adopt(config::Loaded next) {
 // Gives what is in use its number, for people.
 std::string Succession::number(const Origin& origin) {
   version_ = versions_.add(loaded_, origin);
-  if (!version_) return {};
+  if (!version_) {
+    return versions_.is_kept() ? "this configuration got no number: the log says why\n" : "";
+  }
   log::info("app", "configuration in use", {{"version", *version_}, {"source", origin.source}});
   return fmt::format("this is version {}\n", *version_);
 }

@@ -88,7 +88,7 @@ class Succession {
   void give_up() noexcept;
 
   Told follow(config::Loaded next, const Origin& origin);
-  std::optional<Estate::Change> put_to_use(const config::Loaded& next);
+  std::expected<Estate::Change, std::string> put_to_use(const config::Loaded& next);
   Told refuse(std::string why);
   std::string adopt(config::Loaded next);
   std::string number(const Origin& origin);

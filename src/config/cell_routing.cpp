@@ -37,6 +37,7 @@ class Lowering {
   void run() {
     version();
     listener();
+    if (!places_.at(&model_.server.watch_config)) model_.server.watch_config = true;
     for (const auto& endpoint : file_.endpoints) {
       add_pool(endpoint.key, &endpoint.key, endpoint.value);
     }
@@ -86,8 +87,13 @@ class Lowering {
     pools_.emplace(name, nullptr);
     auto refuse = [&](Code code, std::string_view why) -> Finding& {
       const auto* spot = places_.at(&url);
-      return report_.add(code, spot ? *spot : Spot{}, places_.path(&url),
-                         fmt::format("invalid URL for placement '{}': '{}' {}", name, url, why));
+      bool has_user = url.contains('@');  // and his password, perhaps
+      auto shown = has_user ? std::string("it") : fmt::format("'{}'", url);
+      auto& finding =
+          report_.add(code, spot ? *spot : Spot{}, places_.path(&url),
+                      fmt::format("invalid URL for placement '{}': {} {}", name, shown, why));
+      if (has_user) finding.source.clear();
+      return finding;
     };
     constexpr std::string_view kExpected = "http:// and a host, such as http://cell-tier1:9001";
     auto scheme = base::lowered(std::string_view(url).substr(0, url.find(':')));
@@ -146,6 +152,9 @@ class Lowering {
     pool->health_check.interval = placement.probe.interval;
     pool->health_check.timeout = placement.probe.timeout;
     pool->health_check.path = placement.probe.path;
+    places_.same(&pool->health_check.interval, &placement.probe.interval);
+    places_.same(&pool->health_check.timeout, &placement.probe.timeout);
+    places_.same(&pool->health_check.path, &placement.probe.path);
     pool->circuit_breaker = {.failure_threshold = placement.breaker.failures,
                              .timeout = placement.breaker.timeout};
     if (placement.retries.most > 0) pool->retries = retries_of(placement.retries);
@@ -226,7 +235,8 @@ class Lowering {
 
   void tell_two_things(const Rate& rate) {
     const auto* spot = places_.at_record(&rate);
-    bool is_told = !spot || (rate.key.empty() && report_.has_errors());
+    bool is_told =
+        !spot || (rate.key.empty() && report_.has_errors_under(places_.path_of_record(&rate)));
     if (is_told) return;
     report_
         .add(

@@ -52,7 +52,7 @@ class Check : Critic {
     check_log_path(model_.logging.access.output, model_.logging.access.path, "logging.access.",
                    "access");
     check_trust();
-    if (here_ && !report_.has_errors()) check_here();
+    if (here_) check_here();
   }
 
  private:
@@ -103,9 +103,10 @@ class Check : Critic {
 
   void check_here() {
     auto look = [&](const HostPort& at, const char* path) {
+      const auto* spot = place(at);
+      if (!spot && report_.has_errors()) return;  // what is written may be among them
       auto why = here_->why_not_listen(at);
       if (why.empty()) return;
-      const auto* spot = place(at);
       report_.add(Code::CannotListen, spot ? *spot : Spot{}, spot ? places_.path(&at) : path,
                   fmt::format("{} cannot be listened on here: {}", at.text, why));
     };
@@ -147,7 +148,7 @@ class Check : Critic {
   void check_pool(std::size_t i) {
     const auto& pool = model_.pools[i];
     bool is_empty = pool.backends.empty() && pool.tag.empty();
-    if (is_empty && !is_service(i) && !report_.has_errors()) {
+    if (is_empty && !is_service(i) && !is_spoiled(&pool)) {
       add(Code::NoUpstreams, pool.name, fmt::format("the pool '{}' has no backends", pool.name))
           .expected = "backends, or a tag that some backends have";
     }
@@ -155,6 +156,27 @@ class Check : Critic {
     check_health(pool);
     check_adaptive(pool);
     check_queue(pool);
+    check_waits(pool);
+  }
+
+  // Of two that belong together, the longer one is the one to be told.
+  void check_waits(const Pool& pool) {
+    const auto& total = model_.timeouts.request_total;
+    const auto& retries = pool.retries;
+    never_reached(retries.per_try_timeout, model_.timeouts.upstream_header,
+                  "timeouts.upstream_header ends the wait");
+    never_reached(retries.per_try_timeout, total, "timeouts.request_total ends the request");
+    never_reached(pool.queue.timeout, total, "timeouts.request_total ends the request");
+    never_reached(retries.backoff, retries.backoff_max, "backoff_max ends the pause");
+    never_reached(pool.passive_health.ejection, pool.passive_health.ejection_max,
+                  "ejection_max ends it");
+  }
+
+  void never_reached(const Duration& time, const Duration& end, std::string_view why) {
+    if (time <= end || (!place(time) && !place(end))) return;
+    const auto& field = place(time) ? time : end;
+    add(Code::TimeoutsContradict, field,
+        fmt::format("{} is never reached: {} after {}", text_of(time), why, text_of(end)));
   }
 
   void check_members(const Pool& pool) {
@@ -245,6 +267,12 @@ class Check : Critic {
 
   void check_limits() {
     const auto& limits = model_.limits;
+    constexpr std::size_t kMemoryMin = std::size_t{1} << 20;
+    if (limits.memory > 0 && limits.memory < kMemoryMin) {
+      add(Code::OutOfRange, limits.memory,
+          fmt::format("nobody could be served within {} of memory", size_text(limits.memory)))
+          .expected = "1m or more, such as 2048m; 0 for what the machine or its cgroup has";
+    }
     must_fit(limits.field_bytes, "a field");
     must_fit(limits.target_bytes, "a request target");
     if (place(limits.upstream_idle) && limits.upstream_idle > limits.upstream_connections) {

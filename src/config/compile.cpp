@@ -180,10 +180,17 @@ class Compiler : Critic {
     }
   }
 
+  // May a mistake be why nothing leads somewhere? Those in these sections name nothing.
+  bool hides_uses() const {
+    static constexpr std::string_view kSections[] = {"server", "timeouts", "limits",  "logging",
+                                                     "admin",  "metrics",  "version", "backends"};
+    return report_.has_errors_but_in(kSections);
+  }
+
   void warn_of_unused_rates() {
     for (std::size_t i = 0; i < named_rates_.size(); ++i) {
       const auto& name = model_.rate_limits[i].name;
-      if (named_rates_[i] || !places_.at(&name) || report_.has_errors()) continue;
+      if (named_rates_[i] || !places_.at(&name) || hides_uses()) continue;
       add(Code::UnusedRateLimit, &name, fmt::format("nothing names the rate limit '{}'", name));
     }
   }
@@ -195,7 +202,7 @@ class Compiler : Critic {
     for (std::uint32_t i = 0; i < model_.pools.size(); ++i) {
       const auto& fallback = model_.pools[i].fallback;
       if (fallback.empty()) continue;
-      plan_.pools[i].fallback = pool_of(fallback, &fallback);
+      plan_.pools[i].fallback = find_pool(fallback, &fallback);
       if (plan_.pools[i].fallback == i) {
         add(Code::ProxyLoop, &fallback,
             fmt::format("the pool '{}' cannot stand in for itself", fallback));
@@ -260,14 +267,18 @@ class Compiler : Critic {
   }
 
   // kNone: reported, or to be.
-  std::uint32_t pool_of(const std::string& name, const void* field) {
+  std::uint32_t find_pool(const std::string& name, const void* field) {
     auto found = pools_.find(name);
-    if (found == pools_.end()) {
-      unknown("pool", name, pools_, field);
-      return kNone;
-    }
-    if (found->second < asked_.size()) asked_[found->second] = true;
-    return found->second;
+    if (found != pools_.end()) return found->second;
+    unknown("pool", name, pools_, field);
+    return kNone;
+  }
+
+  // And it has something to do.
+  std::uint32_t pool_of(const std::string& name, const void* field) {
+    auto pool = find_pool(name, field);
+    if (pool < asked_.size()) asked_[pool] = true;
+    return pool;
   }
 
   std::uint32_t pool_of(const PoolTarget& target) {
@@ -351,6 +362,10 @@ class Compiler : Critic {
       bool is_twin = !is_new;
       if (is_twin) twice("virtual_hosts", host.name, model_.virtual_hosts[first->second].name);
       is_twin_.push_back(is_twin);
+      if (host.listeners.empty() && places_.at(&host.listeners)) {
+        add(Code::NoValue, host.listeners, "'listeners' is empty: the host would be on none")
+            .expected = "at least one item, or not the key";
+      }
       for (const auto& name : host.listeners) {
         if (!listeners_.contains(name)) unknown("listener", name, listeners_, &name);
       }
@@ -403,7 +418,7 @@ class Compiler : Critic {
         "one of pool, tag, split, routing_table, redirect, respond, report";
     if (targets != 1) {
       // What is wrong in itself is reported already, and counts as given.
-      if (targets == 0 && report_.has_errors()) return {};
+      if (targets == 0 && is_spoiled(&route)) return {};
       add_record(Code::OneTarget, &route,
                  targets == 0 ? "the route leads nowhere" : "the route leads to several places")
           .expected = kTargets;
@@ -425,7 +440,7 @@ class Compiler : Critic {
     for (const auto& share : route.split) {
       bool is_none = !share.target.is_set();
       bool is_both = !share.target.pool.empty() && !share.target.tag.empty();
-      if (is_both || (is_none && !report_.has_errors())) {
+      if (is_both || (is_none && !is_spoiled(&share))) {
         add_record(Code::OneTarget, &share, "a share goes to one pool or tag").expected =
             "pool or tag";
       }
@@ -487,7 +502,7 @@ class Compiler : Critic {
     auto hosts = hosts_by_listener();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const auto& listener = model_.listeners[i];
-      if (hosts[i].empty() && places_.at_record(&listener) && !report_.has_errors()) {
+      if (hosts[i].empty() && places_.at_record(&listener) && !hides_uses()) {
         add_record(Code::UnusedListener, &listener,
                    fmt::format("no virtual host is served on '{}': every request gets 404",
                                listener.name));
@@ -623,10 +638,22 @@ class Compiler : Critic {
       plan_.host_error_pages.push_back(error_pages_of(host.error_pages));
   }
 
+  // Who stands in for a pool that has something to do has it, too.
+  void ask_for_fallbacks() {
+    for (bool is_new = true; std::exchange(is_new, false);) {
+      for (std::size_t i = 0; i < asked_.size(); ++i) {
+        auto fallback = plan_.pools[i].fallback;
+        bool is_next = asked_[i] && fallback < asked_.size() && !asked_[fallback];
+        if (is_next) asked_[fallback] = is_new = true;
+      }
+    }
+  }
+
   void warn_of_unused_pools() {
+    ask_for_fallbacks();
     for (std::size_t i = 0; i < asked_.size(); ++i) {
       const auto& pool = model_.pools[i];
-      if (asked_[i] || !places_.at(&pool.name) || report_.has_errors()) continue;
+      if (asked_[i] || !places_.at(&pool.name) || hides_uses()) continue;
       add(Code::UnusedPool, &pool.name, fmt::format("no route leads to the pool '{}'", pool.name));
     }
   }

@@ -25,6 +25,11 @@ class Critic {
     return add(code, static_cast<const void*>(&field), std::move(message));
   }
 
+  // Something in it is wrong and told: what seems to be missing there may stand behind that.
+  bool is_spoiled(const void* record) const {
+    return report_.has_errors() && report_.has_errors_under(places_.path_of_record(record));
+  }
+
   const Places& places_;
   Report& report_;
 };

@@ -42,6 +42,11 @@ class Expansion {
           .expected = "${NAME} or ${NAME:-default}; write $${ for a literal ${";
       return used;
     }
+    if (dash != inner.npos && inner.contains("${")) {
+      complain(Code::BadExpansion, scalar, "a default cannot be another variable").expected =
+          "${NAME:-default}, with a default of its own words";
+      return used;
+    }
     auto value = environment_(name);
     bool use_default = dash != inner.npos && (!value || value->empty());
     if (use_default) {

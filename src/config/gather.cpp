@@ -124,7 +124,8 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   } else {
     trees_.push_back({.key = {}, .value = std::move(root)});
   }
-  read_tests_beside(path);
+  bool is_map = trees_.empty() || trees_.back().value.kind != Node::Kind::Scalar;
+  if (is_map) read_tests_beside(path);
   if (!include) return;
   if (include->value.kind == Node::Kind::Null) {
     complain(Code::NoValue, include->key.spot, "'include' has no value").expected = kExpected;
@@ -259,12 +260,16 @@ void Gathering::read_tests_beside(const std::string& path) {
   if (stem.empty()) return;
   for (auto suffix : kSuffixes) {
     auto beside = fmt::format("{}.test{}", stem, suffix);
-    wanted_.paths.push_back(beside);
-    auto text = files_.read(beside);
-    if (!text || !seen_.insert(plain_form(beside)).second) continue;
-    const auto& source = included_.emplace_back(beside, std::move(*text));
-    read_tests(source, report_.add_file(beside, source.text));
+    include_tests(beside);
   }
+}
+
+void Gathering::include_tests(const std::string& path) {
+  wanted_.paths.push_back(path);
+  auto text = files_.read(path);
+  if (!text || !seen_.insert(plain_form(path)).second) return;
+  const auto& source = included_.emplace_back(path, std::move(*text));
+  read_tests(source, report_.add_file(path, source.text));
 }
 
 void Gathering::read_tests(const Source& source, unsigned file) {
@@ -322,9 +327,12 @@ void Gathering::all_of(const std::string& folder, Spot from) {
   for (auto suffix : kSuffixes) {
     std::ranges::move(files_.glob(fmt::format("{}{}", pattern, suffix)), std::back_inserter(paths));
   }
-  std::erase_if(paths, is_test_file);
   std::ranges::sort(paths);
+  auto tests = std::ranges::stable_partition(paths, std::not_fn(&is_test_file));
+  std::vector<std::string> of_all(tests.begin(), tests.end());
+  paths.erase(tests.begin(), tests.end());
   for (const auto& path : paths) include(path, from);
+  for (const auto& path : of_all) include_tests(path);
 }
 
 void Gathering::keep_folder(const std::string& path) {

@@ -82,6 +82,7 @@ class Gathering {
   void read_pem(const Node* path, const std::string& folder);
   void keep_secret(std::string path, std::size_t most, Spot from);
   bool is_beyond(std::size_t bytes, Spot from);
+  void include_tests(const std::string& path);
   void read_tests_beside(const std::string& path);
   void read_tests(const Source& source, unsigned file);
   bool is_cycle(const std::string& path, Spot from);

@@ -11,7 +11,9 @@ namespace cirque::config {
 namespace {
 
 // ECMA-262, and what Python makes of it: no look-ahead, no classes with names.
-constexpr std::string_view kDuration = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+constexpr std::string_view kDuration =
+    "^([0-9]+(\\.[0-9]+)?d)?([0-9]+(\\.[0-9]+)?h)?([0-9]+(\\.[0-9]+)?m)?([0-9]+(\\.[0-9]+)?s)?"
+    "([0-9]+ms)?$";
 constexpr std::uint64_t kDurationMin = 2;  // characters: the pattern alone takes nothing, too
 constexpr std::string_view kSize = "^(0|[1-9][0-9]*)[kmgKMG]?$";
 constexpr std::string_view kAddress = "^(unix:.+|.+:[0-9]{1,5})$";

@@ -339,6 +339,7 @@ struct TestCase {
     std::string pool;
     unsigned status = 0;
     std::string location;
+    std::vector<TableEntry> headers;
     std::string reason;
 
     bool operator==(const Expect&) const = default;

@@ -7,6 +7,16 @@
 #include "config/yaml.h"
 
 namespace cirque::config {
+namespace {
+
+// In JSON libfyaml takes the two characters of a line break for two breaks.
+std::string with_single_breaks(std::string_view text) {
+  std::string out(text);
+  for (auto at = out.find("\r\n"); at != out.npos; at = out.find("\r\n", at)) out[at] = ' ';
+  return out;
+}
+
+}  // namespace
 
 bool Intake::count(Spot spot) {
   if (++nodes <= kNodesMax) return true;
@@ -38,7 +48,7 @@ Node read_tree(std::string_view text, Language language, unsigned file, Intake& 
   if (!is_clean_text(text, file, intake.report)) return {};
   switch (language) {
     case Language::Json:
-      return read_yaml(text, YamlSubset::Json, file, intake);
+      return read_yaml(with_single_breaks(text), YamlSubset::Json, file, intake);
     case Language::Toml:
       return read_toml(text, file, intake);
     case Language::Yaml:

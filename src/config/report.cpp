@@ -60,6 +60,27 @@ bool Report::has_errors_in(unsigned file) const noexcept {
       findings_, [&](auto& p) { return p.file == file && p.finding.severity == Severity::Error; });
 }
 
+bool Report::has_errors_but_in(std::span<const std::string_view> sections) const noexcept {
+  return std::ranges::any_of(findings_, [&](const Placed& placed) {
+    const auto& [finding, file] = placed;
+    auto section = std::string_view(finding.path).substr(0, finding.path.find_first_of(".["));
+    return finding.severity == Severity::Error &&
+           std::ranges::find(sections, section) == sections.end();
+  });
+}
+
+bool Report::has_errors_under(std::string_view path) const noexcept {
+  if (left_out_ > 0 && has_errors()) return true;
+  return std::ranges::any_of(findings_, [&](const Placed& placed) {
+    const auto& [finding, file] = placed;
+    if (finding.severity != Severity::Error) return false;
+    if (finding.path.empty()) return true;
+    if (!finding.path.starts_with(path)) return false;
+    auto rest = std::string_view(finding.path).substr(path.size());
+    return rest.empty() || path.empty() || rest.front() == '.' || rest.front() == '[';
+  });
+}
+
 // A file may be one line of many megabytes, and every finding keeps what is shown of it.
 Report::Excerpt Report::excerpt(std::string_view line, unsigned column) {
   constexpr unsigned kBefore = 256;  // characters; more than is shown

@@ -1,5 +1,6 @@
 #pragma once
 // Collects the findings of a configuration, of one file or of many, while it is read and checked.
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,13 @@ class Report {
   bool has_errors() const noexcept { return errors_ > 0; }
 
   bool has_errors_in(unsigned file) const noexcept;
+
+  // In another section of the file than these.
+  bool has_errors_but_in(std::span<const std::string_view> sections) const noexcept;
+
+  // In the value at that path, or in anything that it holds; or who knows where: not every mistake
+  // of a text knows its key, and not all are kept.
+  bool has_errors_under(std::string_view path) const noexcept;
 
   const std::string& name_of(unsigned file) const { return files_.at(file).name; }
 

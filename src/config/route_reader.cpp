@@ -1,9 +1,19 @@
 #include "config/route_reader.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
 #include "config/critic.h"
 
 namespace cirque::config {
 namespace {
+
+std::string in_capitals(std::string text) {
+  for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return text;
+}
 
 class Reading : Critic {
  public:
@@ -27,6 +37,26 @@ class Reading : Critic {
     take(route.path_pattern, PathKind::Pattern);
     take(route.path_regex, PathKind::Regex);
     return spec;
+  }
+
+  // What is asked of nobody would be asked of everybody.
+  void check_lists(const Route& route) {
+    check_list(route.methods, "methods");
+    check_list(route.sources, "sources");
+    for (const auto& method : route.methods) {
+      bool is_taken = std::ranges::none_of(method, [](char c) { return c >= 'a' && c <= 'z'; });
+      if (is_taken || !base::is_token(method)) continue;
+      add(Code::DeadRoute, &method,
+          fmt::format("'{}' never matches: no request with small letters in its method is taken",
+                      method))
+          .hint = fmt::format("write {}", in_capitals(method));
+    }
+  }
+
+  void check_list(const std::vector<std::string>& list, std::string_view key) {
+    if (!list.empty() || !places_.at(&list)) return;
+    add(Code::NoValue, list, fmt::format("'{}' is empty: the route would be for nobody", key))
+        .expected = "at least one item, or not the key";
   }
 
   std::vector<route::FieldSpec> fields_of(const std::vector<FieldTest>& tests) {
@@ -61,6 +91,7 @@ class Reading : Critic {
 route::RouteSpec route_spec_of(const Route& route, const Places& places, Report& report) {
   Reading reading(places, report);
   route::RouteSpec spec;
+  reading.check_lists(route);
   spec.path = reading.path_of(route);
   spec.methods = route.methods;
   spec.sources = route.sources;

@@ -22,8 +22,11 @@ class Reading : Critic {
     if (!spot) return std::nullopt;
     auto named = secret_path(reference);
     if (named.empty()) {
-      return refuse(reference, "a secret is not written into a configuration",
-                    "file: and the path of a file that has it");
+      auto& finding =
+          add(Code::BadSecret, reference, "a secret is not written into a configuration");
+      finding.expected = "file: and the path of a file that has it";
+      finding.source.clear();
+      return std::nullopt;
     }
     auto path = path_from(folder_of(report_.name_of(spot->file)), std::string(named));
     const auto* found = gathering_.secret(path);

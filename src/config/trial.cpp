@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
+#include "base/text.h"
 #include "config/question.h"
 
 namespace cirque::config {
@@ -45,6 +47,33 @@ class Trial {
     }
     compare("reason", expect.reason, reason.empty() ? "none" : reason);
     if (!expect.location.empty()) compare("location", expect.location, location(decision, facts));
+    for (const auto& [name, value] : expect.headers) {
+      if (auto came = header(name, decision, facts)) {
+        compare(name, value, *came);
+      } else {
+        complain(value, fmt::format("{} is not for the configuration to decide; Location, "
+                                    "Content-Type, X-Routed-To and X-Route-Reason are",
+                                    name));
+      }
+    }
+  }
+
+  // None: it depends on more than the configuration.
+  std::optional<std::string> header(std::string_view name, const Decision& decision,
+                                    const route::Facts& facts) const {
+    bool is_routed = decision.table && decision.kind == Decision::Kind::Forward;
+    bool is_ours = decision.kind == Decision::Kind::Respond;
+    if (base::equal_fold(name, "Location")) return location(decision, facts);
+    if (base::equal_fold(name, "X-Routed-To")) {
+      return is_routed ? blueprint_.pools[decision.index].name : "none";
+    }
+    if (base::equal_fold(name, "X-Route-Reason")) {
+      return std::string(is_routed ? decision.route_reason(decision.index) : "none");
+    }
+    if (base::equal_fold(name, "Content-Type") && is_ours) {
+      return blueprint_.responds[decision.index].content_type;
+    }
+    return std::nullopt;
   }
 
   static std::string_view route_of(const Decision& decision, std::string_view host) {

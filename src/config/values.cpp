@@ -108,6 +108,12 @@ Value<Duration> parse_duration(std::string_view text) {
   do {
     auto digits = leading(rest, kDigits);
     rest.remove_prefix(digits.size());
+    std::string_view fraction;
+    if (rest.starts_with('.')) {
+      fraction = leading(rest.substr(1), kDigits);
+      rest.remove_prefix(fraction.size() + 1);
+      if (fraction.empty() || fraction.size() > 9) return complain("is not a duration");
+    }
     auto name = rest.substr(0, std::min(rest.find_first_of(kDigits), rest.size()));
     rest.remove_prefix(name.size());
     auto number = base::parse_number(digits, INT64_MAX);
@@ -120,7 +126,15 @@ Value<Duration> parse_duration(std::string_view text) {
         __builtin_add_overflow(total, part, &total)) {
       return complain("is longer than anybody can wait");
     }
+    auto each = unit->each.count();
+    for (char digit : fraction) {
+      each /= 10;
+      if (__builtin_add_overflow(total, (digit - '0') * each, &total)) {
+        return complain("is longer than anybody can wait");
+      }
+    }
   } while (!rest.empty());
+  if (Duration(total) % 1ms != Duration::zero()) return complain("is finer than a millisecond");
   return Duration(total);
 }
 

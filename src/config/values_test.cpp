@@ -6,12 +6,14 @@ namespace cirque::config {
 namespace {
 
 TEST_SUITE("config") {
-  TEST_CASE("a duration is a whole number with its unit") {
+  TEST_CASE("a duration is a number with its unit") {
     CHECK(parse_duration("0s") == Duration::zero());
     CHECK(parse_duration("250ms") == Duration(250ms));
     CHECK(parse_duration("15s") == Duration(15s));
     CHECK(parse_duration("1m30s") == Duration(90s));
     CHECK(parse_duration("1d2h3m4s5ms") == Duration(26h + 3min + 4s + 5ms));
+    CHECK(parse_duration("1.5s") == Duration(1500ms));
+    CHECK(parse_duration("0.25h1.025s") == Duration(15min + 1025ms));
   }
 
   TEST_CASE("a bare number is not a duration, and the hint says how to write it") {
@@ -24,8 +26,27 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("what is not quite a duration is refused") {
-    for (const char* text : {"", "s", "5 s", "5S", "5sec", "1s1m", "1s1s", "1.5s", "-5s", "+5s",
-                             "5s ", "m5", "99999999999999999999s", "106752d", "106751d24h"}) {
+    for (const char* text : {"",
+                             "s",
+                             "5 s",
+                             "5S",
+                             "5sec",
+                             "1s1m",
+                             "1s1s",
+                             "1.5",
+                             "1.s",
+                             ".5s",
+                             "1.0005s",
+                             "0.5ms",
+                             "1.5.5s",
+                             "106751.9999999d",
+                             "-5s",
+                             "+5s",
+                             "5s ",
+                             "m5",
+                             "99999999999999999999s",
+                             "106752d",
+                             "106751d24h"}) {
       CAPTURE(text);
       CHECK_FALSE(parse_duration(text));
     }

@@ -366,7 +366,8 @@ class Lowering {
   void backends() {
     for (const auto& backend : file_.backends) {
       is_tagless_ |= backend.tags.empty();
-      if (backend.tags.empty() && places_.at(&backend.id) && !report_.has_errors()) {
+      if (backend.tags.empty() && places_.at(&backend.id) &&
+          !report_.has_errors_under(places_.path_of_record(&backend))) {
         report_.add(Code::NoValue, *places_.at(&backend.id), places_.path_of_record(&backend),
                     fmt::format("Backend {} has no tags", backend.id));
       }

@@ -393,7 +393,10 @@ class Walk {
     bool is_other = value.plain && (looks_like_number(value.text) || value.text == "true" ||
                                     value.text == "false");
     if (is_other) {
-      wrong_type(option, value, trail).hint = fmt::format("write '{}', in quotes", value.text);
+      auto& finding = wrong_type(option, value, trail);
+      if (!option.is_secret) {
+        finding.hint = fmt::format("write '{}', in quotes", value.text);
+      }
       return false;
     }
     auto [min, max] = lengths_of(option);
@@ -458,19 +461,28 @@ class Walk {
     return std::nullopt;
   }
 
+  // What stands behind such a key is not to be repeated, though nobody knows the key.
+  static bool is_secrets_name(std::string_view key) {
+    auto word = base::lowered(key);
+    constexpr std::string_view kNames[] = {"token", "secret", "password", "passwd", "credential"};
+    return std::ranges::any_of(kNames, [&](auto name) { return word.contains(name); });
+  }
+
   // The key that was probably meant.
   std::string unknown_key(const Node& key, std::string_view table, const Trail& trail) {
     const auto* later = &schema_ == &canonical() ? reserved_at(table, key.text) : nullptr;
     if (later) {
       auto what = later->doc.substr(0, later->doc.size() - 1);  // without the full stop
-      report_.add(Code::NotYet, key.spot, Trail{&trail, key.text}.text(),
-                  fmt::format("'{}' is not supported yet ({})", key.text, what));
+      auto& finding = report_.add(Code::NotYet, key.spot, Trail{&trail, key.text}.text(),
+                                  fmt::format("'{}' is not supported yet ({})", key.text, what));
+      if (is_secrets_name(key.text)) finding.source.clear();
       return {};
     }
     auto shown = trail.text();
     auto where = shown.empty() ? std::string("at the top level") : fmt::format("in {}", shown);
     auto& finding = report_.add(Code::UnknownKey, key.spot, Trail{&trail, key.text}.text(),
                                 fmt::format("unknown key '{}' {}", key.text, where));
+    if (is_secrets_name(key.text)) finding.source.clear();
     auto nearest = schema_.nearest_key(table, key.text);
     if (nearest == key.text) {
       finding.hint = fmt::format("'{}' stands at the top level", nearest);
@@ -487,13 +499,15 @@ class Walk {
     if (value.kind == kind) return true;
     auto& finding = wrong_type(option, value, trail);
     bool is_single = kind == Node::Kind::List && value.kind == Node::Kind::Scalar;
-    if (is_single) finding.hint = fmt::format("write ['{}']", value.text);
+    if (is_single && !option.is_secret) finding.hint = fmt::format("write ['{}']", value.text);
     return false;
   }
 
   Finding& wrong_type(const Option& option, const Node& value, const Trail& trail) {
+    bool is_text = value.kind == Node::Kind::Scalar && option.is_secret;
+    auto what = is_text ? std::string("a text in the file") : what_is(value);
     return complain(option, Code::WrongType, value.spot, trail,
-                    fmt::format("{} cannot be {}", option.key(), what_is(value)));
+                    fmt::format("{} cannot be {}", option.key(), what));
   }
 
   // Always false, so that it can be returned.
@@ -516,6 +530,7 @@ class Walk {
                     std::string message) {
     auto& finding = report_.add(code, spot, trail.text(), std::move(message));
     finding.expected = expected_of(option);
+    if (option.is_secret) finding.source.clear();
     return finding;
   }
 

@@ -120,6 +120,16 @@ def test_a_placement_that_moves(cells, origin):
     assert ask(front, "router", "/", "X-Routing-Key: acme").get("X-Origin") == "new"
 
 
+def test_a_file_of_cells_is_watched(cells, origin):
+    front, _ = cells()
+    new = origin(named("new"))
+    fresh = front.config_path.with_suffix(".new")
+    fresh.write_text(json.dumps(front.config | {
+        "cellEndpoints": front.config["cellEndpoints"] | {"tier1": f"http://{new.address}"}}))
+    fresh.replace(front.config_path)
+    eventually(lambda: ask(front, "router", "/", "X-Routing-Key: acme").get("X-Origin") == "new")
+
+
 @pytest.mark.parametrize("written", ["nothing", "half", "all but the end"])
 def test_a_file_that_is_half_written_is_not_taken(cells, origin, written):
     """Not even when the process is told to read it just then; it is once it is all there."""

@@ -1782,6 +1782,7 @@ expects("route", "http://a.example/", "all", "post")
 expects("pool", "http://a.example/", "p", "q")
 expects("status", "http://a.example/moved", 308, 301)
 expects("location", "http://a.example/moved", "http://a.example/new", "http://a.example/old")
+expects("headers", "http://a.example/moved", {"location": "http://a.example/new"}, {"X-Routed-To": "p"})
 expects("reason", "http://b.example/", "no_virtual_host", "no_route")
 
 

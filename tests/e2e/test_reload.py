@@ -329,10 +329,12 @@ def test_the_verb_tells_what_only_the_process_can_find(origin, proxy, client):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        config = changed(front, lambda c: c["services"].append(another("taken", new, "127.0.0.1:%d" % taken.getsockname()[1])))
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        config = changed(front, lambda c: c["services"].append(another("taken", new, address)))
         front.config_path.write_text(yaml.safe_dump(config))
         said = ask_to_reload(front)
     assert said.returncode == 1 and "not reloaded" in said.stderr
+    assert f"taken {address}: cannot listen: Address already in use\n" in said.stderr
 
 
 def test_a_running_cirque_is_not_in_the_way_of_its_own_configuration(origin, proxy):
