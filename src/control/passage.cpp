@@ -191,7 +191,7 @@ void Passage::teach(const Exchange& exchange, std::optional<upstream::Outcome> o
   auto now = loop::turn_time();
   auto latency = exchange.head_latency();
   bool is_good = outcome == upstream::Outcome::Good && latency > Duration::zero();
-  bool is_late = exchange.why.starts_with("upstream_") && exchange.reason.ends_with("_timeout");
+  bool is_late = exchange.reason.starts_with("upstream_") && exchange.reason.ends_with("_timeout");
   if (is_good) {
     adaptive_->on_answer(latency, now);
   } else if (is_late) {
