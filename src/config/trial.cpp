@@ -23,7 +23,11 @@ class Trial {
     }
     auto question = Question::of({test_.method, test_.url, test_.headers, test_.from});
     if (!question) return complain(test_.url, question.error());
-    ask(*lane, **question);
+    if (auto refusal = (*question)->refusal()) {
+      refuse(*refusal);
+    } else {
+      ask(*lane, **question);
+    }
     return passed_;
   }
 
@@ -38,13 +42,29 @@ class Trial {
     compare("virtual_host", expect.virtual_host, host);
     compare("route", expect.route, route_of(decision, host));
     if (!expect.pool.empty()) compare_pool(decision);
+    compare_answer({status, reason});
+    if (!expect.location.empty()) compare("location", expect.location, location(decision, facts));
+  }
+
+  // Before anybody asks for a route.
+  void refuse(const Refusal& refusal) {
+    const auto& expect = test_.expect;
+    compare("virtual_host", expect.virtual_host, "none");
+    compare("route", expect.route, "none");
+    compare("pool", expect.pool, "none");
+    compare_answer(refusal);
+    compare("location", expect.location, "none");
+  }
+
+  void compare_answer(const Refusal& answer) {
+    const auto& expect = test_.expect;
+    auto [status, reason] = answer;
     if (expect.status != 0 && expect.status != static_cast<unsigned>(status)) {
       auto what =
           status == 0 ? std::string("the request is sent on") : fmt::format("it is {}", status);
       complain(expect.status, fmt::format("status {} was expected, but {}", expect.status, what));
     }
     compare("reason", expect.reason, reason.empty() ? "none" : reason);
-    if (!expect.location.empty()) compare("location", expect.location, location(decision, facts));
   }
 
   static std::string_view route_of(const Decision& decision, std::string_view host) {
