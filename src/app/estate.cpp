@@ -43,8 +43,8 @@ std::optional<Estate::Change> Estate::apply(const config::Loaded& loaded, std::s
   return change;
 }
 
-std::vector<upstream::OriginState> Estate::states(std::uint32_t pool) const {
-  return pools_.states(blueprint_->pools[pool].name);
+config::PoolState Estate::state(std::uint32_t pool) const {
+  return pools_.state(blueprint_->pools[pool].name);
 }
 
 void Estate::publish() {

@@ -32,8 +32,8 @@ class Estate {
   // `in_use`: what routes report of the configuration from then on.
   std::optional<Change> apply(const config::Loaded& loaded, std::string in_use);
 
-  // Of the backends of a pool, by its index in the blueprint.
-  std::vector<upstream::OriginState> states(std::uint32_t pool) const;
+  // Of a pool, by its index in the blueprint.
+  config::PoolState state(std::uint32_t pool) const;
 
   Drains& drains() noexcept { return drains_; }
 
