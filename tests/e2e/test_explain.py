@@ -169,18 +169,29 @@ def test_explanations_are_what_happens_whoever_is_down(start):
     assert seen == {"nobody", "a to a", "a to b", "c to c", "c to rest", "other to rest"}
 
 
+def test_the_explanation_tells_errors_of_the_proxys_own(start):
+    front = start({"p": {}}, {"pool": "p", "rate_limits": ["few"]},
+                  rate_limits=[{"name": "few", "requests": 1, "per": "1h"}])
+    answer, told = ask(front)
+    assert answer.status == 200 and "status" not in told and "reason" not in told
+    answer, told = ask(front)
+    assert (answer.status, told["pool"], told["rate_limits"], told["status"]) == (429, "p", "few", "429")
+    assert f'details="{told["reason"]}"' in answer.get("Proxy-Status")
+
+
 # --- requests as they are on the wire --------------------------------------------------------------------
 
 
 def test_a_question_has_the_host_that_a_client_would_send(tmp_path):
     path = tmp_path / "cirque.yaml"
-    config = {"listeners": [{"name": "web", "address": "127.0.0.1:0"}], "virtual_hosts": [{"name": "h", "hosts": ["*"], "routes": [
-        {"name": "eight", "headers": [{"name": "Host", "value": "a.example:8080"}], "respond": {"status": 200}},
-        {"name": "named", "headers": [{"name": "Host", "present": True}], "respond": {"status": 201}},
-        {"name": "nameless", "respond": {"status": 202}}]}],
-        "tests": [{"url": "http://a.example/", "expect": {"route": "named"}},
-                  {"url": "/", "headers": {"Host": "a.example:8080"}, "expect": {"route": "eight"}},
-                  {"url": "/", "expect": {"route": "nameless"}}]}
+    routes = [{"name": "eight", "headers": [{"name": "Host", "value": "a.example:8080"}], "respond": {"status": 200}},
+              {"name": "named", "headers": [{"name": "Host", "present": True}], "respond": {"status": 201}},
+              {"name": "nameless", "respond": {"status": 202}}]
+    tests = [{"url": "http://a.example/", "expect": {"route": "named"}},
+             {"url": "/", "headers": {"Host": "a.example:8080"}, "expect": {"route": "eight"}},
+             {"url": "/", "expect": {"route": "nameless"}}]
+    config = {"listeners": [{"name": "web", "address": "127.0.0.1:0"}], "tests": tests,
+              "virtual_hosts": [{"name": "h", "hosts": ["*"], "routes": routes}]}
     path.write_text(yaml.safe_dump(config))
     said = cirque("test", path)
     assert (said.returncode, said.stdout) == (0, "3 passed, 0 failed\n"), said.stderr
