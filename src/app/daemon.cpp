@@ -154,11 +154,10 @@ class Daemon {
     const auto& plan = *loaded.blueprint;
     const auto* lane = listener.empty() ? &plan.lanes.front() : plan.lane(listener);
     if (!lane) return {422, "there is no listener '" + listener + "'\n"};
-    config::ExplainOptions options{.listener = listener, .states = [this](std::uint32_t pool) {
-                                     return estate_.states(pool);
-                                   }};
+    config::ExplainOptions options{
+        .listener = listener, .look = [this](std::uint32_t pool) { return estate_.state(pool); }};
     auto text = config::explain_text(loaded.model, plan, **question, options);
-    return {lane->router->match((*question)->facts()) ? 200 : 404, std::move(text)};
+    return {config::finds_route(*lane, **question) ? 200 : 404, std::move(text)};
   }
 
   const config::Model model_;  // that the process started with

@@ -44,8 +44,8 @@ std::expected<Estate::Change, std::string> Estate::apply(const config::Loaded& l
   return change;
 }
 
-std::vector<upstream::OriginState> Estate::states(std::uint32_t pool) const {
-  return pools_.states(blueprint_->pools[pool].name);
+config::PoolState Estate::state(std::uint32_t pool) const {
+  return pools_.state(blueprint_->pools[pool].name);
 }
 
 void Estate::publish() {

@@ -33,8 +33,8 @@ class Estate {
   // with. `in_use`: what routes report of the configuration from then on.
   std::expected<Change, std::string> apply(const config::Loaded& loaded, std::string in_use);
 
-  // Of the backends of a pool, by its index in the blueprint.
-  std::vector<upstream::OriginState> states(std::uint32_t pool) const;
+  // Of a pool, by its index in the blueprint.
+  config::PoolState state(std::uint32_t pool) const;
 
   Drains& drains() noexcept { return drains_; }
 

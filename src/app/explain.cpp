@@ -52,7 +52,7 @@ int explain(const Command& command) {
   if (!lane) return complain(fmt::format("there is no listener '{}'", command.listener));
   auto text = config::explain_text(loaded.model, plan, **question, {.listener = command.listener});
   std::fputs(text.c_str(), stdout);
-  return lane->router->match((*question)->facts()) ? 0 : 1;
+  return config::finds_route(*lane, **question) ? 0 : 1;
 }
 
 std::vector<config::TableEntry> fields_of(const config::Asked& asked, const std::string& listener) {

@@ -213,10 +213,22 @@ std::vector<observe::GateCounts> Pools::gate_counts() const {
   return all;
 }
 
-std::vector<upstream::OriginState> Pools::states(const std::string& pool) const {
+config::PoolState Pools::state(const std::string& pool) const {
   auto found = running_.find(pool);
   if (found == running_.end()) return {};
-  return found->second->keeper.states();
+  const auto& [plan, serving, guard] =
+      std::tie(found->second->plan, *found->second->pool, *found->second->guard);
+  auto now = engine_.steward_loop().now();
+  auto roll = serving.roll();
+  config::PoolState state{.origins = found->second->keeper.states(), .circuit = {}};
+  state.is_empty = roll->seats.empty();
+  state.has_healthy = upstream::Pool::has_healthy(*roll);
+  state.is_cut = upstream::Pool::is_cut(*roll, now);
+  if (plan.guard.has_breaker) {
+    state.circuit = guard.breaker.state(now);
+    state.admits = guard.breaker.wait(now) == Duration::zero();
+  }
+  return state;
 }
 
 }  // namespace cirque::app

@@ -44,8 +44,8 @@ class Pools {
   // Of the backends that have limits or breakers of their own.
   std::vector<observe::GateCounts> gate_counts() const;
 
-  // Of the backends of that pool, in the order of its origins.
-  std::vector<upstream::OriginState> states(const std::string& pool) const;
+  // Of one that runs, by its name.
+  config::PoolState state(const std::string& pool) const;
 
  private:
   struct Running;

@@ -255,7 +255,7 @@ std::string Succession::remind_of_last(std::string_view backend) const {
     const auto& [name, origins] = std::tie(pools[number].name, pools[number].origins);
     if (std::ranges::find(origins, backend, &upstream::Origin::text) == origins.end()) continue;
     auto serves = [](const auto& state) { return state.is_healthy && !state.drains; };
-    if (std::ranges::any_of(means_.estate.states(number), serves)) continue;
+    if (std::ranges::any_of(means_.estate.state(number).origins, serves)) continue;
     notes += fmt::format("note: the pool '{}' has nobody else\n", name);
   }
   return notes;

@@ -78,7 +78,8 @@ struct RoutePlan {
 
 struct SplitPlan {
   route::Split split;
-  std::vector<std::uint32_t> pools;  // by the split's index
+  std::vector<std::uint32_t> pools;    // by the split's index
+  std::vector<std::uint32_t> weights;  // of these
 };
 
 struct TablePlan {

@@ -455,6 +455,7 @@ class Compiler : Critic {
       add_record(Code::OutOfRange, &route.split.front(), "all weights of the split are 0")
           .expected = "a weight above 0";
     }
+    plan.weights = std::move(weights);
     plan_.splits.push_back(std::move(plan));
     return static_cast<std::uint32_t>(plan_.splits.size() - 1);
   }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
 #include "config/health_reader.h"
 #include "config/values.h"
 #include "route/explain.h"
@@ -33,6 +37,90 @@ std::string name_of(const Route& route, std::uint32_t number) {
   return route.name.empty() ? fmt::format("route {}", number + 1) : route.name;
 }
 
+// The backends of a pool beside each other: who takes turns, and who waits for them to fail.
+class Backends {
+ public:
+  // Empty states: nothing is known.
+  Backends(const PoolPlan& pool, const std::vector<upstream::OriginState>& states)
+      : pool_(pool), states_(states) {
+    for (std::size_t i = 0; i < pool.origins.size(); ++i) order_.push_back(i);
+    std::ranges::sort(order_, {}, [&](std::size_t i) { return std::tuple(tier_of(i), i); });
+    share_out();
+  }
+
+  // Those that come first in front.
+  const std::vector<std::size_t>& in_order() const noexcept { return order_; }
+
+  std::string told(std::size_t place) const {
+    const auto* state = state_of(place);
+    if (drains(place)) {
+      if (!state) return "drains: gets nothing new";
+      return fmt::format("drains: gets nothing new, {} connection{} left", state->connections,
+                         state->connections == 1 ? "" : "s");
+    }
+    bool waits = std::ranges::find(due_, tier_of(place)) == due_.end();
+    if (!state) {
+      return waits ? "stands by for those before it; health is not known here"
+                   : "health is not known here";
+    }
+    if (!state->is_known) return "its name has no address yet";
+    if (!state->is_healthy) return "down: gets nothing until a check succeeds";
+    if (state->is_cut) return "its circuit breaker is open: gets nothing until that is over";
+    if (state->is_ejected) return "left out for its bad answers";
+    return waits ? "healthy: stands by for those before it" : "healthy: takes its turn";
+  }
+
+ private:
+  using Tier = std::tuple<upstream::Rank, std::uint32_t>;
+
+  Tier tier_of(std::size_t place) const {
+    return {pool_.origins[place].rank, pool_.origins[place].priority};
+  }
+
+  const upstream::OriginState* state_of(std::size_t place) const {
+    return place < states_.size() ? &states_[place] : nullptr;
+  }
+
+  bool drains(std::size_t place) const {
+    const auto* state = state_of(place);
+    return state ? state->drains : pool_.origins[place].drains;
+  }
+
+  // As the balancers of the workers do.
+  void share_out() {
+    std::vector<Tier> tiers;
+    std::vector<upstream::TierHealth> healths;
+    std::vector<double> open;  // of those that are usable, those whom no breaker cuts off
+    for (auto place : order_) {
+      if (tiers.empty() || tiers.back() != tier_of(place)) {
+        tiers.push_back(tier_of(place));
+        healths.push_back({.rank = pool_.origins[place].rank});
+        open.push_back(0);
+      }
+      if (drains(place)) continue;
+      const auto* state = state_of(place);
+      double weight = pool_.origins[place].weight;
+      healths.back().weight += weight * (state ? state->members : 1);
+      healths.back().usable += weight * (state ? state->usable : 1);
+      if (!state || !state->is_cut) open.back() += weight;
+    }
+    // A tier that nobody can enter is passed by.
+    for (std::size_t i = 0; i < tiers.size(); ++i) {
+      if (open[i] == 0) healths[i].usable = 0;
+    }
+    std::vector<double> shares(tiers.size());
+    upstream::share_out(healths, pool_.terms.balancer.spill, shares);
+    for (std::size_t i = 0; i < tiers.size(); ++i) {
+      if (shares[i] > 0) due_.push_back(tiers[i]);
+    }
+  }
+
+  const PoolPlan& pool_;
+  const std::vector<upstream::OriginState>& states_;
+  std::vector<std::size_t> order_;
+  std::vector<Tier> due_;  // that get requests at this moment
+};
+
 class Explainer {
  public:
   Explainer(const Model& model, const Blueprint& blueprint, const Question& question,
@@ -51,6 +139,10 @@ class Explainer {
     line("request", fmt::format("{} {}://{}{} from {}", request.method_text, request.scheme,
                                 request.authority, request.target, question_.source().ip_text()));
     line("listener", fmt::format("{} ({})", lane->name, lane->address.text));
+    if (auto refusal = question_.refusal()) {
+      line("outcome", answered(*refusal));
+      return std::move(out_);
+    }
     auto told = route::explain(*lane->router, facts_);
     tell_host(*lane, told);
     line("path", std::string(facts_.path));
@@ -137,7 +229,7 @@ class Explainer {
       case Decision::Kind::Forward:
         return tell_pool(decision);
       default:
-        return line("outcome", fmt::format("answered here with {}: {}", status, reason));
+        return line("outcome", answered({status, reason}));
     }
   }
 
@@ -149,43 +241,143 @@ class Explainer {
       line("reason", decision.route_reason(decision.index));
     }
     if (decision.route->target.kind == Target::Kind::Split) return tell_split(decision);
-    line("outcome", fmt::format("pool {}", blueprint_.pools[decision.index].name));
-    tell_backends(decision.index);
+    auto way = way_of(decision);
+    for (const auto& [pool, obstacle] : way.passed) {
+      line("pool", fmt::format("{}: {}", name_of_pool(pool), obstacle_at(pool, obstacle)));
+      tell_backends(pool);
+    }
+    if (way.error) return line("outcome", answered(*way.error));
+    line("outcome", fmt::format("pool {}{}", name_of_pool(way.arrival.pool), stead(way, decision)));
+    tell_backends(way.arrival.pool);
+    tell_reserve(way, decision);
     tell_timeouts();
   }
 
   void tell_split(const Decision& decision) {
     const auto& split = blueprint_.splits[decision.route->target.index];
+    auto sum = std::accumulate(split.weights.begin(), split.weights.end(), std::uint64_t{0});
     line("outcome", "one of several pools, by chance");
-    for (auto pool : split.pools) {
-      line("  pool", blueprint_.pools[pool].name);
-      tell_backends(pool);
+    for (std::size_t i = 0; i < split.pools.size(); ++i) {
+      line("  pool", fmt::format("{} (weight {} of {})", name_of_pool(split.pools[i]),
+                                 split.weights[i], sum));
+      auto side = decision;
+      side.index = split.pools[i];
+      tell_side(side);
     }
     tell_timeouts();
   }
 
-  void tell_backends(std::uint32_t number) {
-    const auto& pool = blueprint_.pools[number];
-    auto states = options_.states ? options_.states(number) : std::vector<upstream::OriginState>();
-    if (!pool.health.path.empty()) line("  checked by", told_of(pool.health));
-    if (pool.origins.empty()) line("  backend", "none: every request gets 503");
-    for (std::size_t i = 0; i < pool.origins.size(); ++i) {
-      const auto& origin = pool.origins[i];
-      auto state =
-          i < states.size() ? state_of(states[i]) : std::string("health is not known here");
-      line("  backend", fmt::format("{} ({}{})", origin.text, state, standing_of(origin)));
+  void tell_side(const Decision& side) {
+    auto way = way_of(side);
+    for (const auto& [pool, obstacle] : way.passed) {
+      line("  not now", fmt::format("{}: {}", name_of_pool(pool), obstacle_at(pool, obstacle)));
+      tell_backends(pool);
+    }
+    if (way.error) return line("  then", answered(*way.error));
+    if (!way.passed.empty()) {
+      line("  then", fmt::format("pool {}{}", name_of_pool(way.arrival.pool), stead(way, side)));
+    }
+    tell_backends(way.arrival.pool);
+    tell_reserve(way, side);
+  }
+
+  // From the pool that was decided on to the one that takes it, at this moment.
+  struct Way {
+    Arrival arrival;
+    std::vector<std::pair<std::uint32_t, Obstacle>> passed;
+    std::optional<Refusal> error;  // nobody takes it
+  };
+
+  struct Eyes {
+    const ExplainOptions& options;
+    Way& way;
+
+    bool admits(std::uint32_t pool) const { return options.look(pool).admits; }
+
+    bool has_healthy(std::uint32_t pool) const { return options.look(pool).has_healthy; }
+
+    bool is_cut(std::uint32_t pool) const { return options.look(pool).is_cut; }
+
+    void pass_by(std::uint32_t pool, Obstacle obstacle) const {
+      way.passed.emplace_back(pool, obstacle);
+    }
+  };
+
+  // Where nothing is known of health, to the first.
+  Way way_of(const Decision& decision) const {
+    Way way{.arrival = {.pool = decision.index}, .passed = {}, .error = {}};
+    if (!options_.look) return way;
+    way.arrival = find_open(blueprint_, decision, Eyes{options_, way});
+    auto refusal = way.arrival.refusal;
+    if (refusal == Obstacle::None) return way;
+    bool is_unresolved = !way.arrival.is_circle && options_.look(way.arrival.pool).is_empty;
+    way.error = {503, refusal == Obstacle::CircuitOpen ? "circuit_open"
+                      : is_unresolved                  ? "upstream_dns_failed"
+                                                       : "no_healthy_backend"};
+    return way;
+  }
+
+  std::string obstacle_at(std::uint32_t pool, Obstacle obstacle) const {
+    if (obstacle == Obstacle::Unhealthy) return "none of its backends is healthy";
+    bool is_own = !options_.look(pool).admits;
+    return is_own ? "its circuit breaker is open" : "the circuit breakers of its backends are open";
+  }
+
+  // Why it is not the pool that was decided on; empty: it is.
+  std::string stead(const Way& way, const Decision& decision) const {
+    if (way.passed.empty()) return {};
+    return fmt::format(", which stands in for {} ({})", name_of_pool(decision.index),
+                       config::name_of(way.arrival.failover));
+  }
+
+  // What would come after the pool that takes it, if that one could not.
+  struct Doom {
+    std::vector<std::uint32_t>& pools;
+
+    static bool admits(std::uint32_t) { return true; }
+
+    static bool has_healthy(std::uint32_t) { return false; }
+
+    static bool is_cut(std::uint32_t) { return false; }
+
+    void pass_by(std::uint32_t pool, Obstacle) const { pools.push_back(pool); }
+  };
+
+  void tell_reserve(const Way& way, const Decision& decision) {
+    std::vector<std::uint32_t> pools;
+    auto from = decision;
+    from.index = way.arrival.pool;
+    find_open(blueprint_, from, Doom{pools});
+    for (std::size_t i = 1; i < pools.size(); ++i) {
+      const auto& before = blueprint_.pools[pools[i - 1]];
+      bool has_breaker = before.guard.has_breaker || before.terms.gates.has_breaker();
+      bool is_for_both = has_breaker && before.fallback != kNone;
+      line("  fallback",
+           fmt::format("{} stands in when {}no backend of {} is healthy", name_of_pool(pools[i]),
+                       is_for_both ? "a circuit breaker is open or " : "", before.name));
     }
   }
 
-  static std::string state_of(const upstream::OriginState& state) {
-    if (state.drains) {
-      return fmt::format("drains: gets nothing new, {} connection{} left", state.connections,
-                         state.connections == 1 ? "" : "s");
+  const std::string& name_of_pool(std::uint32_t pool) const { return blueprint_.pools[pool].name; }
+
+  static std::string answered(const Refusal& refusal) {
+    return fmt::format("answered here with {}: {}", refusal.status, refusal.reason);
+  }
+
+  void tell_backends(std::uint32_t number) {
+    const auto& pool = blueprint_.pools[number];
+    auto now = options_.look ? options_.look(number) : PoolState();
+    if (!pool.health.path.empty()) line("  checked by", told_of(pool.health));
+    if (now.circuit == upstream::CircuitState::HalfOpen) {
+      line("  breaker", "half-open: lets one request through, which decides");
     }
-    if (!state.is_known) return "its name has no address yet";
-    if (!state.is_healthy) return "down: gets nothing until a check succeeds";
-    if (state.is_cut) return "its circuit breaker is open: gets nothing until that is over";
-    return state.is_ejected ? "left out for its bad answers" : "healthy: takes its turn";
+    if (pool.origins.empty()) line("  backend", "none: every request gets 503");
+    Backends backends(pool, now.origins);
+    for (auto i : backends.in_order()) {
+      const auto& origin = pool.origins[i];
+      line("  backend",
+           fmt::format("{} ({}{})", origin.text, backends.told(i), standing_of(origin)));
+    }
   }
 
   // What is not as usual.
@@ -219,11 +411,13 @@ std::string explain_text(const Model& model, const Blueprint& blueprint, const Q
   return Explainer(model, blueprint, question, options).run();
 }
 
-std::string explain_line(const Blueprint& blueprint, const LanePlan& lane,
-                         const route::Facts& facts) {
-  auto match = lane.router->match(facts);
-  auto decision = blueprint.decide(lane, facts, 0);
-  auto host = match.host == kNone ? std::string("none") : blueprint.hosts[lane.hosts[match.host]];
+bool finds_route(const LanePlan& lane, const Question& question) {
+  return !question.refusal() && lane.router->match(question.facts());
+}
+
+std::string explain_line(const Blueprint& blueprint, const LanePlan& lane, const Decision& decision,
+                         const Arrival* arrival) {
+  auto host = decision.host == kNone ? std::string("none") : blueprint.hosts[decision.host];
   auto line = fmt::format("listener={}; virtual_host={}", lane.name, host);
   if (decision.route && !decision.route->label.empty()) {
     line +=
@@ -239,13 +433,22 @@ std::string explain_line(const Blueprint& blueprint, const LanePlan& lane,
     line += blueprint.rates[rate].name;
   }
   auto [status, reason] = blueprint.refusal(decision);
-  if (decision.kind == Decision::Kind::Forward) {
+  if (arrival) {
+    line +=
+        fmt::format("; pool={}; instead_of={}; failover={}", blueprint.pools[arrival->pool].name,
+                    blueprint.pools[decision.index].name, name_of(arrival->failover));
+  } else if (decision.kind == Decision::Kind::Forward) {
     line += fmt::format("; pool={}", blueprint.pools[decision.index].name);
   } else {
     line += fmt::format("; status={}", status);
     if (!reason.empty()) line += fmt::format("; reason={}", reason);
   }
   return line;
+}
+
+std::string with_error(std::string_view line, const Refusal& error) {
+  if (line.contains("; status=")) return std::string(line);
+  return fmt::format("{}; status={}; reason={}", line, error.status, error.reason);
 }
 
 }  // namespace cirque::config

@@ -13,6 +13,11 @@ std::expected<std::unique_ptr<Question>, std::string> Question::of(const Asked& 
   return question;
 }
 
+std::optional<Refusal> Question::refusal() const noexcept {
+  if (http::is_served(request_.method)) return std::nullopt;
+  return Refusal{405, "method_not_allowed"};
+}
+
 std::optional<std::string> Question::read(const Asked& asked) {
   if (!base::is_token(asked.method)) return fmt::format("'{}' is not a method", asked.method);
   request_.method_text = arena_.copy(asked.method);
@@ -21,7 +26,9 @@ std::optional<std::string> Question::read(const Asked& asked) {
   if (!source) return fmt::format("'{}' is not an IP address", asked.from);
   source_ = *source;
   if (auto why = read_url(asked.url)) return why;
-  return read_headers(asked.headers);
+  if (auto why = read_headers(asked.headers)) return why;
+  add_host();
+  return std::nullopt;
 }
 
 std::optional<std::string> Question::read_url(std::string_view url) {
@@ -29,7 +36,9 @@ std::optional<std::string> Question::read_url(std::string_view url) {
   bool has_host = !url.starts_with('/') && url != "*";
   if (has_host && scheme_end == url.npos)
     return read_url(arena_.copy(fmt::format("http://{}", url)));
-  auto target = http::read_target(request_.method, arena_.copy(url), arena_);
+  // What is refused for its method is so before its target is read.
+  auto method = http::is_served(request_.method) ? request_.method : Method::Get;
+  auto target = http::read_target(method, arena_.copy(url), arena_);
   if (!target) return fmt::format("'{}' is not a URL that a client could ask for", url);
   request_.target = target->path_and_query;
   request_.authority = target->authority;
@@ -49,6 +58,13 @@ std::optional<std::string> Question::read_headers(const std::vector<TableEntry>&
     }
   }
   return std::nullopt;
+}
+
+// As a client sends it: what it has of the URL, unless it was told another.
+void Question::add_host() {
+  auto& headers = request_.headers;
+  if (headers.has(Name::Host) || request_.authority.empty()) return;
+  headers.add(Name::Host, request_.authority);
 }
 
 }  // namespace cirque::config

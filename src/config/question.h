@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cirque/arena.h"
+#include "config/blueprint.h"
 #include "config/model.h"
 #include "route/facts.h"
 
@@ -28,6 +29,9 @@ class Question {
 
   route::Facts facts() const noexcept { return route::Facts::of(request_, source_); }
 
+  // What it gets for its method, whatever is configured. None: a route is looked for.
+  std::optional<Refusal> refusal() const noexcept;
+
   const Request& request() const noexcept { return request_; }
 
   const Address& source() const noexcept { return source_; }
@@ -37,6 +41,7 @@ class Question {
   std::optional<std::string> read(const Asked& asked);
   std::optional<std::string> read_url(std::string_view url);
   std::optional<std::string> read_headers(const std::vector<TableEntry>& headers);
+  void add_host();
 
   Arena arena_;
   Request request_{arena_};

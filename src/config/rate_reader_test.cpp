@@ -75,7 +75,8 @@ TEST_CASE("a request meets the limits of all places that it passes, each once") 
     Headers headers(arena);
     if (!key.empty()) headers.add("X-Routing-Key", key);
     route::Facts facts{.host = host, .path = path, .headers = &headers};
-    return explain_line(*loaded.blueprint, loaded.blueprint->lanes.front(), facts);
+    const auto& lane = loaded.blueprint->lanes.front();
+    return explain_line(*loaded.blueprint, lane, loaded.blueprint->decide(lane, facts, 0));
   };
   CHECK(met_by("a", "/x", "") ==
         "listener=web; virtual_host=a; route=x; rate_limits=all,host,route,pool; pool=p");

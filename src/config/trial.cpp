@@ -25,7 +25,11 @@ class Trial {
     }
     auto question = Question::of({test_.method, test_.url, test_.headers, test_.from});
     if (!question) return complain(test_.url, question.error());
-    ask(*lane, **question);
+    if (auto refusal = (*question)->refusal()) {
+      refuse(*refusal);
+    } else {
+      ask(*lane, **question);
+    }
     return passed_;
   }
 
@@ -40,22 +44,19 @@ class Trial {
     compare("virtual_host", expect.virtual_host, host);
     compare("route", expect.route, route_of(decision, host));
     if (!expect.pool.empty()) compare_pool(decision);
-    if (expect.status != 0 && expect.status != static_cast<unsigned>(status)) {
-      auto what =
-          status == 0 ? std::string("the request is sent on") : fmt::format("it is {}", status);
-      complain(expect.status, fmt::format("status {} was expected, but {}", expect.status, what));
-    }
-    compare("reason", expect.reason, reason.empty() ? "none" : reason);
+    compare_answer({status, reason});
     if (!expect.location.empty()) compare("location", expect.location, location(decision, facts));
     for (const auto& [name, value] : expect.headers) {
-      if (auto came = header(name, decision, facts)) {
-        compare(name, value, *came);
-      } else {
-        complain(value, fmt::format("{} is not for the configuration to decide; Location, "
-                                    "Content-Type, X-Routed-To and X-Route-Reason are",
-                                    name));
-      }
+      compare_header(name, value, header(name, decision, facts));
     }
+  }
+
+  void compare_header(const std::string& name, const std::string& wanted,
+                      const std::optional<std::string>& came) {
+    if (came) return compare(name, wanted, *came);
+    complain(wanted, fmt::format("{} is not for the configuration to decide; Location, "
+                                 "Content-Type, X-Routed-To and X-Route-Reason are",
+                                 name));
   }
 
   // None: it depends on more than the configuration.
@@ -74,6 +75,28 @@ class Trial {
       return blueprint_.responds[decision.index].content_type;
     }
     return std::nullopt;
+  }
+
+  // Before anybody asks for a route.
+  void refuse(const Refusal& refusal) {
+    const auto& expect = test_.expect;
+    compare("virtual_host", expect.virtual_host, "none");
+    compare("route", expect.route, "none");
+    compare("pool", expect.pool, "none");
+    compare_answer(refusal);
+    compare("location", expect.location, "none");
+    for (const auto& [name, value] : expect.headers) compare(name, value, "none");
+  }
+
+  void compare_answer(const Refusal& answer) {
+    const auto& expect = test_.expect;
+    auto [status, reason] = answer;
+    if (expect.status != 0 && expect.status != static_cast<unsigned>(status)) {
+      auto what =
+          status == 0 ? std::string("the request is sent on") : fmt::format("it is {}", status);
+      complain(expect.status, fmt::format("status {} was expected, but {}", expect.status, what));
+    }
+    compare("reason", expect.reason, reason.empty() ? "none" : reason);
   }
 
   static std::string_view route_of(const Decision& decision, std::string_view host) {

@@ -61,20 +61,30 @@ const Routing& routing_of(const Exchange& exchange) noexcept {
   return *static_cast<const Routing*>(exchange.snapshot);
 }
 
-// Asked for with a field of the request, which ends here, by somebody whom we trust.
-void explain(Exchange& exchange, const Lane& lane) {
-  exchange.request.headers.drop(Name::XCirqueExplain);
-  if (!routing_of(exchange).trusts(exchange.link.client)) return;
-  auto facts = route::Facts::of(exchange.request, exchange.link.client);
-  exchange.stamps().set(Name::XCirqueExplain,
-                        config::explain_line(*lane.blueprint, *lane.plan, facts));
-}
-
 Decision decide(const Exchange& exchange, const Lane& lane) noexcept {
   const auto& blueprint = *lane.blueprint;
   if (lane.plan->only_route != config::kNone) return blueprint.only_decision(*lane.plan);
   auto facts = route::Facts::of(exchange.request, exchange.link.client);
   return blueprint.decide(*lane.plan, facts, chance());
+}
+
+// Of a request that asked for it: the pool that it has come to, which is not the one that it was
+// for.
+void tell_stand_in(Exchange& exchange, const Lane& lane, const Decision& decision,
+                   const config::Arrival& arrival) {
+  auto& stamps = exchange.stamps();
+  if (!stamps.has(Name::XCirqueExplain)) return;
+  auto line = config::explain_line(*lane.blueprint, *lane.plan, decision, &arrival);
+  stamps.set(Name::XCirqueExplain, line);
+}
+
+// And that its answer is an error of ours.
+void tell_error(Exchange& exchange, const Error& error) {
+  auto& stamps = exchange.stamps();
+  auto line = stamps.get(Name::XCirqueExplain);
+  if (line.empty()) return;
+  stamps.set(Name::XCirqueExplain,
+             config::with_error(line, {exchange.response.status, error.reason}));
 }
 
 }  // namespace
@@ -90,10 +100,10 @@ const Lane& Gateway::lane_of(const Exchange& exchange) const noexcept {
 
 Step Gateway::on_request(Exchange& exchange) {
   const Lane& lane = lane_of(exchange);
-  if (exchange.request.headers.has(Name::XCirqueExplain)) explain(exchange, lane);
   if (Sampler::is_due(exchange.started)) [[unlikely]] {
     routing_of(exchange).sampler->offer(exchange, lane.plan->name, lane.blueprint->interests);
   }
+  if (exchange.request.headers.has(Name::XCirqueExplain)) return lead_told(exchange, lane);
   if (lane.plan->only_pool != config::kNone) {
     exchange.slot<Errand>().go_to(lane, lane.plan->only_pool);
     return go_on;
@@ -103,8 +113,23 @@ Step Gateway::on_request(Exchange& exchange) {
 
 // Apart, so that the short way above saves no registers for it.
 Step Gateway::lead(Exchange& exchange, const Lane& lane) {
-  const auto& blueprint = *lane.blueprint;
+  return follow(exchange, lane, decide(exchange, lane));
+}
+
+// The same, but somebody whom we trust has asked for an explanation with a field of the request,
+// which ends here.
+Step Gateway::lead_told(Exchange& exchange, const Lane& lane) {
+  exchange.request.headers.drop(Name::XCirqueExplain);
   auto decision = decide(exchange, lane);
+  if (routing_of(exchange).trusts(exchange.link.client)) {
+    exchange.stamps().set(Name::XCirqueExplain,
+                          config::explain_line(*lane.blueprint, *lane.plan, decision));
+  }
+  return follow(exchange, lane, decision);
+}
+
+inline Step Gateway::follow(Exchange& exchange, const Lane& lane, const Decision& decision) {
+  const auto& blueprint = *lane.blueprint;
   if (decision.route) exchange.route = decision.route->label;
   if (!blueprint.rates.empty()) {
     auto met = meet_rate_limits(exchange, lane, decision);
@@ -163,8 +188,11 @@ Step Gateway::forward_past(Exchange& exchange, const Lane& lane, const Decision&
                            Passage& passage) {
   auto passed = passage.pass(exchange, lane, decision);
   if (!passed) return fail(passed.error());
-  auto pool = *passed;
-  if (decision.table && pool != decision.index) tell_routing(exchange, lane, decision, pool);
+  auto pool = passed->pool;
+  if (pool != decision.index) {
+    if (decision.table) tell_routing(exchange, lane, decision, pool);
+    tell_stand_in(exchange, lane, decision, *passed);
+  }
   if (const auto& host = lane.blueprint->pools[pool].host; !host.empty()) {
     exchange.request.headers.set(Name::Host, host);
   }
@@ -178,6 +206,7 @@ void Gateway::on_error_page(Exchange& exchange, const Error& error) {
   constexpr std::string_view kJson = "application/json";
   const Lane& lane = lane_of(exchange);
   auto& answer = exchange.response;
+  tell_error(exchange, error);
   bool is_json = answer.headers.get(Name::ContentType) == kJson;
   auto host = exchange.request.authority;
   auto find = [&](http::PageLanguage language) {

@@ -35,6 +35,8 @@ class Gateway final : public App {
 
  private:
   [[gnu::noinline]] static Step lead(Exchange& exchange, const Lane& lane);
+  [[gnu::noinline, gnu::cold]] static Step lead_told(Exchange& exchange, const Lane& lane);
+  static Step follow(Exchange& exchange, const Lane& lane, const config::Decision& decision);
   static Step forward(Exchange& exchange, const Lane& lane, const config::Decision& decision);
   static Step forward_later(Exchange& exchange, const Lane& lane, config::Decision decision,
                             Passage& passage);

@@ -8,8 +8,6 @@
 namespace cirque::control {
 namespace {
 
-using config::kNone;
-
 Error refusal(Side side, std::uint16_t status, std::string_view reason) {
   auto fault = side == Side::Client ? Fault::TooLarge : Fault::Overload;
   return {.fault = fault, .side = side, .status = status, .reason = reason};
@@ -45,23 +43,6 @@ class LimitedBody final : public Source {
   Body inner_;
   const std::uint64_t most_;
   std::uint64_t left_;
-};
-
-// A chain of pools that stand in for each other is not followed in circles.
-class Visited {
- public:
-  bool add(std::uint32_t pool) noexcept {
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (pools_[i] == pool) return false;
-    }
-    if (count_ == std::size(pools_)) return false;
-    pools_[count_++] = pool;
-    return true;
-  }
-
- private:
-  std::uint32_t pools_[8];
-  std::size_t count_ = 0;
 };
 
 void tell(const config::PoolPlan& plan, const Transition& change) {
@@ -104,21 +85,22 @@ Task<> Passage::wait(Exchange& exchange, const Lane& lane, const config::Decisio
   co_return done;
 }
 
-Result<std::uint32_t> Passage::pass(Exchange& exchange, const Lane& lane,
-                                    const config::Decision& decision) {
-  auto pool = find_open(exchange, lane, decision);
-  if (!pool) {
+Result<config::Arrival> Passage::pass(Exchange& exchange, const Lane& lane,
+                                      const config::Decision& decision) {
+  auto arrival = find_open(exchange, lane, decision);
+  if (!arrival) {
     end();
-    return pool;
+    return arrival;
   }
-  const auto& plan = lane.blueprint->pools[*pool];
-  const auto& serving = lane.pools[*pool];
-  bool is_as_wanted = *pool == decision.index;
+  auto pool = arrival->pool;
+  const auto& plan = lane.blueprint->pools[pool];
+  const auto& serving = lane.pools[pool];
+  bool is_as_wanted = pool == decision.index;
   if (plan.guard.is_adaptive() && is_as_wanted) adaptive_ = &serving.guard->adaptive;
   if (plan.terms.gates.is_any()) {
     lobby_ = &exchange.arena.make<Lobby>(plan, *serving.pool, *serving.guard);
   }
-  return pool;
+  return arrival;
 }
 
 Task<upstream::Pick> Passage::enter_lobby(Exchange& exchange, upstream::Tried& tried,
@@ -137,45 +119,43 @@ Result<Unit> Passage::limit_body(Exchange& exchange, std::uint64_t most) {
   return done;
 }
 
-Result<std::uint32_t> Passage::find_open(Exchange& exchange, const Lane& lane,
-                                         const config::Decision& decision) {
-  Visited visited;
-  std::string_view failover;
-  auto pool = decision.index;
-  while (visited.add(pool)) {
-    const auto& plan = lane.blueprint->pools[pool];
-    auto next = plan.fallback;
-    std::string_view why;
-    if (!admit(exchange, lane, pool)) {
-      why = "circuit_open";
-    } else if (!lane.pools[pool].pool->has_healthy()) {
-      why = "upstream_unhealthy";
-      if (next == kNone && decision.table) next = decision.table->otherwise;
-    } else if (plan.terms.gates.has_breaker() && lane.pools[pool].pool->is_cut(loop::turn_time())) {
-      why = "circuit_open";
-    }
-    if (why.empty()) {
-      if (!failover.empty()) {
-        exchange.stamps().set(Name::XFailoverReason, failover);
-        exchange.log_fields().set("failover_reason", failover);
-      }
-      return pool;
-    }
-    if (failover.empty()) failover = why;
-    if (next == kNone || next == pool) {
-      if (why == "upstream_unhealthy") return pool;  // the pool itself tells that nobody is there
-      return fail(refusal(Side::Us, 503, "circuit_open"));
-    }
-    permit_.reset();
-    pool = next;
+// How it looks to a request that means to go there: it holds the permit of the pool that it is at.
+struct Passage::Eyes {
+  Passage& passage;
+  Exchange& exchange;
+  const Lane& lane;
+
+  bool admits(std::uint32_t pool) { return passage.admit(exchange, lane, pool); }
+
+  bool has_healthy(std::uint32_t pool) { return lane.pools[pool].pool->has_healthy(); }
+
+  bool is_cut(std::uint32_t pool) { return lane.pools[pool].pool->is_cut(loop::turn_time()); }
+
+  void pass_by(std::uint32_t, config::Obstacle) noexcept {}
+};
+
+Result<config::Arrival> Passage::find_open(Exchange& exchange, const Lane& lane,
+                                           const config::Decision& decision) {
+  using config::Obstacle;
+  auto arrival = config::find_open(*lane.blueprint, decision, Eyes{*this, exchange, lane});
+  if (arrival.refusal == Obstacle::None) {
+    if (arrival.failover == Obstacle::None) return arrival;
+    auto why = name_of(arrival.failover);
+    exchange.stamps().set(Name::XFailoverReason, why);
+    exchange.log_fields().set("failover_reason", why);
+    return arrival;
   }
-  return fail(
-      refusal(Side::Us, 503, failover == "circuit_open" ? "circuit_open" : "no_healthy_backend"));
+  if (arrival.refusal == Obstacle::CircuitOpen) {
+    return fail(refusal(Side::Us, 503, "circuit_open"));
+  }
+  if (arrival.is_circle) return fail(refusal(Side::Us, 503, "no_healthy_backend"));
+  return arrival;  // the pool itself tells that nobody is there
 }
 
 // True also where there is no breaker.
 bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   const auto& plan = lane.blueprint->pools[pool];
+  permit_.reset();  // of the pool before, for which this one stands in
   if (!plan.guard.has_breaker) return true;
   permit_ = lane.pools[pool].guard->breaker.admit(loop::turn_time());
   plan_ = &plan;

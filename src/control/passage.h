@@ -6,6 +6,7 @@
 
 #include "cirque/exchange.h"
 #include "config/blueprint.h"
+#include "config/failover.h"
 #include "control/lane.h"
 #include "control/lobby.h"
 
@@ -21,10 +22,10 @@ class Passage {
   // Until there is room; or 503.
   Task<> wait(Exchange& exchange, const Lane& lane, const config::Decision& decision);
 
-  // Once there was room: the pool that it comes to, by its index in the blueprint; or 503. The
-  // answer is stamped with what happened: X-Circuit-State, X-Failover-Reason.
-  Result<std::uint32_t> pass(Exchange& exchange, const Lane& lane,
-                             const config::Decision& decision);
+  // Once there was room: the pool that it comes to; or 503. The answer is stamped with what
+  // happened: X-Circuit-State, X-Failover-Reason.
+  Result<config::Arrival> pass(Exchange& exchange, const Lane& lane,
+                               const config::Decision& decision);
 
   // To be passed, where its pool's backends have gates.
   Task<upstream::Pick> enter_lobby(Exchange& exchange, upstream::Tried& tried,
@@ -37,10 +38,12 @@ class Passage {
   void leave(const Exchange& exchange, std::optional<upstream::Outcome> outcome) noexcept;
 
  private:
+  struct Eyes;
+
   void teach(const Exchange& exchange, std::optional<upstream::Outcome> outcome) noexcept;
   void end() noexcept;
-  Result<std::uint32_t> find_open(Exchange& exchange, const Lane& lane,
-                                  const config::Decision& decision);
+  Result<config::Arrival> find_open(Exchange& exchange, const Lane& lane,
+                                    const config::Decision& decision);
   static Result<Unit> limit_body(Exchange& exchange, std::uint64_t most);
   bool admit(Exchange& exchange, const Lane& lane, std::uint32_t pool);
 

@@ -246,8 +246,7 @@ bool RequestParser::request_line(std::string_view text, Request& request) {
   if (!shaped) return refuse("bad_version");
   if (version[5] != '1') return refuse("http_version_unsupported", 505);
   request.version = version[7] == '0' ? Version::Http10 : Version::Http11;
-  bool refused = request.method == Method::Connect || request.method == Method::Trace;
-  if (refused) return refuse("method_not_allowed", 405);
+  if (!http::is_served(request.method)) return refuse("method_not_allowed", 405);
   auto read = http::read_target(request.method, target, request.headers.arena());
   if (!read) {
     error_ = read.error();

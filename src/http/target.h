@@ -12,6 +12,11 @@ struct Target {
   std::string_view scheme;          // of an absolute-form target; else empty
 };
 
+// Of these alone: CONNECT and TRACE get 405 (method_not_allowed), whatever their target.
+constexpr bool is_served(Method method) noexcept {
+  return method != Method::Connect && method != Method::Trace;
+}
+
 // The canonical path: dot segments resolved, empty segments merged, unreserved characters decoded,
 // hexadecimal digits in upper case. The query is kept byte for byte.
 // Refused with Side::Client, status 400, reason bad_target: a path above the root, %00, a bad

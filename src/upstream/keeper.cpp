@@ -80,6 +80,8 @@ std::vector<OriginState> Keeper::states() const {
       const auto& vitals = seat.standing->vitals;
       state.is_healthy |= !vitals.has(Ailment::Unhealthy);
       is_usable |= !vitals.has(Ailment::Unhealthy) && !vitals.has(Ailment::Ejected);
+      ++state.members;
+      state.usable += vitals.is_usable();
       state.is_cut &= seat.standing->gate.circuit(loop_.now()) == CircuitState::Open;
       state.connections += seat.backend->connections.load(std::memory_order_relaxed);
     }

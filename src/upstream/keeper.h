@@ -43,6 +43,8 @@ struct OriginState {
   bool drains = false;
   bool is_cut = false;            // the breakers of all its addresses are open
   std::uint32_t connections = 0;  // open ones, idle or not
+  std::uint32_t members = 0;      // addresses
+  std::uint32_t usable = 0;       // of these
 };
 
 // Lives on the steward's loop, which outlives it; so do resolver, directory, registry and pace.

@@ -110,7 +110,11 @@ LocalRoll& Pool::here() {
 }
 
 bool Pool::has_healthy() {
-  return std::ranges::any_of(here().roll->seats,
+  return has_healthy(*here().roll);
+}
+
+bool Pool::has_healthy(const Roll& roll) {
+  return std::ranges::any_of(roll.seats,
                              [](const Seat& seat) { return is_well(seat.standing->vitals); });
 }
 
@@ -207,7 +211,10 @@ Shut Pool::why_shut(const Roll& roll, const Doors& doors) noexcept {
 }
 
 bool Pool::is_cut(Time now) {
-  const auto& roll = *here().roll;
+  return is_cut(*here().roll, now);
+}
+
+bool Pool::is_cut(const Roll& roll, Time now) {
   return roll.has_gates && why_shut(roll, Gates(roll, now)) == Shut::Cut;
 }
 

@@ -136,6 +136,10 @@ class Pool {
   // Is there one that choose() would give somebody who has tried none?
   bool has_healthy();
 
+  // The same of a roll, for who looks on and chooses nobody.
+  static bool has_healthy(const Roll& roll);
+  static bool is_cut(const Roll& roll, Time now);
+
   // Any thread: may a request that was seen by a member be sent to another one? Counts it.
   bool take_retry(Time now);
 
