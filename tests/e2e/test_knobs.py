@@ -1148,9 +1148,8 @@ def _(world, statuses):
 @knob("pools[].retries.same_backend", (False, {502}), (True, {200}))
 def _(world, again):
     def drops_first(conn):
-        if conn.number % 2 == 0:
-            named("yes")(conn)
-        conn.read_request()
+        while conn.read_request() and len(conn.origin.requests) > 1:
+            conn.respond(200)
     front = several(world, drops_first, passive_health=NO_LIMIT, health_check={"interval": "1h", "unhealthy_threshold": 9},
                     retries={"same_backend": again})
     return {world.ask(front).status}
