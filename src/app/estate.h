@@ -36,6 +36,11 @@ class Estate {
   // Of a pool, by its index in the blueprint.
   config::PoolState state(std::uint32_t pool) const;
 
+  // Open ones of a listener, by its name.
+  std::uint32_t connections(std::string_view listener) const {
+    return listeners_.connections(listener);
+  }
+
   Drains& drains() noexcept { return drains_; }
 
   // Of the last requests.

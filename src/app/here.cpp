@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -34,12 +36,25 @@ std::string why_not_listen(const config::HostPort& at) {
   return strerrordesc_np(error);
 }
 
+std::string why_not_write(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return strerrordesc_np(EISDIR);
+    return ::access(path.c_str(), W_OK) == 0 ? "" : strerrordesc_np(errno);
+  }
+  auto slash = path.rfind('/');
+  auto folder = slash == path.npos ? std::string(".") : path.substr(0, slash + 1);
+  return ::access(folder.c_str(), W_OK | X_OK) == 0 ? "" : strerrordesc_np(errno);
+}
+
 }  // namespace
 
 config::Surroundings here() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  return {.why_not_listen = why_not_listen, .descriptors = limit.rlim_max};
+  return {.why_not_listen = why_not_listen,
+          .why_not_write = why_not_write,
+          .descriptors = limit.rlim_max};
 }
 
 }  // namespace cirque::app

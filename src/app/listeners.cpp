@@ -44,7 +44,12 @@ Listeners::Listeners(proxy::Engine& engine) : engine_(engine) {}
 
 Listeners::~Listeners() = default;
 
-Listeners::Running* Listeners::find(const std::string& name) const {
+std::uint32_t Listeners::connections(std::string_view name) const {
+  const auto* running = find(name);
+  return running ? running->site.connections.load(std::memory_order_relaxed) : 0;
+}
+
+Listeners::Running* Listeners::find(std::string_view name) const {
   auto found = std::ranges::find_if(running_, [&](auto& r) { return r->name == name; });
   return found == running_.end() ? nullptr : found->get();
 }

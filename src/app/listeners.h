@@ -53,11 +53,14 @@ class Listeners {
   // The routing has been published: opens what is new, closes what is gone.
   Change commit(Move move);
 
+  // Open ones of a listener, by its name.
+  std::uint32_t connections(std::string_view name) const;
+
   // Called when listeners that left are gone for good, and their lanes are not needed any more.
   std::function<void()> on_gone = [] {};
 
  private:
-  Running* find(const std::string& name) const;
+  Running* find(std::string_view name) const;
   bool is_ours(const Address& address) const;
   std::size_t free_lane() const;
   Task<> bury();

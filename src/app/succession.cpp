@@ -198,7 +198,10 @@ Task<Succession::Told> Succession::plan(const control::Admin::Order& order) {
   }
   auto replayed = config::replay(means_.estate.samples(), *loaded_.blueprint, *next.blueprint);
   co_return Told{200, found + config::render(changes, next.model) + later +
-                          render(touched_by(*loaded_.blueprint, *next.blueprint)) +
+                          render(touched_by(*loaded_.blueprint, *next.blueprint,
+                                            [this](std::string_view listener) {
+                                              return means_.estate.connections(listener);
+                                            })) +
                           config::render(replayed)};
 }
 

@@ -41,7 +41,8 @@ void add_line(std::string& out, std::string_view what, const std::vector<std::st
 
 }  // namespace
 
-Touch touched_by(const config::Blueprint& before, const config::Blueprint& after) {
+Touch touched_by(const config::Blueprint& before, const config::Blueprint& after,
+                 const std::function<std::uint32_t(std::string_view)>& connections) {
   Touch touch;
   auto old_listeners = listeners_of(before), new_listeners = listeners_of(after);
   for (const auto& [name, address] : new_listeners) {
@@ -53,8 +54,10 @@ Touch touched_by(const config::Blueprint& before, const config::Blueprint& after
     }
   }
   for (const auto& [name, address] : old_listeners) {
-    if (!new_listeners.contains(name))
-      touch.drained.push_back(fmt::format("{} ({})", name, address));
+    if (new_listeners.contains(name)) continue;
+    auto open = connections(name);
+    touch.drained.push_back(fmt::format("{} ({}, {} {} open)", name, address, open,
+                                        open == 1 ? "connection" : "connections"));
   }
   auto old_backends = backends_of(before), new_backends = backends_of(after);
   touch.joining = only_in(new_backends, old_backends);

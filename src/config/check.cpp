@@ -113,6 +113,8 @@ class Check : Critic {
     for (const auto& listener : model_.listeners) look(listener.address, "listeners");
     if (model_.admin.is_apart()) look(model_.admin.listen, "admin.listen");
     if (model_.metrics.enabled) look(model_.metrics.listen, "metrics.listen");
+    if (model_.logging.output == "file") must_be_written(model_.logging.path);
+    if (model_.logging.access.output == "file") must_be_written(model_.logging.access.path);
     // A client's, and one towards its backend.
     auto wanted = std::uint64_t{model_.limits.connections} * 2;
     if (!place(model_.limits.connections) || wanted <= here_->descriptors) return;
@@ -121,6 +123,13 @@ class Check : Critic {
             "{} clients with a backend each need {} descriptors; a process may have {} here",
             model_.limits.connections, wanted, here_->descriptors))
         .hint = "raise the hard limit: LimitNOFILE= of systemd, or ulimit -Hn";
+  }
+
+  void must_be_written(const std::string& path) {
+    if (path.empty() || !place(path)) return;
+    auto why = here_->why_not_write(path);
+    if (why.empty()) return;
+    add(Code::CannotWrite, path, fmt::format("{} cannot be written here: {}", path, why));
   }
 
   // The file does not mention metrics, and yet they take an address.

@@ -311,6 +311,11 @@ constexpr Explanation kExplanations[] = {
      "The certificate does not name a host that it is to be used for, so its clients refuse it. "
      "What counts is its subjectAltName; a common name does not.",
      "hosts: [example.org]  # the certificate: example.com", "hosts: [example.com]"},
+    {Code::CannotWrite, "a file that cannot be written here (warning)",
+     "On the machine where this was checked the folder is not there, or the user may not write "
+     "into it, or the name is that of something else. A log that cannot be opened prevents the "
+     "start. With --elsewhere it is not looked at.",
+     "", ""},
 };
 
 // The environment can bring control characters into a message; a terminal must not obey them.

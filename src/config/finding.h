@@ -83,6 +83,7 @@ enum class Code : std::uint16_t {
   OpenSecret = 1514,
   ExpiredCertificate = 1515,
   CertificateName = 1516,
+  CannotWrite = 1517,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

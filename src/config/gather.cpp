@@ -328,11 +328,12 @@ void Gathering::all_of(const std::string& folder, Spot from) {
     std::ranges::move(files_.glob(fmt::format("{}{}", pattern, suffix)), std::back_inserter(paths));
   }
   std::ranges::sort(paths);
-  auto tests = std::ranges::stable_partition(paths, std::not_fn(&is_test_file));
-  std::vector<std::string> of_all(tests.begin(), tests.end());
-  paths.erase(tests.begin(), tests.end());
-  for (const auto& path : paths) include(path, from);
-  for (const auto& path : of_all) include_tests(path);
+  for (const auto& path : paths) {
+    if (!is_test_file(path)) include(path, from);
+  }
+  for (const auto& path : paths) {
+    if (is_test_file(path)) include_tests(path);
+  }
 }
 
 void Gathering::keep_folder(const std::string& path) {

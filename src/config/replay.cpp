@@ -10,10 +10,18 @@
 namespace cirque::config {
 namespace {
 
-std::string outcome_of(const Blueprint& blueprint, std::string_view listener,
+// The listener that its client would come to: it may have another name by now.
+const LanePlan* lane_for(const Blueprint& after, const Blueprint& before, std::string_view name) {
+  if (const auto* same = after.lane(name)) return same;
+  const auto* old = before.lane(name);
+  auto found = std::ranges::find_if(
+      after.lanes, [&](const LanePlan& lane) { return old && lane.address == old->address; });
+  return found == after.lanes.end() ? nullptr : &*found;
+}
+
+std::string outcome_of(const Blueprint& blueprint, const LanePlan* lane, const Sample& sample,
                        const Question& question, std::uint64_t chance) {
-  const auto* lane = blueprint.lane(listener);
-  if (!lane) return fmt::format("nowhere: the listener {} is gone", listener);
+  if (!lane) return fmt::format("nowhere: the listener {} is gone", sample.listener);
   auto facts = question.facts();
   auto decision = blueprint.decide(*lane, facts, chance);
   auto [status, reason] = blueprint.refusal(decision);
@@ -50,8 +58,10 @@ Replay replay(std::span<const Sample> samples, const Blueprint& before, const Bl
     if (!question) continue;
     ++result.tried;
     auto chance = std::hash<std::string>()(sample.asked.url) + result.tried;
-    auto from = outcome_of(before, sample.listener, **question, chance);
-    auto to = outcome_of(after, sample.listener, **question, chance);
+    const auto* was = before.lane(sample.listener);
+    const auto* is = lane_for(after, before, sample.listener);
+    auto from = outcome_of(before, was, sample, **question, chance);
+    auto to = outcome_of(after, is, sample, **question, chance);
     if (from == to) continue;
     auto& move = moves[{from, to}];
     if (move.count++ > 0) continue;

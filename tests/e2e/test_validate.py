@@ -53,7 +53,8 @@ def test_every_code_has_a_configuration_that_shows_it():
     codes = set(re.findall(r"^CQ\d{4}", cirque("help", "codes").stdout, re.M))
     shown = {c for p in CONFIGS.glob("*.txt") for c in re.findall(r" (CQ\d{4}): ", p.read_text())}
     # Shown by test_a_file_that_is_not_there, test_this_machine_is_looked_at, test_sticky and test_certificates.
-    assert codes - shown == {"CQ1001", "CQ1510", "CQ1511", "CQ1514", "CQ1425", "CQ1515", "CQ1516"}
+    assert codes - shown == {"CQ1001", "CQ1510", "CQ1511", "CQ1514", "CQ1425", "CQ1515", "CQ1516",
+                              "CQ1517"}
 
 
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda p: f"{p.parent.name}/{p.name}")
@@ -84,11 +85,13 @@ listeners:
 virtual_hosts: [{{hosts: ['*'], routes: [{{respond: {{status: 204}}}}]}}]
 metrics: {{enabled: false}}
 limits: {{connections: 300}}
+logging: {{output: file, path: {tmp_path}/none/a.log, access: {{output: file, path: {tmp_path}}}}}
 """)
         done = cirque("validate", config, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500)))
         told = re.findall(r":(\d+):\d+: warning (CQ\d+): (.*)", done.stderr)
         assert done.returncode == 0 and [(line, code) for line, code, _ in told] == \
-            [("3", "CQ1510"), ("4", "CQ1510"), ("8", "CQ1511")]
+            [("3", "CQ1510"), ("4", "CQ1510"), ("8", "CQ1511"), ("9", "CQ1517"), ("9", "CQ1517")]
+        assert "No such file or directory" in told[3][2] and "Is a directory" in told[4][2]
         assert "Address already in use" in told[0][2] and "Cannot assign requested address" in told[1][2]
         assert cirque("validate", "--elsewhere", config).stderr == ""
 

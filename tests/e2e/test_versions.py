@@ -373,6 +373,15 @@ def test_a_plan_that_changes_nothing(shop):
     assert "touches: no listener and no backend" in told and "replay: 0 of the last 1 requests would go elsewhere" in told
 
 
+def test_a_plan_of_a_listener_with_another_name(shop):
+    """Its clients come to the same address, and go the same way."""
+    with Client(shop.port("web")) as one:
+        assert one.ask(request("/x", host="shop.example")).status == 200
+        told = shop.planned(lambda config: config["listeners"][0].update(name="front")).stdout
+    assert "touches: listeners that drain: web (127.0.0.1:0, 1 connection open)" in told
+    assert "replay: 0 of the last 1 requests would go elsewhere" in told
+
+
 def test_a_plan_of_what_would_not_be_taken(shop):
     told = shop.planned(lambda config: config["virtual_hosts"][0]["routes"][0].update(pool="c"))
     assert told.returncode == 1 and "CQ1410" in told.stderr and "would not be taken" in told.stderr
