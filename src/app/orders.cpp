@@ -147,19 +147,11 @@ int write_back(const Command& command, const config::Model& model, std::uint64_t
   return 0;
 }
 
-// The process would refuse it as well. What it has of variables we do not know.
-bool is_refused(const config::Loaded& loaded) {
-  return std::ranges::any_of(loaded.findings, [](const auto& finding) {
-    return finding.severity == config::Severity::Error &&
-           finding.code != config::Code::UnsetVariable;
-  });
-}
-
 }  // namespace
 
 int reload(const std::string& config_path) {
   auto loaded = config::load_file(config_path);
-  if (is_refused(loaded)) {
+  if (!loaded.ok()) {  // the process would refuse it as well, and where it listens is in here
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("not reloaded: the old configuration stays as it was");
   }
@@ -168,7 +160,7 @@ int reload(const std::string& config_path) {
 
 int plan(const Command& command) {
   auto loaded = config::load_file(command.config);
-  if (is_refused(loaded)) {
+  if (!loaded.ok()) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("this configuration would not be taken");
   }
@@ -177,7 +169,7 @@ int plan(const Command& command) {
 
 int apply(const Command& command) {
   auto loaded = config::load_file(command.config);
-  if (is_refused(loaded)) {
+  if (!loaded.ok()) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("not applied: the old configuration stays as it was");
   }

@@ -182,9 +182,8 @@ class Check : Critic {
   }
 
   void never_reached(const Duration& time, const Duration& end, std::string_view why) {
-    if (time <= end || (!place(time) && !place(end))) return;
-    const auto& field = place(time) ? time : end;
-    add(Code::TimeoutsContradict, field,
+    if (time <= end || !place(time)) return;
+    add(Code::TimeoutsContradict, time,
         fmt::format("{} is never reached: {} after {}", text_of(time), why, text_of(end)));
   }
 

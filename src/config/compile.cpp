@@ -188,9 +188,10 @@ class Compiler : Critic {
   }
 
   void warn_of_unused_rates() {
+    if (hides_uses()) return;
     for (std::size_t i = 0; i < named_rates_.size(); ++i) {
       const auto& name = model_.rate_limits[i].name;
-      if (named_rates_[i] || !places_.at(&name) || hides_uses()) continue;
+      if (named_rates_[i] || !places_.at(&name)) continue;
       add(Code::UnusedRateLimit, &name, fmt::format("nothing names the rate limit '{}'", name));
     }
   }
@@ -501,9 +502,10 @@ class Compiler : Critic {
   void read_lanes() {
     std::map<std::vector<std::uint32_t>, std::shared_ptr<const route::Router>> routers;
     auto hosts = hosts_by_listener();
+    bool may_be_used = hides_uses();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const auto& listener = model_.listeners[i];
-      if (hosts[i].empty() && places_.at_record(&listener) && !hides_uses()) {
+      if (hosts[i].empty() && places_.at_record(&listener) && !may_be_used) {
         add_record(Code::UnusedListener, &listener,
                    fmt::format("no virtual host is served on '{}': every request gets 404",
                                listener.name));
@@ -641,20 +643,21 @@ class Compiler : Critic {
 
   // Who stands in for a pool that has something to do has it, too.
   void ask_for_fallbacks() {
-    for (bool is_new = true; std::exchange(is_new, false);) {
-      for (std::size_t i = 0; i < asked_.size(); ++i) {
-        auto fallback = plan_.pools[i].fallback;
-        bool is_next = asked_[i] && fallback < asked_.size() && !asked_[fallback];
-        if (is_next) asked_[fallback] = is_new = true;
+    for (std::size_t i = 0; i < asked_.size(); ++i) {
+      if (!asked_[i]) continue;
+      auto next = plan_.pools[i].fallback;
+      for (; next < asked_.size() && !asked_[next]; next = plan_.pools[next].fallback) {
+        asked_[next] = true;
       }
     }
   }
 
   void warn_of_unused_pools() {
     ask_for_fallbacks();
+    if (hides_uses()) return;
     for (std::size_t i = 0; i < asked_.size(); ++i) {
       const auto& pool = model_.pools[i];
-      if (asked_[i] || !places_.at(&pool.name) || hides_uses()) continue;
+      if (asked_[i] || !places_.at(&pool.name)) continue;
       add(Code::UnusedPool, &pool.name, fmt::format("no route leads to the pool '{}'", pool.name));
     }
   }

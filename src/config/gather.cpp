@@ -265,6 +265,7 @@ void Gathering::read_tests_beside(const std::string& path) {
 }
 
 void Gathering::include_tests(const std::string& path) {
+  if (is_full_ || seen_.contains(plain_form(path))) return;
   wanted_.paths.push_back(path);
   auto text = files_.read(path);
   if (!text || !seen_.insert(plain_form(path)).second) return;

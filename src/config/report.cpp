@@ -61,11 +61,12 @@ bool Report::has_errors_in(unsigned file) const noexcept {
 }
 
 bool Report::has_errors_but_in(std::span<const std::string_view> sections) const noexcept {
+  if (left_out_ > 0 && has_errors()) return true;
   return std::ranges::any_of(findings_, [&](const Placed& placed) {
     const auto& [finding, file] = placed;
+    if (finding.severity != Severity::Error) return false;
     auto section = std::string_view(finding.path).substr(0, finding.path.find_first_of(".["));
-    return finding.severity == Severity::Error &&
-           std::ranges::find(sections, section) == sections.end();
+    return std::ranges::find(sections, section) == sections.end();
   });
 }
 

@@ -128,6 +128,7 @@ Value<Duration> parse_duration(std::string_view text) {
     }
     auto each = unit->each.count();
     for (char digit : fraction) {
+      if (each % 10 != 0 && digit != '0') return complain("is finer than a millisecond");
       each /= 10;
       if (__builtin_add_overflow(total, (digit - '0') * each, &total)) {
         return complain("is longer than anybody can wait");

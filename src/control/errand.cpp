@@ -131,7 +131,7 @@ bool Errand::begin_again() noexcept {
   const auto& retries = plan_->retries;
   if (!retries.same_backend || restarts_ + 1 >= retries.terms.sends) return false;
   ++restarts_;
-  tried_ = {};
+  tried_.forget();
   return true;
 }
 
@@ -144,6 +144,7 @@ Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
   next_ = choose_next();
   if (!next_ && begin_again()) {
     is_costly = true;
+    if (auto* gated = lobby()) gated->let_go(outcome);  // its own seat may be the one it needs
     next_ = choose_next();
   }
   // A bad answer is then the last one, and counted when it has been told.

@@ -196,6 +196,11 @@ Pick Lobby::enter_next(upstream::Tried& tried, const upstream::Wish& wish) {
   return entered ? std::move(*entered) : Pick();
 }
 
+void Lobby::let_go(Outcome outcome) noexcept {
+  report(outcome);
+  end(stay_);
+}
+
 void Lobby::move_on(Outcome outcome) noexcept {
   report(outcome);
   switch_over();

@@ -25,6 +25,9 @@ class Lobby {
   // With whom there is room besides the one that it is with. None: nobody.
   upstream::Pick enter_next(upstream::Tried& tried, const upstream::Wish& wish);
 
+  // What came of the one that it is with; it is with nobody from now on, and may ask for the next.
+  void let_go(upstream::Outcome outcome) noexcept;
+
   // What came of the one that it is with; it is with the next from now on.
   void move_on(upstream::Outcome outcome) noexcept;
 

@@ -18,7 +18,13 @@ class Tried {
 
   void add(std::uint32_t place) noexcept { places_[count_++ % kMax] = place; }
 
-  bool any() const noexcept { return count_ > 0; }
+  // They may be asked again; but it is not the first time that somebody is.
+  void forget() noexcept {
+    count_ = 0;
+    is_another_round_ = true;
+  }
+
+  bool any() const noexcept { return count_ > 0 || is_another_round_; }
 
   std::span<const std::uint32_t> places() const noexcept {
     return {places_.data(), std::min<std::size_t>(count_, kMax)};
@@ -27,6 +33,7 @@ class Tried {
  private:
   std::array<std::uint32_t, kMax> places_;  // so many of them as count_ says
   std::uint32_t count_ = 0;
+  bool is_another_round_ = false;
 };
 
 }  // namespace cirque::upstream

@@ -14,7 +14,7 @@ class Hall:
 
     def __init__(self, origin, name="hall"):
         self.name, self.status, self.health, self.inside, self.most = name, 200, 200, 0, 0
-        self.lock, self.exits, self.is_open = threading.Lock(), threading.Semaphore(0), False
+        self.lock, self.exits, self.is_open, self.statuses = threading.Lock(), threading.Semaphore(0), False, []
         self.origin = origin(self.script)
 
     def script(self, conn):
@@ -29,7 +29,8 @@ class Hall:
                 self.exits.acquire()
             with self.lock:
                 self.inside -= 1
-            conn.respond(self.status, f"X-Origin: {self.name}", body=r.target.encode())
+            status = self.statuses.pop(0) if self.statuses else self.status
+            conn.respond(status, f"X-Origin: {self.name}", body=r.target.encode())
 
     def let_out(self, count=1):
         for _ in range(count):
@@ -456,6 +457,17 @@ def test_a_backend_whose_breaker_is_open_is_passed_over(hall):
     assert 'old_state=closed new_state=open failures=3 reason="failure_threshold_reached: 3"' in told[0]
     assert front.metric("upstream_circuit_openings_total", backend=bad.origin.address) == 1
     assert front.metric("upstream_circuit_open", backend=good.origin.address) == 0
+
+
+def test_a_backend_that_is_full_of_this_request_is_asked_again(hall):
+    """Its own seat is free for the retry."""
+    front = hall(1, backend_concurrency_limit=1, passive_health=NO_OUTLIERS,
+                 retries={"statuses": [503], "same_backend": True, "backoff": "1ms"})
+    front.hall.open()
+    front.hall.statuses = [503, 503]
+    assert Visit(front, "/").answer().status == 200 and len(front.hall.targets) == 3
+    front.hall.statuses = [503, 503, 503]
+    assert Visit(front, "/").answer().status == 503 and len(front.hall.targets) == 6
 
 
 def test_one_probe_decides_for_a_backend(hall):

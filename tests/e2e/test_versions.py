@@ -148,27 +148,6 @@ def test_another_file_is_applied(kept, tmp_path):
     assert kept.reload(text=kept.text_for("three")) and origin_of(kept) == "three"
 
 
-def test_variables_are_those_of_the_process(origin, proxy, tmp_path):
-    """What the caller has none of is no mistake of the file."""
-    one, two = origin(named("one")), origin(named("two"))
-    listen = f"127.0.0.1:{free_port()}"
-    front = proxy(one, metrics={"listen": listen}, server={"state_dir": str(tmp_path / "state")},
-                  env={"TO": two.address})
-    other = tmp_path / "other.yaml"
-    config = front.config | {"services": [front.config["services"][0] | {"upstreams": ["${TO}"]}]}
-    other.write_text(yaml.safe_dump(config))
-    assert cirque("validate", other).returncode == 1
-    plan = cirque("plan", other)
-    assert plan.returncode == 0 and two.address in plan.stdout, plan.stderr
-    assert cirque("apply", other).returncode == 0 and origin_of(front) == "two"
-    other.write_text(yaml.safe_dump(config).replace("TO", "NOBODY"))
-    done = cirque("apply", other)
-    assert done.returncode == 1 and "NOBODY" in done.stderr and "CQ1101" in done.stderr
-    assert origin_of(front) == "two"
-    front.config_path.write_text(yaml.safe_dump(config))
-    assert order(front, "reload").returncode == 0
-
-
 def test_a_bad_file_is_not_applied(kept, tmp_path):
     other = tmp_path / "other.yaml"
     other.write_text(kept.text_for("two").replace("upstreams:", "upstream:"))
