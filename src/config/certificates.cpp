@@ -83,7 +83,7 @@ class CertificateCheck : Critic {
                          Code code) {
     const auto* spot = places_.at(&path);
     if (!spot) return nullptr;
-    const auto* found = gathering_.secret(path_from(folder_of(report_.name_of(spot->file)), path));
+    const auto* found = gathering_.secret(path_at(report_, *spot, path));
     if (!found) return nullptr;
     if (!*found) {
       add(code, path, why_unreadable(one, path, what, found->error())).expected =

@@ -168,14 +168,13 @@ class Check : Critic {
     check_waits(pool);
   }
 
-  // Of two that belong together, the longer one is the one to be told.
   void check_waits(const Pool& pool) {
     const auto& total = model_.timeouts.request_total;
     const auto& retries = pool.retries;
     never_reached(retries.per_try_timeout, model_.timeouts.upstream_header,
                   "timeouts.upstream_header ends the wait");
-    never_reached(retries.per_try_timeout, total, "timeouts.request_total ends the request");
-    never_reached(pool.queue.timeout, total, "timeouts.request_total ends the request");
+    never_reached(retries.per_try_timeout, total, kTotalEnds);
+    never_reached(pool.queue.timeout, total, kTotalEnds);
     never_reached(retries.backoff, retries.backoff_max, "backoff_max ends the pause");
     never_reached(pool.passive_health.ejection, pool.passive_health.ejection_max,
                   "ejection_max ends it");
@@ -306,10 +305,7 @@ class Check : Critic {
     const auto& t = model_.timeouts;
     for (const Duration* part : {&t.client_body, &t.client_write, &t.upstream_connect,
                                  &t.upstream_header, &t.upstream_idle, &t.client_header}) {
-      if (*part <= t.request_total || !place(*part)) continue;
-      add(Code::TimeoutsContradict, *part,
-          fmt::format("{} is never reached: timeouts.request_total ends the request after {}",
-                      text_of(*part), text_of(t.request_total)));
+      never_reached(*part, t.request_total, kTotalEnds);
     }
   }
 
@@ -334,6 +330,8 @@ class Check : Critic {
           .expected = "the addresses of the proxies in front of this one";
     }
   }
+
+  static constexpr std::string_view kTotalEnds = "timeouts.request_total ends the request";
 
   const Model& model_;
   const Surroundings* here_;

@@ -74,7 +74,7 @@ class PageReader : Critic {
     }
     const auto* spot = places_.at(&page.file);
     if (!spot) return;
-    auto path = path_from(folder_of(report_.name_of(spot->file)), page.file);
+    auto path = path_at(report_, *spot, page.file);
     const auto* found = gathering_.page(path);
     if (!found) return;
     if (!*found) {

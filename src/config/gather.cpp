@@ -86,6 +86,10 @@ std::string path_from(const std::string& folder, const std::string& path) {
   return path == "-" && folder.empty() ? "./-" : folder + path;
 }
 
+std::string path_at(const Report& report, const Spot& spot, const std::string& path) {
+  return path_from(folder_of(report.name_of(spot.file)), path);
+}
+
 Gathering::Gathering(Report& report, const Environment& environment, const Files& files)
     : report_(report), intake_{.environment = environment, .report = report}, files_(files) {}
 

@@ -21,6 +21,9 @@ inline constexpr std::size_t kPageBytesMax = std::size_t{64} << 10;  // of an er
 
 // What `path` means in a file of that folder, which ends in a slash or is empty.
 std::string path_from(const std::string& folder, const std::string& path);
+
+// The same, of a path that is written at `spot`: it starts at the folder of that file.
+std::string path_at(const Report& report, const Spot& spot, const std::string& path);
 std::string folder_of(const std::string& path);
 
 // Is it called as configurations are, in one of their languages?

@@ -28,7 +28,7 @@ class Reading : Critic {
       finding.source.clear();
       return std::nullopt;
     }
-    auto path = path_from(folder_of(report_.name_of(spot->file)), std::string(named));
+    auto path = path_at(report_, *spot, std::string(named));
     const auto* found = gathering_.secret(path);
     if (!found) return std::nullopt;
     if (!*found) {

@@ -100,31 +100,32 @@ def test_back_to_a_version_that_there_is_not(kept):
     assert done.returncode == 1 and "7" in done.stderr and origin_of(kept) == "one"
 
 
-def test_a_version_has_the_files_that_it_includes(kept):
-    folder = kept.config_path.parent / "conf.d"
-    folder.mkdir()
+@pytest.fixture
+def included(kept):
+    """Version 2 has its services in conf.d/web.yaml; version 3, in use, includes nothing."""
+    kept.folder = kept.config_path.parent / "conf.d"
+    kept.folder.mkdir()
     config = yaml.safe_load(kept.text_for("two"))
     services = config.pop("services")
-    (folder / "web.yaml").write_text(yaml.safe_dump({"services": services}))
-    assert kept.reload(text=yaml.safe_dump(config | {"include": "conf.d/*.yaml"}))
+    (kept.folder / "web.yaml").write_text(yaml.safe_dump({"services": services}))
+    kept.texts = yaml.safe_dump(config | {"include": "conf.d/*.yaml"}), yaml.safe_dump({"services": services})
+    assert kept.reload(text=kept.texts[0])
     assert kept.use("three")
+    return kept
+
+
+def test_a_version_has_the_files_that_it_includes(included):
+    kept, folder = included, included.folder
     (folder / "web.yaml").unlink()
     assert order(kept, "config", "rollback", 2).returncode == 0
     assert origin_of(kept) == "two"
     assert not (folder / "web.yaml").exists()
     assert order(kept, "config", "rollback", 2, "--write").returncode == 0
-    assert (folder / "web.yaml").read_text() == yaml.safe_dump({"services": services})
+    assert (folder / "web.yaml").read_text() == kept.texts[1]
 
 
-def test_a_version_is_not_written_back_beside_files_that_came_since(kept):
-    folder = kept.config_path.parent / "conf.d"
-    folder.mkdir()
-    config = yaml.safe_load(kept.text_for("two"))
-    services = config.pop("services")
-    (folder / "web.yaml").write_text(yaml.safe_dump({"services": services}))
-    text = yaml.safe_dump(config | {"include": "conf.d/*.yaml"})
-    assert kept.reload(text=text)
-    assert kept.use("three")
+def test_a_version_is_not_written_back_beside_files_that_came_since(included):
+    kept, folder = included, included.folder
     (folder / "web.yaml").write_text("{}")
     (folder / "new.yaml").write_text("limits: {upstream_idle: 3}\n")
     done = order(kept, "config", "rollback", 2, "--write")
@@ -132,7 +133,7 @@ def test_a_version_is_not_written_back_beside_files_that_came_since(kept):
     assert (folder / "web.yaml").read_text() == "{}" and origin_of(kept) == "three" and len(history(kept)) == 3
     (folder / "new.yaml").rename(folder / "new.yaml.away")
     assert order(kept, "config", "rollback", 2, "--write").returncode == 0
-    assert kept.config_path.read_text() == text and origin_of(kept) == "two"
+    assert kept.config_path.read_text() == kept.texts[0] and origin_of(kept) == "two"
 
 
 # --- apply -----------------------------------------------------------------------------------------------
