@@ -63,6 +63,12 @@ struct RateAsked {
   std::uint64_t now;
 };
 
+// What came of a charge: whether there was enough, and what the key owes now.
+struct RateCharged {
+  bool allowed;
+  std::uint64_t debt;
+};
+
 // The places in which a key may be. Keys lie side by side, so that most of a search is in two cache
 // lines.
 //
@@ -74,10 +80,16 @@ struct alignas(64) RateBucket : private RateWord {
   std::array<Atomic, kPlaces> keys{};
   std::array<Atomic, kPlaces> words{};
 
-  std::optional<RateVerdict> find_and_charge(const RateAsked& asked) noexcept;
+  // None: the key is not here.
+  std::optional<RateCharged> find_and_charge(const RateAsked& asked) noexcept;
 
-  // What a charge would come to, without one. None: the key is not here, and so owes nothing.
-  std::optional<RateVerdict> find_and_look(const RateAsked& asked) const noexcept;
+  // What the key owes before this request: nothing, when it is not here.
+  std::uint64_t find_debt(const RateAsked& asked) const noexcept;
+
+  // Is there enough left for one more?
+  static bool has_credit(const RateAsked& asked, std::uint64_t debt) noexcept {
+    return debt + ns(asked.rate.interval) <= ns(asked.rate.depth);
+  }
 
   // Undoes a charge, where the key is still here.
   void find_and_refund(const RateAsked& asked) noexcept;
@@ -102,7 +114,7 @@ struct alignas(64) RateBucket : private RateWord {
     bool is_any() const noexcept { return place < kPlaces; }
   };
 
-  std::optional<RateVerdict> charge(std::size_t place, const RateAsked& asked) noexcept;
+  std::optional<RateCharged> charge(std::size_t place, const RateAsked& asked) noexcept;
   Seen next_to_go(std::uint64_t key) const noexcept;
   bool settle(std::uint64_t key) noexcept;
   void contest(std::uint64_t key, const Seen& mine) noexcept;
@@ -111,27 +123,24 @@ struct alignas(64) RateBucket : private RateWord {
 };
 
 template <class Atomic>
-std::optional<RateVerdict> RateBucket<Atomic>::find_and_charge(const RateAsked& asked) noexcept {
+std::optional<RateCharged> RateBucket<Atomic>::find_and_charge(const RateAsked& asked) noexcept {
   for (std::size_t place = 0; place < kPlaces; ++place) {
     if (keys[place].load(std::memory_order_relaxed) != asked.key) continue;
-    if (auto verdict = charge(place, asked)) return verdict;
+    if (auto charged = charge(place, asked)) return charged;
   }
   return std::nullopt;
 }
 
 template <class Atomic>
-std::optional<RateVerdict> RateBucket<Atomic>::find_and_look(
-    const RateAsked& asked) const noexcept {
+std::uint64_t RateBucket<Atomic>::find_debt(const RateAsked& asked) const noexcept {
   for (std::size_t place = 0; place < kPlaces; ++place) {
     if (keys[place].load(std::memory_order_relaxed) != asked.key) continue;
     auto word = words[place].load(std::memory_order_acquire);
     bool is_live =
         phase_of(word) == Phase::Live && keys[place].load(std::memory_order_acquire) == asked.key;
-    if (!is_live) continue;
-    auto debt = std::max(time_of(word), asked.now) - asked.now;
-    return verdict_on(asked, debt + ns(asked.rate.interval) <= ns(asked.rate.depth), debt);
+    if (is_live) return std::max(time_of(word), asked.now) - asked.now;
   }
-  return std::nullopt;
+  return 0;
 }
 
 // A charge has moved the time by one interval, from wherever it was: so does its undoing.
@@ -178,20 +187,18 @@ RateVerdict RateBucket<Atomic>::verdict_on(const RateAsked& asked, bool allowed,
 
 // None: the place is not, or no longer, the live one of this key.
 template <class Atomic>
-std::optional<RateVerdict> RateBucket<Atomic>::charge(std::size_t place,
+std::optional<RateCharged> RateBucket<Atomic>::charge(std::size_t place,
                                                       const RateAsked& asked) noexcept {
-  auto interval = ns(asked.rate.interval);
-  auto depth = ns(asked.rate.depth);
   auto word = words[place].load(std::memory_order_acquire);
   // The key after the word: as long as the word is the same, so is the key.
   while (phase_of(word) == Phase::Live &&
          keys[place].load(std::memory_order_acquire) == asked.key) {
     auto debt = std::max(time_of(word), asked.now) - asked.now;
-    if (debt + interval > depth) return verdict_on(asked, false, debt);
-    debt += interval;
+    if (!has_credit(asked, debt)) return RateCharged{false, debt};
+    debt += ns(asked.rate.interval);
     if (words[place].compare_exchange_weak(word, with_time(word, asked.now + debt),
                                            std::memory_order_acq_rel, std::memory_order_acquire)) {
-      return verdict_on(asked, true, debt);
+      return RateCharged{true, debt};
     }
   }
   return std::nullopt;

@@ -32,22 +32,38 @@ RateLimiter::RateLimiter(std::size_t entries, Time start)
 RateLimiter::~RateLimiter() = default;
 
 RateVerdict RateLimiter::take(std::uint64_t key, const Rate& rate, Time now) noexcept {
-  Bucket& bucket = bucket_of(key);
   RateAsked asked{key, rate, since_start(now)};
+  auto charged = charge(asked);
+  // Better too many than to refuse whom nobody has counted.
+  if (!charged) return {.allowed = true, .remaining = 0, .retry_after = {}, .reset = {}};
+  return Bucket::verdict_on(asked, charged->allowed, charged->debt);
+}
+
+bool RateLimiter::try_take(std::uint64_t key, const Rate& rate, Time now) noexcept {
+  auto charged = charge({key, rate, since_start(now)});
+  return !charged || charged->allowed;
+}
+
+std::optional<RateCharged> RateLimiter::charge(const RateAsked& asked) noexcept {
+  Bucket& bucket = bucket_of(asked.key);
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-    if (auto verdict = bucket.find_and_charge(asked)) return *verdict;
+    if (auto charged = bucket.find_and_charge(asked)) return charged;
     bool is_lost = bucket.offer(asked) == Bucket::Offered::InPlaceOfOther;
     if (is_lost) forgotten_.fetch_add(1, std::memory_order_relaxed);
   }
-  // Better too many than to refuse whom nobody has counted.
   uncounted_.fetch_add(1, std::memory_order_relaxed);
-  return {.allowed = true, .remaining = 0, .retry_after = {}, .reset = {}};
+  return std::nullopt;
 }
 
 RateVerdict RateLimiter::look(std::uint64_t key, const Rate& rate, Time now) const noexcept {
   RateAsked asked{key, rate, since_start(now)};
-  auto verdict = bucket_of(key).find_and_look(asked);
-  return verdict ? *verdict : Bucket::verdict_on(asked, true, 0);
+  auto debt = bucket_of(key).find_debt(asked);
+  return Bucket::verdict_on(asked, Bucket::has_credit(asked, debt), debt);
+}
+
+bool RateLimiter::would_allow(std::uint64_t key, const Rate& rate, Time now) const noexcept {
+  RateAsked asked{key, rate, since_start(now)};
+  return Bucket::has_credit(asked, bucket_of(key).find_debt(asked));
 }
 
 void RateLimiter::give_back(std::uint64_t key, const Rate& rate, Time now) noexcept {

@@ -4,11 +4,15 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/rate.h"
 #include "cirque/clock.h"
 
 namespace cirque::base {
+
+struct RateAsked;    // see rate_bucket.h
+struct RateCharged;  // there, too
 
 // Shared by all workers: no lock, no allocation after the beginning, exact to one request whatever
 // the threads do. Time comes from the caller.
@@ -39,8 +43,14 @@ class RateLimiter {
   // for the debts of before too: see cap_debts().
   RateVerdict take(std::uint64_t key, const Rate& rate, Time now) noexcept;
 
+  // The same, for who only asks whether it is allowed, and so at half the price.
+  bool try_take(std::uint64_t key, const Rate& rate, Time now) noexcept;
+
   // What take() would say now, of a request that is not there yet.
   RateVerdict look(std::uint64_t key, const Rate& rate, Time now) const noexcept;
+
+  // The same, for who asks for nothing else.
+  bool would_allow(std::uint64_t key, const Rate& rate, Time now) const noexcept;
 
   // One request that was allowed came to nothing: as if it had never been. Nothing happens if its
   // key was forgotten meanwhile.
@@ -64,6 +74,8 @@ class RateLimiter {
  private:
   struct Bucket;  // see rate_limiter.cpp
 
+  // None: it was not counted.
+  std::optional<RateCharged> charge(const RateAsked& asked) noexcept;
   std::uint64_t since_start(Time now) const noexcept;
   Bucket& bucket_of(std::uint64_t key) const noexcept;
 

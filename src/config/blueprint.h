@@ -97,10 +97,11 @@ struct LanePlan {
   HostPort address;
   std::shared_ptr<const route::Router> router;
   std::vector<std::uint32_t> hosts;  // the router's hosts, as indices in Blueprint::hosts
-  // Not kNone: every request goes to this pool, whatever it says.
+  // Not kNone: every request goes to this pool, whatever it says, and nothing stands before it.
   std::uint32_t only_pool = kNone;
   RateList rates = {};
-  // Not kNone: it would be so, but that these rate limits stand before it, of all places together.
+  // Not kNone: every request takes this route to a pool, past these rate limits, of all places
+  // together, and past what stands before the pool.
   std::uint32_t only_route = kNone;  // in Blueprint::routes
   RateList only_rates = {};
 };

@@ -517,8 +517,7 @@ class Compiler : Critic {
                     .router = router->second,
                     .hosts = std::move(hosts[i]),
                     .rates = rates_of(listener.rate_limits)};
-      lane.only_pool = only_pool(lane);
-      if (lane.only_pool != kNone) put_rates_before(lane);
+      find_only_way(lane);
       plan_.lanes.push_back(std::move(lane));
     }
     warn_of_unused_rates();
@@ -532,7 +531,26 @@ class Compiler : Critic {
     return std::move(compiled.router);
   }
 
-  std::uint32_t only_pool(const LanePlan& lane) const {
+  // Where there is one route for everything, nobody has to look for it.
+  void find_only_way(LanePlan& lane) const {
+    auto number = only_route(lane);
+    if (number == kNone) return;
+    const auto& route = plan_.routes[number];
+    const auto& pool = plan_.pools[route.target.index];
+    RatesMet met;
+    met.add(lane.rates);
+    met.add(plan_.host_rates[lane.hosts.front()]);
+    met.add(route.rates);
+    met.add(pool.rates);
+    if (met.size() == 0 && pool.is_plain() && route.label.empty()) {
+      lane.only_pool = route.target.index;
+    } else {
+      lane.only_route = number;
+      lane.only_rates.assign(met.begin(), met.end());
+    }
+  }
+
+  std::uint32_t only_route(const LanePlan& lane) const {
     if (lane.hosts.size() != 1) return kNone;
     const auto& host = model_.virtual_hosts[lane.hosts.front()];
     bool takes_all = host.hosts == std::vector<std::string>{"*"} && host.routes.size() == 1;
@@ -541,24 +559,9 @@ class Compiler : Critic {
     bool asks = spec.path.kind != route::PathKind::Any || !spec.methods.empty() ||
                 !spec.sources.empty() || !spec.headers.empty() || !spec.query.empty() ||
                 !spec.cookies.empty();
-    const auto& route = plan_.routes[spec.target];
-    bool is_plain = !asks && route.target.kind == Target::Kind::Pool && route.label.empty();
-    if (!is_plain || route.target.index == kNone) return kNone;
-    return plan_.pools[route.target.index].is_plain() ? route.target.index : kNone;
-  }
-
-  void put_rates_before(LanePlan& lane) const {
-    auto number = host_routes_[lane.hosts.front()].front().target;
-    const auto& route = plan_.routes[number];
-    RatesMet met;
-    met.add(lane.rates);
-    met.add(plan_.host_rates[lane.hosts.front()]);
-    met.add(route.rates);
-    met.add(plan_.pools[lane.only_pool].rates);
-    if (met.size() == 0) return;
-    lane.only_pool = kNone;
-    lane.only_route = number;
-    lane.only_rates.assign(met.begin(), met.end());
+    const auto& target = plan_.routes[spec.target].target;
+    bool is_plain = !asks && target.kind == Target::Kind::Pool && target.index != kNone;
+    return is_plain ? spec.target : kNone;
   }
 
   void tell(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {

@@ -89,7 +89,7 @@ TEST_CASE("a request meets the limits of all places that it passes, each once") 
   CHECK(met_by("a", "/t", "third").find("rate_limits=all,host;") != std::string::npos);
 }
 
-TEST_CASE("a listener with one plain pool keeps its short way only where nothing is limited") {
+TEST_CASE("where there is one route for everything, nobody looks for it") {
   auto with = [](std::string_view more) {
     auto text = fmt::format(
         "services: [{{name: web, bind_address: '127.0.0.1:8080', upstreams: "
@@ -99,17 +99,27 @@ TEST_CASE("a listener with one plain pool keeps its short way only where nothing
     return load_text(text, "t.yaml", nothing);
   };
   CHECK(with("").blueprint->lanes.front().only_pool == 0);
-  auto loaded = with(", rate_limits: [a]");
-  const auto& blueprint = *loaded.blueprint;
-  const auto& lane = blueprint.lanes.front();
-  CHECK(lane.only_pool == kNone);
-  auto short_way = blueprint.only_decision(lane);
-  auto long_way = blueprint.decide(lane, {.host = "a"}, 0);
-  CHECK(short_way.kind == long_way.kind);
-  CHECK(short_way.index == long_way.index);
-  CHECK(short_way.route == long_way.route);
-  CHECK(short_way.host == long_way.host);
-  CHECK(blueprint.rates_met(lane, short_way).size() == 1);
+  struct Case {
+    std::string_view more;
+    std::size_t rates;
+  };
+  for (auto [more, rates] : {Case{", rate_limits: [a]", 1}, Case{", concurrency_limit: 9", 0}}) {
+    INFO(more);
+    auto loaded = with(more);
+    REQUIRE(loaded.ok());
+    const auto& blueprint = *loaded.blueprint;
+    const auto& lane = blueprint.lanes.front();
+    CHECK(lane.only_pool == kNone);
+    REQUIRE(lane.only_route != kNone);
+    auto short_way = blueprint.only_decision(lane);
+    auto long_way = blueprint.decide(lane, {.host = "a"}, 0);
+    CHECK(short_way.kind == long_way.kind);
+    CHECK(short_way.index == long_way.index);
+    CHECK(short_way.route == long_way.route);
+    CHECK(short_way.host == long_way.host);
+    CHECK(blueprint.rates_met(lane, short_way).size() == rates);
+    CHECK(lane.only_rates.size() == rates);
+  }
 }
 
 TEST_SUITE_END();

@@ -87,20 +87,30 @@ Task<Peer> Errand::choose(Exchange& exchange) {
   if (exchange.request.body && exchange.attempts == 0) keep_body(exchange);
   if (plan_->is_particular) [[unlikely]] {
     read_wish(exchange);
-    if (lobby()) return choose_with_room(exchange);
+    if (auto* gated = lobby()) return choose_with_room(exchange, *gated);
   }
-  pick_ = pool_->choose(tried_, wish_);
-  if (!pick_) return fail(nobody());
-  if (plan_->terms.sticky) tell_cookie(exchange);
-  return peer();
+  auto pick = pool_->choose(tried_, wish_);
+  if (!pick) return fail(nobody());
+  return settle(exchange, std::move(pick));
 }
 
 // Where backends have limits of their own.
-Task<Peer> Errand::choose_with_room(Exchange& exchange) {
-  if (pool_->is_empty()) co_return fail(nobody());
-  pick_ = co_await ok(passage_->enter_lobby(exchange, tried_, wish_));
+Task<Peer> Errand::choose_with_room(Exchange& exchange, Lobby& lobby) {
+  if (pool_->is_empty()) return fail(nobody());
+  auto entered = lobby.enter(tried_, wish_);
+  if (entered) return settle(exchange, std::move(*entered));
+  if (lobby.has_line_for(entered.error())) return wait_for_room(exchange);
+  return fail(refusal_of(entered.error()));
+}
+
+Task<Peer> Errand::wait_for_room(Exchange& exchange) {
+  co_return settle(exchange, co_await ok(passage_->wait_in_lobby(exchange, tried_, wish_)));
+}
+
+Peer Errand::settle(Exchange& exchange, upstream::Pick pick) {
+  pick_ = std::move(pick);
   if (plan_->terms.sticky) tell_cookie(exchange);
-  co_return peer();
+  return peer();
 }
 
 // Besides the one that it is with; none: nobody.
@@ -113,9 +123,7 @@ upstream::Pick Errand::choose_next() {
 Task<Peer> Errand::choose_again(Exchange& exchange) {
   if (pause_ > Duration::zero()) co_await exchange.sleep(pause_);
   if (!next_.is_usable()) look_for_another();
-  pick_ = std::move(next_);
-  if (plan_->terms.sticky) tell_cookie(exchange);
-  co_return peer();
+  co_return settle(exchange, std::move(next_));
 }
 
 // Much can happen in a pause. Where there is nobody else, that one is asked all the same.

@@ -23,7 +23,9 @@ class Errand {
 
  private:
   Task<Peer> choose_again(Exchange& exchange);
-  Task<Peer> choose_with_room(Exchange& exchange);
+  Task<Peer> choose_with_room(Exchange& exchange, Lobby& lobby);
+  Task<Peer> wait_for_room(Exchange& exchange);
+  Peer settle(Exchange& exchange, upstream::Pick pick);
   upstream::Pick choose_next();
   bool begin_again() noexcept;
 

@@ -18,21 +18,6 @@ Error refusal(std::uint16_t status, std::string_view reason) {
   return {.fault = Fault::Overload, .side = Side::Us, .status = status, .reason = reason};
 }
 
-Error refusal(Shut why) {
-  switch (why) {
-    case Shut::Full:
-      return refusal(429, "concurrency_limit");
-    case Shut::Cut:
-      return refusal(503, "circuit_open");
-    case Shut::Nobody:
-      break;
-  }
-  return {.fault = Fault::NoPeer,
-          .side = Side::Upstream,
-          .status = 503,
-          .reason = "no_healthy_backend"};
-}
-
 void tell(const config::PoolPlan& plan, const upstream::Seat& seat, const Transition& change) {
   const auto& backend = *seat.backend;
   log::warn("upstream", change.message,
@@ -47,6 +32,21 @@ void tell(const config::PoolPlan& plan, const upstream::Seat& seat, const Transi
 }
 
 }  // namespace
+
+Error refusal_of(Shut why) {
+  switch (why) {
+    case Shut::Full:
+      return refusal(429, "concurrency_limit");
+    case Shut::Cut:
+      return refusal(503, "circuit_open");
+    case Shut::Nobody:
+      break;
+  }
+  return {.fault = Fault::NoPeer,
+          .side = Side::Upstream,
+          .status = 503,
+          .reason = "no_healthy_backend"};
+}
 
 // Its turn to get in. It looks when somebody makes room, and, while it is the first, every now and
 // then: a backend may be well again, or its breaker let one through.
@@ -82,7 +82,7 @@ class Lobby::Turn final : private upstream::Standby::Waiter {
 
   Result<Pick> await_resume() noexcept {
     if (outcome_ && *outcome_) return std::move(**outcome_);
-    if (outcome_) return fail(refusal(outcome_->error()));
+    if (outcome_) return fail(refusal_of(outcome_->error()));
     return fail(refusal(503, since_ == kNever ? "queue_full" : "queue_timeout"));
   }
 
@@ -118,7 +118,7 @@ class Lobby::Turn final : private upstream::Standby::Waiter {
   };
 
   bool try_enter() noexcept override {
-    auto entered = lobby_.enter_at_once(tried_, wish_, lobby_.stay_);
+    auto entered = lobby_.enter_as(tried_, wish_, lobby_.stay_);
     if (!entered && entered.error() == Shut::Full) return false;
     outcome_.emplace(std::move(entered));
     go_on();
@@ -164,15 +164,8 @@ class Lobby::Turn final : private upstream::Standby::Waiter {
   GoOn go_on_;
 };
 
-// Nobody overtakes those who wait.
-Task<Pick> Lobby::enter(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
-                        Duration& waited) {
-  bool may_wait = plan_.guard.queue.size > 0;
-  if (may_wait && guard_.standby->waiting() > 0) return wait(exchange, tried, wish, waited);
-  auto entered = enter_at_once(tried, wish, stay_);
-  if (entered) return std::move(*entered);
-  if (may_wait && entered.error() == Shut::Full) return wait(exchange, tried, wish, waited);
-  return fail(refusal(entered.error()));
+bool Lobby::has_line_for(Shut why) const noexcept {
+  return why == Shut::Full && plan_.guard.queue.size > 0;
 }
 
 Task<Pick> Lobby::wait(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
@@ -182,17 +175,24 @@ Task<Pick> Lobby::wait(Exchange& exchange, upstream::Tried& tried, const upstrea
   co_return co_await turn;
 }
 
-Lobby::Entered Lobby::enter_at_once(upstream::Tried& tried, const upstream::Wish& wish,
-                                    std::optional<Stay>& stay) {
+// Nobody overtakes those who wait.
+Lobby::Entered Lobby::enter(upstream::Tried& tried, const upstream::Wish& wish) {
+  bool has_others = plan_.guard.queue.size > 0 && guard_.standby->waiting() > 0;
+  if (has_others) return std::unexpected(Shut::Full);
+  return enter_as(tried, wish, stay_);
+}
+
+Lobby::Entered Lobby::enter_as(upstream::Tried& tried, const upstream::Wish& wish,
+                               std::optional<Stay>& stay) {
   auto admitted = pool_.choose_admitted(tried, wish);
   if (!admitted) return std::unexpected(admitted.error());
-  stay.emplace(admitted->pick.seat(), std::move(admitted->leave));
-  if (stay->leave.is_probe()) tell(plan_, stay->seat, half_opened());
+  stay.emplace(admitted->pick.hold(), std::move(admitted->leave));
+  if (stay->leave.is_probe()) tell(plan_, stay->member.seat(), half_opened());
   return std::move(admitted->pick);
 }
 
 Pick Lobby::enter_next(upstream::Tried& tried, const upstream::Wish& wish) {
-  auto entered = enter_at_once(tried, wish, next_);
+  auto entered = enter_as(tried, wish, next_);
   return entered ? std::move(*entered) : Pick();
 }
 
@@ -225,9 +225,9 @@ void Lobby::report(Outcome outcome) noexcept {
   auto now = outcome == Outcome::Good ? loop::turn_time() : loop::monotonic_now();
   auto change = stay_->leave.report(how, now);
   if (change == Change::Opened) {
-    tell(plan_, stay_->seat, opened(was_probe, plan_.terms.gates.failure_threshold));
+    tell(plan_, stay_->member.seat(), opened(was_probe, plan_.terms.gates.failure_threshold));
   } else if (change == Change::Closed) {
-    tell(plan_, stay_->seat, closed());
+    tell(plan_, stay_->member.seat(), closed());
   }
 }
 

@@ -11,16 +11,27 @@
 
 namespace cirque::control {
 
+// What a client is told whom nobody let in.
+Error refusal_of(upstream::Shut why);
+
 // Lives as long as its exchange, in whose arena it is; the others outlive it. One core.
 class Lobby {
  public:
   Lobby(const config::PoolPlan& plan, upstream::Pool& pool, upstream::Guard& guard) noexcept
       : plan_(plan), pool_(pool), guard_(guard) {}
 
-  // The one to go to first, in the pool's queue until there is room. Or 429, 503. `waited`: how
-  // long the request has stood in line before, and then in all.
-  Task<upstream::Pick> enter(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
-                             Duration& waited);
+  using Entered = std::expected<upstream::Pick, upstream::Shut>;
+
+  // The one to go to first. Full: nobody has room, or others wait for it already.
+  Entered enter(upstream::Tried& tried, const upstream::Wish& wish);
+
+  // May it wait for who let it not in?
+  bool has_line_for(upstream::Shut why) const noexcept;
+
+  // In the pool's queue until there is room; or 429, 503. `waited`: how long the request has stood
+  // in line before, and then in all.
+  Task<upstream::Pick> wait(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
+                            Duration& waited);
 
   // With whom there is room besides the one that it is with. None: nobody.
   upstream::Pick enter_next(upstream::Tried& tried, const upstream::Wish& wish);
@@ -45,15 +56,11 @@ class Lobby {
 
   // What it holds of one backend.
   struct Stay {
-    upstream::Seat seat;
+    upstream::MemberHold member;  // which has the gate
     upstream::Gate::Leave leave;
   };
 
-  using Entered = std::expected<upstream::Pick, upstream::Shut>;
-  Entered enter_at_once(upstream::Tried& tried, const upstream::Wish& wish,
-                        std::optional<Stay>& stay);
-  Task<upstream::Pick> wait(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
-                            Duration& waited);
+  Entered enter_as(upstream::Tried& tried, const upstream::Wish& wish, std::optional<Stay>& stay);
   void report(upstream::Outcome outcome) noexcept;
   void end(std::optional<Stay>& stay) noexcept;
 

@@ -45,6 +45,12 @@ class LimitedBody final : public Source {
   std::uint64_t left_;
 };
 
+void tell_circuit(Exchange& exchange, upstream::CircuitState state) {
+  auto& stamps = exchange.stamps();
+  stamps.drop(Name::XCircuitState);
+  stamps.add_view({cirque::text_of(Name::XCircuitState), name_of(state), Name::XCircuitState});
+}
+
 void tell(const config::PoolPlan& plan, const Transition& change) {
   log::warn("upstream", change.message,
             {{"placement", plan.name},
@@ -103,9 +109,9 @@ Result<config::Arrival> Passage::pass(Exchange& exchange, const Lane& lane,
   return arrival;
 }
 
-Task<upstream::Pick> Passage::enter_lobby(Exchange& exchange, upstream::Tried& tried,
-                                          const upstream::Wish& wish) {
-  return lobby_->enter(exchange, tried, wish, waited_);
+Task<upstream::Pick> Passage::wait_in_lobby(Exchange& exchange, upstream::Tried& tried,
+                                            const upstream::Wish& wish) {
+  return lobby_->wait(exchange, tried, wish, waited_);
 }
 
 Result<Unit> Passage::limit_body(Exchange& exchange, std::uint64_t most) {
@@ -160,7 +166,9 @@ bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   permit_ = lane.pools[pool].guard->breaker.admit(loop::turn_time());
   plan_ = &plan;
   bool is_probe = permit_ && permit_->is_probe();
-  exchange.stamps().set(Name::XCircuitState, !permit_ ? "open" : is_probe ? "half_open" : "closed");
+  tell_circuit(exchange, !permit_   ? upstream::CircuitState::Open
+                         : is_probe ? upstream::CircuitState::HalfOpen
+                                    : upstream::CircuitState::Closed);
   if (is_probe) tell(plan, half_opened());
   return permit_.has_value();
 }

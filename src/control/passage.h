@@ -27,9 +27,10 @@ class Passage {
   Result<config::Arrival> pass(Exchange& exchange, const Lane& lane,
                                const config::Decision& decision);
 
-  // To be passed, where its pool's backends have gates.
-  Task<upstream::Pick> enter_lobby(Exchange& exchange, upstream::Tried& tried,
-                                   const upstream::Wish& wish);
+  // Where its pool's backends have gates, and none has room: until one has. It is in line once,
+  // whatever for.
+  Task<upstream::Pick> wait_in_lobby(Exchange& exchange, upstream::Tried& tried,
+                                     const upstream::Wish& wish);
 
   // Null: they have none.
   Lobby* lobby() noexcept { return lobby_; }

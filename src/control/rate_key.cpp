@@ -60,6 +60,7 @@ void add_part(base::KeyedHash& hash, const config::RequestPart& part, const conf
 
 std::uint64_t rate_key(const config::RatePlan& plan, const base::HashKey& hash_key,
                        const RateSubject& subject) {
+  if (plan.key.empty()) return 0;  // all are one
   base::KeyedHash hash(hash_key);
   for (const auto& part : plan.key) add_part(hash, part, plan, subject);
   return hash.finish();

@@ -1,6 +1,7 @@
 #include "control/rate_limits.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <string>
 
@@ -23,10 +24,11 @@ struct Meeting {
 
 using Meetings = std::span<Meeting>;
 
-Meetings meetings_of(const config::RatesMet& met, const RateSubject& subject, const Lane& lane) {
-  auto* all = subject.exchange.arena.take_array<Meeting>(met.size());
+Meetings meetings_of(std::span<const std::uint32_t> rates, const RateSubject& subject,
+                     const Lane& lane) {
+  auto* all = subject.exchange.arena.take_array<Meeting>(rates.size());
   auto* at = all;
-  for (auto rate : met) {
+  for (auto rate : rates) {
     const auto& plan = lane.blueprint->rates[rate];
     auto& accounts = *lane.rates[rate];
     *at++ = {&plan, &accounts, rate_key(plan, accounts.hash_key, subject), {}};
@@ -106,22 +108,68 @@ void tell_dry_runs(Exchange& exchange, Meetings meetings) {
   if (!names.empty()) exchange.log_fields().set("rate_limit_dry_run", names);
 }
 
-// The usual case at a third of its price: one limit, which lets pass and has nothing to tell.
-// False: nothing was charged, and the long way will say why.
-bool passes_alone(std::uint32_t rate, const RateSubject& subject, const Lane& lane) {
-  const auto& plan = lane.blueprint->rates[rate];
-  if (plan.headers) return false;
-  auto& accounts = *lane.rates[rate];
-  auto key = rate_key(plan, accounts.hash_key, subject);
-  return accounts.limiter.take(key, plan.rate, subject.exchange.started).allowed;
+// A charge of several accounts, or of none of them.
+class QuietCharge {
+ public:
+  static constexpr std::size_t kMax = 4;  // by feel: one of each place where they are named
+
+  explicit QuietCharge(Time now) noexcept : now_(now) {}
+
+  void add(base::RateLimiter& limiter, const base::Rate& rate, std::uint64_t key) noexcept {
+    all_[count_++] = {&limiter, &rate, key};
+  }
+
+  // Nobody is charged for what another one refuses: the last says so when it is charged, the others
+  // are asked before.
+  bool take_all() noexcept {
+    for (std::size_t i = 0; i + 1 < count_; ++i) {
+      if (!all_[i].limiter->would_allow(all_[i].key, *all_[i].rate, now_)) return false;
+    }
+    for (auto i = count_; i-- > 0;) {
+      if (all_[i].limiter->try_take(all_[i].key, *all_[i].rate, now_)) continue;
+      give_back_behind(i);
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  struct Account {
+    base::RateLimiter* limiter;
+    const base::Rate* rate;
+    std::uint64_t key;
+  };
+
+  void give_back_behind(std::size_t refused) noexcept {
+    for (auto i = refused + 1; i < count_; ++i) {
+      all_[i].limiter->give_back(all_[i].key, *all_[i].rate, now_);
+    }
+  }
+
+  const Time now_;
+  std::array<Account, kMax> all_;  // so many as count_ says
+  std::size_t count_ = 0;
+};
+
+// The usual case at a third of its price: a few limits, which all let it pass and have nothing to
+// tell. False: nothing was charged, and the long way will say why.
+bool passes_quietly(std::span<const std::uint32_t> rates, const RateSubject& subject,
+                    const Lane& lane) {
+  if (rates.size() > QuietCharge::kMax) return false;
+  QuietCharge charge(subject.exchange.started);
+  for (auto rate : rates) {
+    const auto& plan = lane.blueprint->rates[rate];
+    if (plan.headers) return false;
+    auto& accounts = *lane.rates[rate];
+    charge.add(accounts.limiter, plan.rate, rate_key(plan, accounts.hash_key, subject));
+  }
+  return charge.take_all();
 }
 
-[[gnu::noinline]] Result<Unit> meet_all(const RateSubject& subject, const Lane& lane) {
-  auto met = lane.blueprint->rates_met(*lane.plan, subject.decision);
-  if (met.size() == 0) return done;
-  if (met.size() == 1 && passes_alone(*met.begin(), subject, lane)) return done;
+[[gnu::noinline]] Result<Unit> meet_all(std::span<const std::uint32_t> rates,
+                                        const RateSubject& subject, const Lane& lane) {
   auto& exchange = subject.exchange;
-  auto meetings = meetings_of(met, subject, lane);
+  auto meetings = meetings_of(rates, subject, lane);
   auto now = exchange.started;
   bool is_refused = meetings.size() > 1 && would_refuse(meetings, now);
   if (is_refused || !charge(meetings, now)) return fail(refuse(exchange, meetings));
@@ -130,14 +178,20 @@ bool passes_alone(std::uint32_t rate, const RateSubject& subject, const Lane& la
   return done;
 }
 
+Result<Unit> meet(std::span<const std::uint32_t> rates, const RateSubject& subject,
+                  const Lane& lane) {
+  if (rates.empty() || passes_quietly(rates, subject, lane)) return done;
+  return meet_all(rates, subject, lane);
+}
+
 }  // namespace
 
 Result<Unit> meet_rate_limits(Exchange& exchange, const Lane& lane,
                               const config::Decision& decision) {
   RateSubject subject{exchange, *lane.blueprint, *lane.plan, decision};
-  const auto& only = lane.plan->only_rates;
-  if (only.size() == 1 && passes_alone(only.front(), subject, lane)) return done;
-  return meet_all(subject, lane);
+  if (lane.plan->only_route != config::kNone) return meet(lane.plan->only_rates, subject, lane);
+  auto met = lane.blueprint->rates_met(*lane.plan, decision);
+  return meet({met.begin(), met.end()}, subject, lane);
 }
 
 }  // namespace cirque::control

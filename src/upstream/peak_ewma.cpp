@@ -11,6 +11,7 @@ void PeakEwma::set_candidates(std::span<const Candidate> candidates, double) noe
 }
 
 std::optional<std::uint32_t> PeakEwma::choose(const Asked& asked) noexcept {
+  if (candidates_.size() == 1) return sole(candidates_, asked);
   auto first = draw_untried(lottery_, random_, candidates_, asked);
   if (!first) return std::nullopt;
   auto second = draw_other(*first, asked);
@@ -27,7 +28,6 @@ std::optional<std::size_t> PeakEwma::draw_other(std::size_t first, const Asked& 
     return draw_untried(lottery_, random_, candidates_, asked);
   }
   auto others = candidates_.size() - 1;
-  if (others == 0) return std::nullopt;
   auto number = static_cast<std::size_t>((random_.next() >> 32) * others >> 32);
   return number < first ? number : number + 1;
 }

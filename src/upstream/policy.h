@@ -50,6 +50,13 @@ struct Asked {
   }
 };
 
+// Where there is no choice.
+inline std::optional<std::uint32_t> sole(std::span<const Candidate> candidates,
+                                         const Asked& asked) noexcept {
+  auto place = candidates.front().place;
+  return asked.passes_by(place) ? std::nullopt : std::optional(place);
+}
+
 // One worker, and one tier of a pool. Allocates when it is made, and never after.
 class Policy {
  public:

@@ -41,7 +41,7 @@ constexpr std::uint32_t kBatch = 64;
 void let_go(LocalRoll* local) noexcept {
   if (!local) return;
   local->is_current = false;
-  if (local->picks == 0) delete local;
+  if (local->holds == 0) delete local;
 }
 
 enum class Fit : bool { Usable, Spared };
@@ -55,12 +55,38 @@ bool is_well(const Vitals& vitals) noexcept {
   return fits(vitals, Fit::Usable) || fits(vitals, Fit::Spared);
 }
 
-struct LetGo {
-  void operator()(LocalRoll* local) const noexcept { let_go(local); }
+// The rolls of this core by pool id, null or not. Nothing has to be constructed before a look at
+// it, which is where each request comes by.
+struct LocalRolls {
+  LocalRoll* const* at = nullptr;
+  std::size_t count = 0;
 };
 
-// By pool id. A pool that is gone leaves its last behind until another has its number.
-thread_local std::vector<std::unique_ptr<LocalRoll, LetGo>> locals;
+constinit thread_local LocalRolls locals;
+
+// Who owns them. A pool that is gone leaves its last behind until another has its number.
+class LocalRollsOwner {
+ public:
+  LocalRollsOwner() noexcept = default;
+  LocalRollsOwner(const LocalRollsOwner&) = delete;
+  LocalRollsOwner& operator=(const LocalRollsOwner&) = delete;
+
+  ~LocalRollsOwner() {
+    for (auto* local : all_) let_go(local);
+    locals = {};
+  }
+
+  void put(unsigned id, std::unique_ptr<LocalRoll> fresh) {
+    if (all_.size() <= id) all_.resize(id + 1);
+    let_go(std::exchange(all_[id], fresh.release()));
+    locals = {.at = all_.data(), .count = all_.size()};
+  }
+
+ private:
+  std::vector<LocalRoll*> all_;
+};
+
+thread_local LocalRollsOwner locals_owner;
 
 }  // namespace
 
@@ -89,24 +115,31 @@ std::shared_ptr<const Roll> Pool::roll() {
   return roll_;
 }
 
-LocalRoll& Pool::here() {
-  if (locals.size() <= id_) locals.resize(id_ + 1);
-  auto& local = locals[id_];
+inline LocalRoll& Pool::here() {
   auto edition = edition_.load(std::memory_order_acquire);
-  if (!local || local->edition != edition) [[unlikely]] {
-    auto fresh = std::make_unique<LocalRoll>(
-        LocalRoll{.edition = edition, .roll = roll(), .balancer = {}, .sticky = {}});
-    if (fresh->roll->members) {
-      base::Random random;
-      fresh->balancer =
-          std::make_unique<Balancer>(fresh->roll->members, bulletin_, load, random.next());
-    }
-    if (const auto& sticky = fresh->roll->sticky) {
-      fresh->sticky = std::make_unique<StickyValues>(name, sticky->keys);
-    }
-    local.reset(fresh.release());
+  auto* local = id_ < locals.count ? locals.at[id_] : nullptr;
+  bool is_current = local && local->edition == edition;
+  return is_current ? *local : make_local(edition);
+}
+
+[[gnu::noinline]] LocalRoll& Pool::make_local(std::uint64_t edition) {
+  auto fresh = std::make_unique<LocalRoll>(
+      LocalRoll{.edition = edition, .roll = roll(), .balancer = {}, .sticky = {}});
+  if (fresh->roll->members) {
+    base::Random random;
+    fresh->balancer =
+        std::make_unique<Balancer>(fresh->roll->members, bulletin_, load, random.next());
   }
-  return *local;
+  if (const auto& sticky = fresh->roll->sticky) {
+    fresh->sticky = std::make_unique<StickyValues>(name, sticky->keys);
+  }
+  auto& local = *fresh;
+  locals_owner.put(id_, std::move(fresh));
+  return local;
+}
+
+bool Pool::is_empty() {
+  return here().roll->seats.empty();
 }
 
 bool Pool::has_healthy() {
@@ -258,23 +291,23 @@ bool Pool::take_retry(Time now) {
 }
 
 Pick::Pick(Pool& pool, LocalRoll& local, std::uint32_t place) noexcept
-    : pool_(&pool), local_(&local), place_(place) {
-  ++local_->picks;
+    : pool_(&pool), hold_(local, place) {
   if (local.balancer) flight_ = Flight(seat().standing->vitals, pool.load);
 }
 
 void Pick::report(Outcome outcome) noexcept {
-  const auto& group = local_->roll->outliers;
-  if (group.members.empty() || group.is_usual(place_, outcome)) return;
-  pool_->outliers.on_result(group, place_, outcome, loop::turn_time());
+  const auto& group = hold_.local().roll->outliers;
+  if (group.members.empty() || group.is_usual(hold_.place(), outcome)) return;
+  pool_->outliers.on_result(group, hold_.place(), outcome, loop::turn_time());
 }
 
 std::string Pick::cookie(bool is_tls) const {
-  return set_cookie(local_->roll->sticky->policy, local_->sticky->make(identity()), is_tls);
+  const auto& local = hold_.local();
+  return set_cookie(local.roll->sticky->policy, local.sticky->make(identity()), is_tls);
 }
 
 void Pick::observe(Duration latency) noexcept {
-  if (local_->balancer) seat().standing->vitals.observe(latency, loop::turn_time());
+  if (hold_.local().balancer) seat().standing->vitals.observe(latency, loop::turn_time());
 }
 
 }  // namespace cirque::upstream

@@ -24,9 +24,48 @@ struct LocalRoll {
   std::shared_ptr<const Roll> roll;
   std::unique_ptr<Balancer> balancer;    // null: even turns
   std::unique_ptr<StickyValues> sticky;  // null: clients are not kept anywhere
-  std::uint32_t picks = 0;
+  std::uint32_t holds = 0;
   std::uint32_t uncounted = 0;  // requests that the budget does not know of
   bool is_current = true;
+};
+
+// One member of a core's roll, which is kept as long as somebody holds one of it. One core.
+class MemberHold {
+ public:
+  MemberHold() noexcept = default;
+
+  MemberHold(LocalRoll& local, std::uint32_t place) noexcept : local_(&local), place_(place) {
+    ++local_->holds;
+  }
+
+  MemberHold(const MemberHold& other) noexcept : local_(other.local_), place_(other.place_) {
+    if (local_) ++local_->holds;
+  }
+
+  MemberHold(MemberHold&& other) noexcept
+      : local_(std::exchange(other.local_, nullptr)), place_(other.place_) {}
+
+  MemberHold& operator=(MemberHold other) noexcept {
+    std::swap(local_, other.local_);
+    std::swap(place_, other.place_);
+    return *this;
+  }
+
+  ~MemberHold() {
+    if (local_ && --local_->holds == 0 && !local_->is_current) delete local_;
+  }
+
+  explicit operator bool() const noexcept { return local_ != nullptr; }
+
+  LocalRoll& local() const noexcept { return *local_; }
+
+  std::uint32_t place() const noexcept { return place_; }
+
+  const Seat& seat() const noexcept { return local_->roll->seats[place_]; }
+
+ private:
+  LocalRoll* local_ = nullptr;
+  std::uint32_t place_ = 0;
 };
 
 // The member that a request goes to, from the choice to the end of the answer. One core.
@@ -35,32 +74,22 @@ class Pick {
   Pick() noexcept = default;
 
   Pick(Pool& pool, LocalRoll& local, std::uint32_t place) noexcept;
+  Pick(Pick&& other) noexcept = default;
 
-  Pick(Pick&& other) noexcept
-      : pool_(other.pool_),
-        local_(std::exchange(other.local_, nullptr)),
-        place_(other.place_),
-        flight_(std::move(other.flight_)) {}
-
-  Pick& operator=(Pick&& other) noexcept {
+  Pick& operator=(Pick other) noexcept {
     std::swap(pool_, other.pool_);
-    std::swap(local_, other.local_);
-    std::swap(place_, other.place_);
+    std::swap(hold_, other.hold_);
     std::swap(flight_, other.flight_);
     return *this;
   }
 
-  ~Pick() { reset(); }
+  void reset() noexcept { *this = Pick(); }
 
-  void reset() noexcept {
-    flight_ = Flight();
-    auto* local = std::exchange(local_, nullptr);
-    if (local && --local->picks == 0 && !local->is_current) delete local;
-  }
+  explicit operator bool() const noexcept { return static_cast<bool>(hold_); }
 
-  explicit operator bool() const noexcept { return local_ != nullptr; }
+  const MemberHold& hold() const noexcept { return hold_; }
 
-  const Seat& seat() const noexcept { return local_->roll->seats[place_]; }
+  const Seat& seat() const noexcept { return hold_.seat(); }
 
   // Would it be chosen now?
   bool is_usable() const noexcept { return seat().standing->vitals.is_usable(); }
@@ -73,20 +102,19 @@ class Pick {
 
   // Where clients are kept: the name that a cookie has for the member, and such a cookie.
   std::uint64_t identity() const noexcept {
-    return local_->roll->members->members()[place_].identity;
+    return hold_.local().roll->members->members()[hold_.place()].identity;
   }
 
   std::string cookie(bool is_tls) const;
 
   // Are they, as this pool is now? A request may have begun when it was otherwise: only then do
   // identity() and cookie() hold.
-  bool keeps_clients() const noexcept { return local_->sticky != nullptr; }
+  bool keeps_clients() const noexcept { return hold_.local().sticky != nullptr; }
 
  private:
   Pool* pool_ = nullptr;
-  LocalRoll* local_ = nullptr;
-  std::uint32_t place_ = 0;
-  Flight flight_;  // where somebody asks how many there are
+  MemberHold hold_;
+  Flight flight_;  // where somebody asks how many there are; over before the hold is
 };
 
 // What speaks for a member.
@@ -131,7 +159,7 @@ class Pool {
   // Nobody would be let in now, for the breakers of those that are well.
   bool is_cut(Time now);
 
-  bool is_empty() { return here().roll->seats.empty(); }
+  bool is_empty();
 
   // Is there one that choose() would give somebody who has tried none?
   bool has_healthy();
@@ -153,6 +181,7 @@ class Pool {
  private:
   friend class Pick;
   LocalRoll& here();
+  LocalRoll& make_local(std::uint64_t edition);
   static std::optional<std::uint32_t> keeper_of(const LocalRoll& local, const Wish& wish,
                                                 const Tried& tried) noexcept;
   class Gates;

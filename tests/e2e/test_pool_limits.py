@@ -466,6 +466,7 @@ def test_a_backend_that_is_full_of_this_request_is_asked_again(hall):
     front.hall.open()
     front.hall.statuses = [503, 503]
     assert Visit(front, "/").answer().status == 200 and len(front.hall.targets) == 3
+    eventually(lambda: front.metric("upstream_requests_in_flight", pool="p") == 0)  # after the answer
     front.hall.statuses = [503, 503, 503]
     assert Visit(front, "/").answer().status == 503 and len(front.hall.targets) == 6
 
