@@ -19,50 +19,59 @@ Listener::Listener(loop::Loop& loop, Fd fd, Hooks hooks)
 
 void Listener::accept_batch() noexcept {
   if (!fd_) return;
+  waits_for_room_ = false;
   for (int i = 0; i < kBatch; ++i) {
-    if (!hooks_.room()) {
-      waits_for_room_ = true;
-      return;
-    }
-    if (!accept_one()) return;
+    if (!accept_next()) return;
   }
   // The edge has been used up but the backlog may not be empty: come back after the others' turn.
   if (!ready_.is_linked()) loop_.defer(ready_);
 }
 
-bool Listener::accept_one() {
+bool Listener::accept_next() {
+  if (!hooks_.room()) {
+    waits_for_room_ = true;
+    retry_.arm(loop_.timers(), loop_.now() + kLookAgain);
+    return false;
+  }
+  auto accepted = accept_one();
+  if (accepted != Accepted::One) hooks_.unused();
+  return accepted != Accepted::NotNow;
+}
+
+Listener::Accepted Listener::accept_one() {
   sockaddr_storage storage;
   socklen_t length = sizeof storage;
   auto* name = reinterpret_cast<sockaddr*>(&storage);
   int fd = accept4(fd_.get(), name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
     hooks_.accept(Fd(fd), Address::from(name, length));
-    return true;
+    return Accepted::One;
   }
   switch (errno) {
     case EAGAIN:
-      return false;
+      return Accepted::NotNow;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
       hooks_.trouble(errno);
       retry_.arm(loop_.timers(), loop_.now() + kBackoff);
-      return false;
+      return Accepted::NotNow;
     default:
-      return true;  // that connection died in the queue; the next may be fine
+      return Accepted::Nobody;  // that connection died in the queue; the next may be fine
   }
 }
 
 void Listener::resume() noexcept {
   if (!waits_for_room_ || !fd_) return;
   waits_for_room_ = false;
+  retry_.disarm();
   if (!ready_.is_linked()) loop_.defer(ready_);
 }
 
 void Listener::close() {
   if (!fd_) return;
-  while (accept_one() && hooks_.room()) {
+  while (accept_next()) {
   }
   ready_.unlink();
   retry_.disarm();

@@ -13,13 +13,17 @@ class Listener {
  public:
   // Handed every accepted socket, on the loop's thread.
   using Accept = std::function<void(Fd, const Address& client)>;
-  // May another connection be accepted? When not, connections wait in the kernel's backlog.
+  // Takes room for another connection. When there is none, connections wait in the kernel's
+  // backlog.
   using Room = std::function<bool()>;
+  // Nobody has come for it.
+  using Unused = std::function<void()>;
   using Trouble = std::function<void(int error)>;
 
   struct Hooks {
     Accept accept;
     Room room;
+    Unused unused;
     Trouble trouble;  // accept() failed for want of descriptors or memory
   };
 
@@ -41,9 +45,13 @@ class Listener {
   // Enough to empty a burst, few enough that requests in progress get their turn.
   static constexpr int kBatch = 64;
   static constexpr Duration kBackoff = 50ms;
+  // Where there is no room: somebody else may make some, and tells nobody.
+  static constexpr Duration kLookAgain = 10ms;
 
   void accept_batch() noexcept;
-  bool accept_one();  // false: nothing more for now
+  enum class Accepted : std::uint8_t { One, Nobody, NotNow };
+  bool accept_next();  // false: nothing more for now
+  Accepted accept_one();
 
   struct Retry : loop::Timer {
     explicit Retry(Listener& l) noexcept

@@ -22,6 +22,7 @@ struct Door {
                         clients.push_back(a);
                       },
                   .room = [this] { return room; },
+                  .unused = [] {},
                   .trouble =
                       [this](int error) {
                         ++troubles;

@@ -58,7 +58,8 @@ struct Engine::Seat {
         .accept = [&w, &site](
                       net::Fd client_fd,
                       const Address& client) { w.adopt(std::move(client_fd), client, site); },
-        .room = [&w] { return w.has_room(); },
+        .room = [&w] { return w.take_room(); },
+        .unused = [&w] { w.census->leave(); },
         .trouble =
             [&w](int error) {
               w.metrics.refused.add("too_many_connections");
@@ -125,6 +126,7 @@ Engine::Engine(EngineOptions options)
         std::make_unique<Worker>(i, edition, directory_, registry_.worker(i), writer)));
     hand_back_editions(*workers_.back()->worker);
     workers_.back()->worker->by_address = &by_address_;
+    workers_.back()->worker->census = &census_;
   }
   steward_seat_ = std::make_unique<Seat>(
       std::make_unique<Worker>(count, edition, directory_, registry_.worker(count), nullptr));
@@ -249,8 +251,7 @@ std::shared_ptr<const Edition> Engine::make_edition(
       Rules(options_.timeouts, options_.limits, options_.congestion_control,
             options_.trusted_proxies, workers > 1),
       std::move(snapshot));
-  auto share = connections_max_ / static_cast<std::uint32_t>(workers);
-  edition->rules.connections_max = std::max(1U, share);
+  edition->rules.connections_max = connections_max_;
   return edition;
 }
 

@@ -142,6 +142,7 @@ class Engine {
   observe::Registry registry_;
   upstream::Directory directory_;
   net::AddressCounts by_address_;
+  Census census_;  // of connections for the workers
   loop::Watchdog watchdog_;
   std::unique_ptr<observe::AccessLog> access_log_;
   std::vector<std::unique_ptr<Site>> sites_;

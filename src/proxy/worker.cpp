@@ -83,6 +83,7 @@ void Worker::admit(net::Fd fd, const Address& client, const Site& site) {
 // Whoever opens too many is not worth reading a request from: all get the same answer, at once.
 void Worker::refuse(net::Fd fd, const Address& client) {
   net::dismiss(std::move(fd), too_many_from_address());
+  census->leave();
   metrics.refused.add("too_many_from_address");
   log::info("net", "too many connections from one address, refusing another",
             {{"client", client.ip_text()}, {"most", rules().limits.connections_per_address}});
@@ -128,6 +129,7 @@ void Worker::recount() noexcept {
 
 void Worker::retire(Connection& connection) noexcept {
   bool was_full = !has_room();
+  census->leave();
   if (connection.is_counted) count_out(connection.link().client);
   delete &connection;
   --open_;

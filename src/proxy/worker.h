@@ -21,6 +21,7 @@
 #include "net/splice.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "proxy/census.h"
 #include "proxy/overload.h"
 #include "upstream/roster.h"
 
@@ -55,7 +56,7 @@ struct Rules {
   h1::ServerSettings server;
   h1::ClientSettings client;
   upstream::ConnectSettings connect;
-  std::uint32_t connections_max = 0;  // of this worker's share
+  std::uint32_t connections_max = 0;  // of all workers
   std::vector<Network> trusted;
 };
 
@@ -95,8 +96,15 @@ class Worker {
   void adopt(net::Fd fd, const Address& client, const Site& site);
   void retire(Connection& connection) noexcept;
 
+  // Those of all workers; each has taken room before it was accepted.
+  Census* census = &own_census_;
+
+  bool take_room() noexcept {
+    return (strain_ & kAcceptsNone) == 0 && census->enter(rules().connections_max);
+  }
+
   bool has_room() const noexcept {
-    return open_ < rules().connections_max && (strain_ & kAcceptsNone) == 0;
+    return census->open() < rules().connections_max && (strain_ & kAcceptsNone) == 0;
   }
 
   // Whose connections are counted for each address; null: they are not, as operators' own.
@@ -212,6 +220,7 @@ class Worker {
   std::vector<std::unique_ptr<Tenure>> past_;
   base::List<Connection> connections_;
   std::uint32_t open_ = 0;
+  Census own_census_;  // of a worker that serves operators: nobody else may take its room
   std::uint8_t strain_ = 0;
   Duration idle_patience_;
   double memory_share_ = 0;

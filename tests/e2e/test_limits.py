@@ -1,4 +1,5 @@
 """Limits and deadlines, and that they bite when they should and not before."""
+import contextlib
 import threading
 import time
 
@@ -302,6 +303,20 @@ def test_the_limit_of_client_connections_holds_and_the_rest_wait(origin, proxy, 
     assert late.silent(0.3)
     first[0].close()
     assert late.answer().status == 200
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_there_may_be_so_many_connections_whichever_worker_has_them(origin, proxy, workers):
+    front = proxy(origin(), limits={"connections": 6}, server={"workers": workers}, timeouts={"client_idle": "1h"})
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(Client(front.port())) for _ in range(6)]
+        for one in kept:
+            assert one.ask(request()).status == 200
+        late = stack.enter_context(Client(front.port()))
+        late.send(request("/late"))
+        assert late.silent(0.3)
+        kept.pop().close()
+        assert late.answer().status == 200
 
 
 def test_an_undrained_body_beyond_the_bound_closes_the_connection(origin, proxy, client):
