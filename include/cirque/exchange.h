@@ -51,6 +51,7 @@ struct Peer {
   std::string_view name;  // how logs and metrics call it; empty: its address
   // Set by pools of the library, which know their backends already; it wins over `address`.
   upstream::Backend* backend = nullptr;
+  unsigned metrics = 0;               // of such a backend: the row that its requests are counted in
   const RetryTerms* terms = nullptr;  // null: the usual ones; outlives the attempt
 
   // "127.0.0.1:3001", "[::1]:3001", "unix:/run/app.sock"

@@ -169,14 +169,24 @@ std::uint32_t Pools::connections(std::string_view backend) const {
 
 std::vector<observe::PoolCounts> Pools::counts() const {
   std::vector<observe::PoolCounts> all;
+  auto now = engine_.steward_loop().now();
   for (const auto& [name, running] : running_) {
     const auto& [plan, guard] = std::tie(running->plan, *running->guard);
     bool has_limit = plan.guard.is_limited();
-    if (!has_limit && plan.terms.gates.concurrency == 0) continue;
-    auto& counts = all.emplace_back(observe::PoolCounts{.pool = name,
-                                                        .has_limit = has_limit,
-                                                        .limit = guard.limit.limit(),
-                                                        .in_use = guard.limit.in_use()});
+    auto& counts = all.emplace_back(observe::PoolCounts{
+        .pool = name,
+        .has_breaker = plan.guard.has_breaker,
+        .is_open = guard.breaker.state(now) == upstream::CircuitState::Open,
+        .openings = guard.breaker.openings(),
+        .refused_full = guard.refusals.full.load(std::memory_order_relaxed),
+        .refused_cut = guard.refusals.cut.load(std::memory_order_relaxed),
+        .refused_too_large = guard.refusals.too_large.load(std::memory_order_relaxed),
+        .failovers_cut = guard.failovers_cut.load(std::memory_order_relaxed),
+        .failovers_unwell = guard.failovers_unwell.load(std::memory_order_relaxed),
+        .is_limited = has_limit || plan.terms.gates.concurrency > 0,
+        .has_limit = has_limit,
+        .limit = guard.limit.limit(),
+        .in_use = guard.limit.in_use()});
     if (!guard.queue) continue;
     counts.waiting = guard.limit.waiting() + guard.standby->waiting();
     count_queue(guard.queue->counts, counts);

@@ -39,11 +39,11 @@ struct TableEntry {
 };
 
 struct HealthCheck {
-  Duration timeout = 500ms;
-  Duration interval = 5s;
-  unsigned unhealthy_threshold = 1;
-  unsigned healthy_threshold = 1;
-  std::string path;  // empty: connecting is enough
+  Duration timeout = 5s;
+  Duration interval = 10s;
+  unsigned unhealthy_threshold = 3;
+  unsigned healthy_threshold = 2;
+  std::string path = {};  // empty: connecting is enough
   std::string method = "GET";
   std::string host = {};  // empty: the pool's, or the backend's address
   std::vector<TableEntry> headers = {};
@@ -58,7 +58,8 @@ struct Service {
   HostPort bind;
   std::vector<HostPort> upstreams;
   bool tls = false;
-  HealthCheck health_check;
+  HealthCheck health_check = {
+      .timeout = 500ms, .interval = 5s, .unhealthy_threshold = 1, .healthy_threshold = 1};
   std::vector<std::string> rate_limits;
 
   bool operator==(const Service&) const = default;

@@ -69,7 +69,9 @@ const Option kOptions[] = {
      .type = Type::Networks,
      .slot = IN(Model, server.trusted_proxies),
      .doc = "The proxies in front of this one: addresses and blocks whose X-Forwarded-* fields are "
-            "believed.",
+            "believed. The client is then the last address of X-Forwarded-For that is not one of "
+            "theirs: for logs, sources, rate limits by address, sticky and hashed addresses, and "
+            "for who may ask for explanations.",
      .example = "['10.0.0.0/8', '::1']",
      .also = "set_real_ip_from trusted_ips"},
     {.path = "server.dns_servers",

@@ -92,17 +92,20 @@ TEST_CASE("a request meets the limits of all places that it passes, each once") 
 TEST_CASE("where there is one route for everything, nobody looks for it") {
   auto with = [](std::string_view more) {
     auto text = fmt::format(
-        "services: [{{name: web, bind_address: '127.0.0.1:8080', upstreams: "
-        "['127.0.0.1:3000']{}}}]\n"
+        "listeners: [{{name: web, address: '127.0.0.1:8080'}}]\n"
+        "virtual_hosts: [{{name: h, hosts: ['*'], routes: [{{pool: p}}]}}]\n"
+        "pools: [{{name: p, backends: ['127.0.0.1:3000']{}}}]\n"
         "rate_limits: [{{name: a, requests: 1}}]\n",
         more);
     return load_text(text, "t.yaml", nothing);
   };
   CHECK(with("").blueprint->lanes.front().only_pool == 0);
+
   struct Case {
     std::string_view more;
     std::size_t rates;
   };
+
   for (auto [more, rates] : {Case{", rate_limits: [a]", 1}, Case{", concurrency_limit: 9", 0}}) {
     INFO(more);
     auto loaded = with(more);

@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "control/replay_body.h"
 #include "control/request_part.h"
+#include "control/transition.h"
 #include "loop/loop.h"
 
 namespace cirque::control {
@@ -16,13 +17,24 @@ Outcome outcome_of(int status) noexcept {
   return is_gateways ? Outcome::Gateway : Outcome::Error;
 }
 
-// Of the whole; none: it was not the backend's doing, and nothing is known of it.
+// Nobody was asked: we have as many connections there as we may, or its name has no address.
+bool is_unasked(std::string_view reason) noexcept {
+  return reason == "upstream_connection_limit" || reason == "upstream_dns_failed";
+}
+
+// Of one attempt; none: it was not the backend's doing, and nothing is known of it.
+std::optional<Outcome> outcome_of(const Error& error) noexcept {
+  if (is_unasked(error.reason)) return std::nullopt;
+  return error.reason == "upstream_status" ? outcome_of(error.status) : Outcome::Gateway;
+}
+
+// The same of the whole.
 std::optional<Outcome> outcome_of(const Exchange& exchange) noexcept {
   if (exchange.reason.empty()) {
     bool is_answered = exchange.attempts > 0;
     return is_answered ? std::optional(outcome_of(exchange.response.status)) : std::nullopt;
   }
-  bool is_upstreams = exchange.reason.starts_with("upstream_");
+  bool is_upstreams = exchange.reason.starts_with("upstream_") && !is_unasked(exchange.reason);
   return is_upstreams ? std::optional(Outcome::Gateway) : std::nullopt;
 }
 
@@ -42,6 +54,7 @@ Peer Errand::peer() const noexcept {
   return {.address = {},
           .name = {},
           .backend = pick_.seat().backend.get(),
+          .metrics = pick_.seat().metrics,
           .terms = &plan_->retries.terms};
 }
 
@@ -83,7 +96,7 @@ void Errand::tell_cookie(Exchange& exchange) const {
 }
 
 Task<Peer> Errand::choose(Exchange& exchange) {
-  if (next_) return choose_again(exchange);
+  if (is_retry_) return choose_again(exchange);
   if (exchange.request.body && exchange.attempts == 0) keep_body(exchange);
   if (plan_->is_particular) [[unlikely]] {
     read_wish(exchange);
@@ -99,8 +112,13 @@ Task<Peer> Errand::choose_with_room(Exchange& exchange, Lobby& lobby) {
   if (pool_->is_empty()) return fail(nobody());
   auto entered = lobby.enter(tried_, wish_);
   if (entered) return settle(exchange, std::move(*entered));
-  if (lobby.has_line_for(entered.error())) return wait_for_room(exchange);
-  return fail(refusal_of(entered.error()));
+  auto why = entered.error();
+  if (lobby.has_line_for(why)) return wait_for_room(exchange);
+  if (why == upstream::Shut::Cut) {
+    stamp_open_circuit(exchange, pool_->until_open(loop::turn_time()));
+  }
+  exchange.log_fields().set("pool", plan_->name);
+  return fail(lobby.refuse(why));
 }
 
 Task<Peer> Errand::wait_for_room(Exchange& exchange) {
@@ -110,6 +128,8 @@ Task<Peer> Errand::wait_for_room(Exchange& exchange) {
 Peer Errand::settle(Exchange& exchange, upstream::Pick pick) {
   pick_ = std::move(pick);
   if (plan_->terms.sticky) tell_cookie(exchange);
+  bool has_circuit = plan_->terms.gates.has_breaker() && !plan_->guard.has_breaker;
+  if (has_circuit) stamp_circuit(exchange, lobby()->circuit());
   return peer();
 }
 
@@ -119,19 +139,24 @@ upstream::Pick Errand::choose_next() {
   return gated ? gated->enter_next(tried_, wish_) : pool_->choose(tried_, wish_);
 }
 
-// After a pause.
+// After a pause, in which nobody was kept from the one that it could have gone to: much can happen
+// meanwhile.
 Task<Peer> Errand::choose_again(Exchange& exchange) {
-  if (pause_ > Duration::zero()) co_await exchange.sleep(pause_);
-  if (!next_.is_usable()) look_for_another();
+  is_retry_ = false;
+  if (pause_ > Duration::zero()) {
+    co_await exchange.sleep(pause_);
+    next_ = choose_next();
+    if (!next_) co_return fail(nobody());
+    if (auto* gated = lobby()) gated->move_on(std::nullopt);
+  }
   co_return settle(exchange, std::move(next_));
 }
 
-// Much can happen in a pause. Where there is nobody else, that one is asked all the same.
-void Errand::look_for_another() {
-  auto other = choose_next();
-  if (!other) return;
-  next_ = std::move(other);
-  if (auto* gated = lobby()) gated->switch_over();
+// It may be asked later, as if it had never been chosen.
+void Errand::put_back_next() noexcept {
+  next_.reset();
+  tried_.forget_last();
+  if (auto* gated = lobby()) gated->forget_next();
 }
 
 // Where who failed may be asked once more, as all have been.
@@ -144,28 +169,26 @@ bool Errand::begin_again() noexcept {
 }
 
 Recovery Errand::on_failure(Exchange& exchange, const Error& error) {
-  bool is_answer = error.reason == "upstream_status";
-  auto outcome = is_answer ? outcome_of(error.status) : Outcome::Gateway;
+  auto outcome = outcome_of(error);
   // Who has not seen the request did no work for it: only the others cost of the budget, and need
   // time to recover.
   bool is_costly = exchange.seen;
   next_ = choose_next();
   if (!next_ && begin_again()) {
     is_costly = true;
-    if (auto* gated = lobby()) gated->let_go(outcome);  // its own seat may be the one it needs
+    if (auto* gated = lobby()) gated->leave(outcome);  // its own seat may be the one it needs
     next_ = choose_next();
   }
   // A bad answer is then the last one, and counted when it has been told.
   if (!next_) return Recovery::NobodyElse;
-  if (is_costly && !pool_->take_retry(loop::turn_time())) {
-    next_.reset();
-    if (auto* gated = lobby()) gated->forget_next();
-    return Recovery::OverBudget;
-  }
-  pick_.report(outcome);
+  bool may_retry = !is_costly || pool_->take_retry(loop::turn_time());
+  pause_ = is_costly && may_retry ? pause_before(++pauses_, plan_->retries) : Duration::zero();
+  if (!may_retry || pause_ > Duration::zero()) put_back_next();
+  if (!may_retry) return Recovery::OverBudget;
+  if (outcome) pick_.report(*outcome);
   pick_.reset();
   if (auto* gated = lobby()) gated->move_on(outcome);
-  pause_ = is_costly ? pause_before(++pauses_, plan_->retries) : Duration::zero();
+  is_retry_ = true;
   return Recovery::Retry;
 }
 

@@ -32,7 +32,7 @@ class Errand {
   Lobby* lobby() const noexcept { return passage_ ? passage_->lobby() : nullptr; }
 
   void keep_body(Exchange& exchange);
-  void look_for_another();
+  void put_back_next() noexcept;
   void read_wish(Exchange& exchange);
   void tell_cookie(Exchange& exchange) const;
   Peer peer() const noexcept;
@@ -42,8 +42,9 @@ class Errand {
   upstream::Pool* pool_ = nullptr;
   Passage* passage_ = nullptr;
   upstream::Pick pick_;  // with whom it is, until it is known what came of that
-  upstream::Pick next_;  // with whom it will be
-  Duration pause_{};     // before that
+  upstream::Pick next_;  // with whom it will be, where it need not wait for that
+  bool is_retry_ = false;
+  Duration pause_{};  // before that
   upstream::Wish wish_;
   upstream::Tried tried_;
   unsigned pauses_ = 0;    // so many so far

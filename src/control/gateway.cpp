@@ -57,6 +57,16 @@ Step too_often(Exchange& exchange, const Lane& lane, const Decision& decision, c
   return fail(why);
 }
 
+// Which pool it was that did not take it.
+void tell_pool(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
+  exchange.log_fields().set("pool", lane.blueprint->pools[pool].name);
+}
+
+Step turn_away(Exchange& exchange, const Lane& lane, std::uint32_t pool, const Error& why) {
+  tell_pool(exchange, lane, pool);
+  return fail(why);
+}
+
 const Routing& routing_of(const Exchange& exchange) noexcept {
   return *static_cast<const Routing*>(exchange.snapshot);
 }
@@ -167,8 +177,8 @@ Step Gateway::forward(Exchange& exchange, const Lane& lane, const Decision& deci
   }
   if (decision.table) tell_routing(exchange, lane, decision, pool);
   auto& passage = exchange.arena.make<Passage>();
-  auto entry = passage.enter(exchange, lane, decision);
-  if (!entry) return fail(entry.error());
+  auto entry = passage.enter(exchange, lane, pool);
+  if (!entry) return turn_away(exchange, lane, pool, entry.error());
   bool is_full = *entry == Passage::Entry::Full;
   return is_full ? forward_later(exchange, lane, decision, passage)
                  : forward_past(exchange, lane, decision, passage);
@@ -176,8 +186,11 @@ Step Gateway::forward(Exchange& exchange, const Lane& lane, const Decision& deci
 
 Step Gateway::forward_later(Exchange& exchange, const Lane& lane, Decision decision,
                             Passage& passage) {
-  auto waited = co_await passage.wait(exchange, lane, decision);
-  if (!waited) co_return fail(waited.error());
+  auto waited = co_await passage.wait(exchange, lane, decision.index);
+  if (!waited) {
+    tell_pool(exchange, lane, decision.index);
+    co_return fail(waited.error());
+  }
   auto step = co_await forward_past(exchange, lane, decision, passage);
   if (!step) co_return fail(step.error());
   co_return go_on;
@@ -187,12 +200,37 @@ Step Gateway::forward_later(Exchange& exchange, const Lane& lane, Decision decis
 Step Gateway::forward_past(Exchange& exchange, const Lane& lane, const Decision& decision,
                            Passage& passage) {
   auto passed = passage.pass(exchange, lane, decision);
-  if (!passed) return fail(passed.error());
-  auto pool = passed->pool;
-  if (pool != decision.index) {
-    if (decision.table) tell_routing(exchange, lane, decision, pool);
-    tell_stand_in(exchange, lane, decision, *passed);
+  if (!passed) return turn_away(exchange, lane, decision.index, passed.error());
+  if (passed->pool != decision.index) return stand_in(exchange, lane, decision, passage, *passed);
+  return go_to(exchange, lane, passed->pool, passage);
+}
+
+// It has come to another pool, which has limits of its own.
+Step Gateway::stand_in(Exchange& exchange, const Lane& lane, const Decision& decision,
+                       Passage& passage, const config::Arrival& arrival) {
+  if (decision.table) tell_routing(exchange, lane, decision, arrival.pool);
+  tell_stand_in(exchange, lane, decision, arrival);
+  auto entry = passage.enter(exchange, lane, arrival.pool);
+  if (!entry) return turn_away(exchange, lane, arrival.pool, entry.error());
+  bool is_full = *entry == Passage::Entry::Full;
+  return is_full ? stand_in_later(exchange, lane, arrival.pool, passage)
+                 : go_to(exchange, lane, arrival.pool, passage);
+}
+
+Step Gateway::stand_in_later(Exchange& exchange, const Lane& lane, std::uint32_t pool,
+                             Passage& passage) {
+  auto waited = co_await passage.wait(exchange, lane, pool);
+  if (!waited) {
+    tell_pool(exchange, lane, pool);
+    co_return fail(waited.error());
   }
+  auto step = co_await go_to(exchange, lane, pool, passage);
+  if (!step) co_return fail(step.error());
+  co_return go_on;
+}
+
+inline Step Gateway::go_to(Exchange& exchange, const Lane& lane, std::uint32_t pool,
+                           Passage& passage) {
   if (const auto& host = lane.blueprint->pools[pool].host; !host.empty()) {
     exchange.request.headers.set(Name::Host, host);
   }
@@ -207,6 +245,7 @@ void Gateway::on_error_page(Exchange& exchange, const Error& error) {
   const Lane& lane = lane_of(exchange);
   auto& answer = exchange.response;
   tell_error(exchange, error);
+  exchange.stamps().drop(Name::SetCookie);  // of a backend that has not answered
   bool is_json = answer.headers.get(Name::ContentType) == kJson;
   auto host = exchange.request.authority;
   auto find = [&](http::PageLanguage language) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cirque/app.h"
+#include "config/failover.h"
 #include "control/lane.h"
 #include "control/sampler.h"
 
@@ -42,6 +43,11 @@ class Gateway final : public App {
                             Passage& passage);
   static Step forward_past(Exchange& exchange, const Lane& lane, const config::Decision& decision,
                            Passage& passage);
+  static Step stand_in(Exchange& exchange, const Lane& lane, const config::Decision& decision,
+                       Passage& passage, const config::Arrival& arrival);
+  static Step stand_in_later(Exchange& exchange, const Lane& lane, std::uint32_t pool,
+                             Passage& passage);
+  static Step go_to(Exchange& exchange, const Lane& lane, std::uint32_t pool, Passage& passage);
   const Lane& lane_of(const Exchange& exchange) const noexcept;
 
   const std::size_t lane_;

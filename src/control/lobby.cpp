@@ -33,11 +33,14 @@ void tell(const config::PoolPlan& plan, const upstream::Seat& seat, const Transi
 
 }  // namespace
 
-Error refusal_of(Shut why) {
+Error Lobby::refuse(Shut why) noexcept {
+  auto& counts = guard_.refusals;
   switch (why) {
     case Shut::Full:
+      counts.full.fetch_add(1, std::memory_order_relaxed);
       return refusal(429, "concurrency_limit");
     case Shut::Cut:
+      counts.cut.fetch_add(1, std::memory_order_relaxed);
       return refusal(503, "circuit_open");
     case Shut::Nobody:
       break;
@@ -82,7 +85,7 @@ class Lobby::Turn final : private upstream::Standby::Waiter {
 
   Result<Pick> await_resume() noexcept {
     if (outcome_ && *outcome_) return std::move(**outcome_);
-    if (outcome_) return fail(refusal_of(outcome_->error()));
+    if (outcome_) return fail(lobby_.refuse(outcome_->error()));
     return fail(refusal(503, since_ == kNever ? "queue_full" : "queue_timeout"));
   }
 
@@ -196,24 +199,14 @@ Pick Lobby::enter_next(upstream::Tried& tried, const upstream::Wish& wish) {
   return entered ? std::move(*entered) : Pick();
 }
 
-void Lobby::let_go(Outcome outcome) noexcept {
-  report(outcome);
-  end(stay_);
-}
-
-void Lobby::move_on(Outcome outcome) noexcept {
-  report(outcome);
-  switch_over();
-}
-
-void Lobby::switch_over() noexcept {
-  end(stay_);
-  stay_ = std::exchange(next_, std::nullopt);
-}
-
 void Lobby::leave(std::optional<Outcome> outcome) noexcept {
   if (outcome) report(*outcome);
   end(stay_);
+}
+
+void Lobby::move_on(std::optional<Outcome> outcome) noexcept {
+  leave(outcome);
+  stay_ = std::exchange(next_, std::nullopt);
 }
 
 void Lobby::report(Outcome outcome) noexcept {

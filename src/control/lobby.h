@@ -11,9 +11,6 @@
 
 namespace cirque::control {
 
-// What a client is told whom nobody let in.
-Error refusal_of(upstream::Shut why);
-
 // Lives as long as its exchange, in whose arena it is; the others outlive it. One core.
 class Lobby {
  public:
@@ -28,28 +25,32 @@ class Lobby {
   // May it wait for who let it not in?
   bool has_line_for(upstream::Shut why) const noexcept;
 
+  // Otherwise: what the client is told. Counts it.
+  Error refuse(upstream::Shut why) noexcept;
+
   // In the pool's queue until there is room; or 429, 503. `waited`: how long the request has stood
   // in line before, and then in all.
   Task<upstream::Pick> wait(Exchange& exchange, upstream::Tried& tried, const upstream::Wish& wish,
                             Duration& waited);
 
+  // Of the breaker of the one that it is with.
+  upstream::CircuitState circuit() const noexcept {
+    bool is_probe = stay_ && stay_->leave.is_probe();
+    return is_probe ? upstream::CircuitState::HalfOpen : upstream::CircuitState::Closed;
+  }
+
   // With whom there is room besides the one that it is with. None: nobody.
   upstream::Pick enter_next(upstream::Tried& tried, const upstream::Wish& wish);
 
   // What came of the one that it is with; it is with nobody from now on, and may ask for the next.
-  void let_go(upstream::Outcome outcome) noexcept;
+  // None: nothing is known.
+  void leave(std::optional<upstream::Outcome> outcome) noexcept;
 
-  // What came of the one that it is with; it is with the next from now on.
-  void move_on(upstream::Outcome outcome) noexcept;
-
-  // The same, but nothing came of that one, as it was not asked.
-  void switch_over() noexcept;
+  // The same, and it is with the next from now on.
+  void move_on(std::optional<upstream::Outcome> outcome) noexcept;
 
   // It is not going to the next.
   void forget_next() noexcept { end(next_); }
-
-  // The request is over, and that came of it. None: nothing is known.
-  void leave(std::optional<upstream::Outcome> outcome) noexcept;
 
  private:
   class Turn;

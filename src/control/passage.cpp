@@ -45,12 +45,6 @@ class LimitedBody final : public Source {
   std::uint64_t left_;
 };
 
-void tell_circuit(Exchange& exchange, upstream::CircuitState state) {
-  auto& stamps = exchange.stamps();
-  stamps.drop(Name::XCircuitState);
-  stamps.add_view({cirque::text_of(Name::XCircuitState), name_of(state), Name::XCircuitState});
-}
-
 void tell(const config::PoolPlan& plan, const Transition& change) {
   log::warn("upstream", change.message,
             {{"placement", plan.name},
@@ -63,28 +57,32 @@ void tell(const config::PoolPlan& plan, const Transition& change) {
 
 }  // namespace
 
-Result<Passage::Entry> Passage::enter(Exchange& exchange, const Lane& lane,
-                                      const config::Decision& decision) {
-  const auto& plan = lane.blueprint->pools[decision.index];
+Result<Passage::Entry> Passage::enter(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
+  const auto& plan = lane.blueprint->pools[pool];
+  const auto& guard = lane.pools[pool].guard;
   bool is_limited = plan.guard.is_limited();
-  if (is_limited) place_ = lane.pools[decision.index].guard->limit.try_acquire();
+  place_ = is_limited ? guard->limit.try_acquire() : std::nullopt;
+  adaptive_ = plan.guard.is_adaptive() ? &guard->adaptive : nullptr;
   bool is_full = is_limited && !place_;
   if (is_full && plan.guard.queue.size == 0) {
+    guard->refusals.full.fetch_add(1, std::memory_order_relaxed);
+    end();
     return fail(refusal(Side::Us, 429, "concurrency_limit"));
   }
   if (plan.body_max > 0) {
     auto fits = limit_body(exchange, plan.body_max);
     if (!fits) {
-      place_.reset();
+      guard->refusals.too_large.fetch_add(1, std::memory_order_relaxed);
+      end();
       return fail(fits.error());
     }
   }
   return is_full ? Entry::Full : Entry::Free;
 }
 
-Task<> Passage::wait(Exchange& exchange, const Lane& lane, const config::Decision& decision) {
-  auto& queue = *lane.pools[decision.index].guard->queue;
-  auto patience = lane.blueprint->pools[decision.index].guard.queue.patience;
+Task<> Passage::wait(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
+  auto& queue = *lane.pools[pool].guard->queue;
+  auto patience = lane.blueprint->pools[pool].guard.queue.patience - waited_;
   auto wait = queue.wait(exchange.core(), patience);
   Stopwatch stopwatch(exchange, waited_, wait);
   place_ = co_await ok(co_await wait);
@@ -101,8 +99,6 @@ Result<config::Arrival> Passage::pass(Exchange& exchange, const Lane& lane,
   auto pool = arrival->pool;
   const auto& plan = lane.blueprint->pools[pool];
   const auto& serving = lane.pools[pool];
-  bool is_as_wanted = pool == decision.index;
-  if (plan.guard.is_adaptive() && is_as_wanted) adaptive_ = &serving.guard->adaptive;
   if (plan.terms.gates.is_any()) {
     lobby_ = &exchange.arena.make<Lobby>(plan, *serving.pool, *serving.guard);
   }
@@ -140,18 +136,29 @@ struct Passage::Eyes {
   void pass_by(std::uint32_t, config::Obstacle) noexcept {}
 };
 
+Duration Passage::until_open(const Lane& lane, std::uint32_t pool) {
+  auto now = loop::turn_time();
+  const auto& [serving, guard] = lane.pools[pool];
+  bool has_breaker = lane.blueprint->pools[pool].guard.has_breaker;
+  auto wait = has_breaker ? guard->breaker.wait(now) : Duration::zero();
+  return wait > Duration::zero() ? wait : serving->until_open(now);
+}
+
 Result<config::Arrival> Passage::find_open(Exchange& exchange, const Lane& lane,
                                            const config::Decision& decision) {
   using config::Obstacle;
   auto arrival = config::find_open(*lane.blueprint, decision, Eyes{*this, exchange, lane});
   if (arrival.refusal == Obstacle::None) {
     if (arrival.failover == Obstacle::None) return arrival;
+    lane.pools[decision.index].guard->count_failover(arrival.failover == Obstacle::CircuitOpen);
     auto why = name_of(arrival.failover);
     exchange.stamps().set(Name::XFailoverReason, why);
     exchange.log_fields().set("failover_reason", why);
     return arrival;
   }
   if (arrival.refusal == Obstacle::CircuitOpen) {
+    lane.pools[arrival.pool].guard->refusals.cut.fetch_add(1, std::memory_order_relaxed);
+    stamp_open_circuit(exchange, until_open(lane, arrival.pool));
     return fail(refusal(Side::Us, 503, "circuit_open"));
   }
   if (arrival.is_circle) return fail(refusal(Side::Us, 503, "no_healthy_backend"));
@@ -166,9 +173,9 @@ bool Passage::admit(Exchange& exchange, const Lane& lane, std::uint32_t pool) {
   permit_ = lane.pools[pool].guard->breaker.admit(loop::turn_time());
   plan_ = &plan;
   bool is_probe = permit_ && permit_->is_probe();
-  tell_circuit(exchange, !permit_   ? upstream::CircuitState::Open
-                         : is_probe ? upstream::CircuitState::HalfOpen
-                                    : upstream::CircuitState::Closed);
+  stamp_circuit(exchange, !permit_   ? upstream::CircuitState::Open
+                          : is_probe ? upstream::CircuitState::HalfOpen
+                                     : upstream::CircuitState::Closed);
   if (is_probe) tell(plan, half_opened());
   return permit_.has_value();
 }

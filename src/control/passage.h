@@ -15,12 +15,13 @@ namespace cirque::control {
 // Lives as long as its exchange, in whose arena it is.
 class Passage {
  public:
-  // Full: there is a line to wait in. Or 413, 429.
+  // The limits of a pool: first of the one that it is for, then of the one that stands in, if one
+  // does; its place with the first is free then. Full: there is a line to wait in. Or 413, 429.
   enum class Entry : std::uint8_t { Free, Full };
-  Result<Entry> enter(Exchange& exchange, const Lane& lane, const config::Decision& decision);
+  Result<Entry> enter(Exchange& exchange, const Lane& lane, std::uint32_t pool);
 
   // Until there is room; or 503.
-  Task<> wait(Exchange& exchange, const Lane& lane, const config::Decision& decision);
+  Task<> wait(Exchange& exchange, const Lane& lane, std::uint32_t pool);
 
   // Once there was room: the pool that it comes to; or 503. The answer is stamped with what
   // happened: X-Circuit-State, X-Failover-Reason.
@@ -46,12 +47,12 @@ class Passage {
   Result<config::Arrival> find_open(Exchange& exchange, const Lane& lane,
                                     const config::Decision& decision);
   static Result<Unit> limit_body(Exchange& exchange, std::uint64_t most);
+  static Duration until_open(const Lane& lane, std::uint32_t pool);
   bool admit(Exchange& exchange, const Lane& lane, std::uint32_t pool);
 
   Duration waited_{};  // in line
   Lobby* lobby_ = nullptr;
-  base::AdaptiveLimit* adaptive_ =
-      nullptr;  // of the pool that it came to, which is the one it was for
+  base::AdaptiveLimit* adaptive_ = nullptr;  // of the pool that it has a place with
   std::optional<base::ConcurrencyLimit::Permit> place_;
   std::optional<upstream::Breaker::Permit> permit_;
   const config::PoolPlan* plan_ = nullptr;  // that the permit is for

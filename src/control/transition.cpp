@@ -2,7 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace cirque::control {
+
+// Once a request, and of texts that outlive it: no copy.
+void stamp_circuit(Exchange& exchange, upstream::CircuitState state) {
+  auto& stamps = exchange.stamps();
+  stamps.drop(Name::XCircuitState);
+  stamps.add_view({text_of(Name::XCircuitState), name_of(state), Name::XCircuitState});
+}
+
+void stamp_open_circuit(Exchange& exchange, Duration wait) {
+  stamp_circuit(exchange, upstream::CircuitState::Open);
+  auto seconds = std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
+  exchange.stamps().set(Name::RetryAfter, fmt::format("{}", seconds));
+}
 
 Transition half_opened() {
   return {.message = "circuit breaker state transition: open -> half_open",

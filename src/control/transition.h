@@ -1,9 +1,19 @@
 #pragma once
-// A circuit, of a pool or of one of its backends, changes its state: as the log tells it.
+// A circuit, of a pool or of one of its backends, changes its state: as the log and
+// the client are told.
 #include <string>
 #include <string_view>
 
+#include "cirque/exchange.h"
+#include "upstream/breaker.h"
+
 namespace cirque::control {
+
+// As the client has it: X-Circuit-State.
+void stamp_circuit(Exchange& exchange, upstream::CircuitState state);
+
+// It is open, and for so long: Retry-After.
+void stamp_open_circuit(Exchange& exchange, Duration wait);
 
 // States as in the header X-Circuit-State.
 struct Transition {

@@ -16,6 +16,7 @@ ClientTurn::ClientTurn(net::Stream& stream, net::Outbox& outbox, Arena& arena,
 
 void ClientTurn::begin(const Request& request, std::string_view upgrade) {
   method_ = request.method;
+  awaits_continue_ = request.body && request.headers.has(Name::Expect);
   asked_upgrade_ = upgrade;
   unsent_ = &request;
   Telling telling;
@@ -47,12 +48,14 @@ Result<Unit> ClientTurn::heed(const Result<Unit>& readable) noexcept {
   if (readable) return done;
   auto error = readable.error();
   if (error.fault != Fault::Timeout) return fail(from_peer(error));
-  if (!out.is_complete()) {  // the request is still on its way: its own deadlines watch over it
+  bool is_their_turn = awaits_continue_ && out.body_bytes() == 0;
+  if (!out.is_complete() && !is_their_turn) {
+    // The request is still on its way: its own deadlines watch over it.
     head_until_ = in.stream().loop().now() + first_byte_;
     return done;
   }
   error.reason = is_hurried_ ? "upstream_try_timeout" : "upstream_header_timeout";
-  error.replayable = is_hurried_ && !heard_;  // another peer was meant to be asked by now
+  error.replayable = !heard_;
   error.status = 504;
   return fail(error);
 }
@@ -98,6 +101,7 @@ Result<Unit> ClientTurn::settle_head(Response& into) {
                    .side = Side::Upstream,
                    .reason = "upstream_too_many_informational"});
     }
+    if (into.status == 100) awaits_continue_ = false;
     (void)http::strip_hop_by_hop(into.headers);
     return done;
   }

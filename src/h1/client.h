@@ -97,6 +97,7 @@ class ClientTurn {
   Time head_until_{};
   Duration first_byte_;
   bool is_hurried_ = false;
+  bool awaits_continue_ = false;  // the client sends the body once the peer has said 100 Continue
 };
 
 }  // namespace cirque::h1

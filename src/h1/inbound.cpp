@@ -199,9 +199,21 @@ Error Inbound::truncated() const noexcept {
           .reason = is_client() ? "client_gone_mid_body" : "upstream_truncated_body"};
 }
 
+// Nobody wakes it when the other side is told to go on, which is seen soon enough.
+Task<> Inbound::wait_excused() {
+  constexpr Duration kLook = 1s;
+  while (is_excused_) {
+    auto readable = co_await stream_.readable(stream_.loop().now() + kLook);
+    if (readable) is_excused_ = false;
+    if (!readable && readable.error().fault != Fault::Timeout) co_return fail(readable.error());
+  }
+  co_return done;
+}
+
 Task<> Inbound::wait() {
   if (first_wait_) co_await ok(std::exchange(first_wait_, nullptr)(first_wait_context_));
   window_ = std::max(window_ / 2, kWindowMin);
+  if (is_excused_ && body_bytes_ == 0) co_await ok(wait_excused());
   Time began = stream_.loop().now();
   Duration patience = pace_.stall;
   if (pace_.bytes_per_second) {

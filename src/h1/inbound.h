@@ -61,6 +61,10 @@ class Inbound final : public Source {
     first_wait_context_ = context;
   }
 
+  // Excused: the sender waits to be told to send its body, and until then, or until it sends some
+  // all the same, its silence is not held against it.
+  void excuse(bool is_excused) noexcept { is_excused_ = is_excused; }
+
   Task<Piece> next() override;
 
   bool is_ready() const noexcept override { return complete_ || at_ != filled_; }
@@ -104,6 +108,7 @@ class Inbound final : public Source {
   Piece deliver(std::string_view data, bool last) noexcept;
   void keep(std::string_view excess);
   Task<> wait();
+  Task<> wait_excused();
   Error truncated() const noexcept;
 
   net::Stream& stream_;
@@ -128,6 +133,7 @@ class Inbound final : public Source {
   std::size_t window_ = 64 * 1024;
   Duration waited_{};
 
+  bool is_excused_ = false;
   Task<> (*first_wait_)(void*) = nullptr;
   void* first_wait_context_ = nullptr;
 };

@@ -94,8 +94,8 @@ Task<> ServerTurn::send_continue(void* self) {
 Task<> ServerTurn::inform(const Response& response) {
   if (exchange_.request.version == Version::Http10) return done;  // RFC 9110 15.2
   if (response.status == 100) {
-    continue_is_forwarded();
     expects_continue_ = false;
+    continue_is_forwarded();
   }
   auto head = write_response_head(response, {}, outbox_.room(), exchange_.arena);
   return out.send_now(head);

@@ -75,7 +75,10 @@ class ServerTurn final : public http::ServerStream {
   bool expects_continue() const noexcept { return expects_continue_; }
 
   // Somebody else's 100 Continue will do.
-  void continue_is_forwarded() noexcept { in.on_first_wait(nullptr, nullptr); }
+  void continue_is_forwarded() noexcept {
+    in.on_first_wait(nullptr, nullptr);
+    in.excuse(expects_continue_);
+  }
 
   std::uint64_t head_bytes() const noexcept { return head_bytes_; }
 

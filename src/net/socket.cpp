@@ -85,8 +85,9 @@ Result<Fd> begin_connect(const Address& address, const std::string& congestion_c
   if (!fd) {
     return fail({.fault = Fault::Overload,
                  .replayable = true,
+                 .status = 503,
                  .sys = errno,
-                 .reason = "upstream_unreachable"});
+                 .reason = "too_many_connections"});
   }
   if (address.is_ip()) {
     set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);

@@ -243,30 +243,62 @@ void write_rate_limits(Page& page, const std::vector<RateCounts>& all) {
 
 void write_pools(Page& page, const std::vector<PoolCounts>& all) {
   using Counts = const PoolCounts&;
-  auto family = [&](std::string_view name, std::string_view type, std::string_view help, auto get,
-                    bool wants_limit = false) {
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                    bool PoolCounts::* wanted, auto get) {
     page.family(name, type, help);
     for (Counts one : all) {
-      if (wants_limit && !one.has_limit) continue;
-      page.sample(fmt::format("pool=\"{}\"", escaped(one.pool)), get(one));
+      if (one.*wanted) page.sample(fmt::format("pool=\"{}\"", escaped(one.pool)), get(one));
     }
   };
-  family(
-      "cirque_pool_requests", "gauge", "Requests that a pool with a limit has under way.",
-      [](Counts c) { return c.in_use; }, true);
-  family(
-      "cirque_pool_requests_max", "gauge", "How many it takes at a time, at present.",
-      [](Counts c) { return c.limit; }, true);
+  constexpr auto kOwn = &PoolCounts::has_limit;
+  family("cirque_pool_requests", "gauge", "Requests that a pool with a limit has under way.", kOwn,
+         [](Counts c) { return c.in_use; });
+  family("cirque_pool_requests_max", "gauge", "How many it takes at a time, at present.", kOwn,
+         [](Counts c) { return c.limit; });
+  constexpr auto kAny = &PoolCounts::is_limited;
   family("cirque_pool_queue_waiting", "gauge", "Requests that wait until their pool has room.",
-         [](Counts c) { return c.waiting; });
-  family("cirque_pool_queue_waited_total", "counter", "Requests that have begun to wait.",
+         kAny, [](Counts c) { return c.waiting; });
+  family("cirque_pool_queue_waited_total", "counter", "Requests that have begun to wait.", kAny,
          [](Counts c) { return c.waited; });
-  family("cirque_pool_queue_seconds_total", "counter", "How long they waited, all together.",
+  family("cirque_pool_queue_seconds_total", "counter", "How long they waited, all together.", kAny,
          [](Counts c) { return std::chrono::duration<double>(c.waited_time).count(); });
-  family("cirque_pool_queue_timeouts_total", "counter", "Requests that waited in vain.",
+  family("cirque_pool_queue_timeouts_total", "counter", "Requests that waited in vain.", kAny,
          [](Counts c) { return c.timed_out; });
-  family("cirque_pool_queue_refused_total", "counter", "Requests refused as too many waited.",
+  family("cirque_pool_queue_refused_total", "counter", "Requests refused as too many waited.", kAny,
          [](Counts c) { return c.refused; });
+  constexpr auto kBreaker = &PoolCounts::has_breaker;
+  family("cirque_pool_circuit_open", "gauge", "1 while a pool's circuit breaker is open.", kBreaker,
+         [](Counts c) { return static_cast<std::uint64_t>(c.is_open); });
+  family("cirque_pool_circuit_openings_total", "counter", "How often it has opened.", kBreaker,
+         [](Counts c) { return c.openings; });
+}
+
+// Why, and how often.
+using Reasoned = std::initializer_list<std::pair<std::string_view, std::uint64_t>>;
+
+void write_reasons(Page& page, const std::string& pool, Reasoned reasons) {
+  for (auto [reason, count] : reasons) {
+    if (count == 0) continue;
+    page.sample(fmt::format("pool=\"{}\",reason=\"{}\"", escaped(pool), reason), count);
+  }
+}
+
+void write_turned_away(Page& page, const std::vector<PoolCounts>& all) {
+  page.family("cirque_pool_refused_total", "counter",
+              "Requests that a pool did not take, beside those of its queue.");
+  for (const auto& one : all) {
+    write_reasons(page, one.pool,
+                  {{"concurrency_limit", one.refused_full},
+                   {"circuit_open", one.refused_cut},
+                   {"request_body_too_large", one.refused_too_large}});
+  }
+  page.family("cirque_pool_failovers_total", "counter",
+              "Requests that another pool has taken over from this one.");
+  for (const auto& one : all) {
+    write_reasons(
+        page, one.pool,
+        {{"circuit_open", one.failovers_cut}, {"upstream_unhealthy", one.failovers_unwell}});
+  }
 }
 
 void write_gates(Page& page, const std::vector<GateCounts>& all) {
@@ -363,6 +395,7 @@ std::string Registry::expose() const {
   write_backends(page, rows);
   write_rate_limits(page, rate_limits());
   write_pools(page, pools());
+  write_turned_away(page, pools());
   write_gates(page, gates());
   write_loops(page, loops());
   write_overload(page, overload());

@@ -111,9 +111,18 @@ struct RateCounts {
   std::size_t bytes = 0;
 };
 
-// Of what stands before a pool that limits its requests.
+// Of what stands before a pool.
 struct PoolCounts {
   std::string pool;
+  bool has_breaker = false;
+  bool is_open = false;
+  std::uint64_t openings = 0;
+  std::uint64_t refused_full = 0;  // for want of room, here or with a backend
+  std::uint64_t refused_cut = 0;
+  std::uint64_t refused_too_large = 0;
+  std::uint64_t failovers_cut = 0;  // to another pool, as a circuit was open
+  std::uint64_t failovers_unwell = 0;
+  bool is_limited = false;    // its requests are, here or at its backends
   bool has_limit = false;     // of its own, beside those of its backends
   std::uint32_t limit = 0;    // requests at a time
   std::uint32_t in_use = 0;   // that are under way

@@ -8,9 +8,9 @@ namespace {
 
 using observe::NoRetry;
 
-// Every backend of a pool may be refused a connection; but a request that ends connections is not
-// shown to more peers than the terms say.
-constexpr unsigned kConnectAttemptsMax = 16;
+// Every backend of a pool may refuse a connection, and so many may have to be asked to find the one
+// that is alive; but a request that ends connections is not shown to more peers than the terms say.
+constexpr unsigned kConnectAttemptsMax = 128;
 constexpr RetryTerms kUsualTerms;
 
 // The protocol that the client asks to switch to, where we would go along. HTTP/2 by upgrade is not
@@ -37,8 +37,11 @@ std::optional<NoRetry> obstacle(Journey& x, const Error& error) {
   return starts_over ? std::nullopt : std::optional(NoRetry::Body);
 }
 
-bool may_replay(Journey& x, const Error& error) {
-  return error.side == Side::Upstream && !obstacle(x, error);
+// Had the connection died while nobody used it? Then no attempt was made. Whoever merely takes too
+// long has got the request.
+bool was_dead(Journey& x, const Error& error) {
+  bool has_ended = error.fault == Fault::Closed || error.fault == Fault::Reset;
+  return x.reused && has_ended && error.side == Side::Upstream && !obstacle(x, error);
 }
 
 NoRetry why_of(Recovery recovery) noexcept {
@@ -66,7 +69,7 @@ std::optional<NoRetry> judge(Journey& x, const Error& error, unsigned sent,
 }
 
 void note_failure(const Journey& x, upstream::Local& local, const Error& error) {
-  if (error.side == Side::Upstream) local.metrics.failures.add(error.reason);
+  if (error.side == Side::Upstream) x.tally->failures.add(error.reason);
   if (!log::is_on(log::Level::Debug)) return;
   log::debug("proxy", "an attempt has failed",
              {{"request_id", x.id},
@@ -79,7 +82,7 @@ void begin_call(Journey& x, upstream::Local& local,
                 std::unique_ptr<upstream::Connection> connection) {
   auto& call = x.call.emplace(local, std::move(connection), x.worker, x.rules, x.arena);
   ++call.connection->requests;
-  local.metrics.requests.add();
+  x.tally->requests.add();
   x.connected = x.worker.loop.now();
   call.turn.begin(x.request, wanted_upgrade(x));
   if (x.client->expects_continue()) x.client->continue_is_forwarded();
@@ -152,12 +155,15 @@ void begin_attempt(Journey& x, const Peer& peer) {
   x.chosen = now;
   x.connected = x.answered = Time{};
   x.local = hold_of(x, peer);  // before we wait: until then the pool keeps it
-  x.peer = (*x.local).backend->name;
+  auto& local = *x.local;
+  bool is_shared = peer.backend && peer.metrics != local.backend->metrics;
+  x.tally = is_shared ? &x.worker.metrics.backend(peer.metrics) : &local.metrics;
+  x.peer = local.backend->name;
 }
 
 // To the next one.
 void move_on(Journey& x, const Error& failure) {
-  (*x.local).metrics.retries.add();
+  x.tally->retries.add();
   x.note(failure.reason);
   x.end_attempt();
 }
@@ -183,7 +189,7 @@ Task<> attempt_until_answered(Journey& x) {
       if (verdict == Step::Verdict::Answered) co_return done;
     }
     auto outcome = co_await converse(x, local, terms, Way::Pooled);
-    if (!outcome && x.reused && may_replay(x, outcome.error())) {
+    if (!outcome && was_dead(x, outcome.error())) {
       note_failure(x, local, outcome.error());
       x.note("pooled connection was dead");
       outcome = co_await converse(x, local, terms, Way::Fresh);
@@ -194,7 +200,7 @@ Task<> attempt_until_answered(Journey& x) {
     if (last->side != Side::Upstream) co_return fail(*last);
     sent += x.seen;
     if (auto why = judge(x, *last, sent, terms)) {
-      local.metrics.no_retries[static_cast<std::size_t>(*why)].add();
+      x.tally->no_retries[static_cast<std::size_t>(*why)].add();
       if (outcome) co_return done;  // a bad answer is better than none
       co_return fail(*last);
     }

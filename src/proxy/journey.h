@@ -73,7 +73,8 @@ class Journey final : public Exchange {
   h1::ServerTurn* client = nullptr;
   Interrupt interrupt;
 
-  upstream::Hold local;          // of the last attempt; `peer` is its name
+  upstream::Hold local;                      // of the last attempt; `peer` is its name
+  observe::BackendMetrics* tally = nullptr;  // what that attempt is counted by
   std::optional<Call> call;      // the attempt in progress, and then the one that answers
   std::optional<Upload> upload;  // its request body on the way; ends before the call does
 
@@ -96,6 +97,9 @@ class Journey final : public Exchange {
   bool is_last() const noexcept {
     return worker.closes_connections() || site.retired.load(std::memory_order_relaxed);
   }
+
+  // Before the application looks at the request.
+  void find_client();
 
   const Headers* told_fields() const noexcept { return log_fields_; }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -36,7 +37,8 @@ class Backend : public std::enable_shared_from_this<Backend> {
 
   const ReuseKey key;
   const std::string name;  // as the configuration has it: the label of its metrics
-  const unsigned metrics;  // its index in observe::Registry
+  // Its index in observe::Registry, for what is no pool's alone: its connections.
+  const unsigned metrics;
 
   // Open connections of the whole process, idle ones included.
   std::atomic<std::uint32_t> connections{0};
@@ -71,8 +73,15 @@ class Backend : public std::enable_shared_from_this<Backend> {
 // One open connection's share of its backend's count, wherever the connection is.
 class Claim {
  public:
-  explicit Claim(std::shared_ptr<Backend> backend) noexcept : backend_(std::move(backend)) {
-    backend_->connections.fetch_add(1, std::memory_order_relaxed);
+  // None: `most` are open.
+  static std::optional<Claim> try_make(const std::shared_ptr<Backend>& backend,
+                                       std::uint32_t most) noexcept {
+    auto& count = backend->connections;
+    auto open = count.load(std::memory_order_relaxed);
+    do {
+      if (open >= most) return std::nullopt;
+    } while (!count.compare_exchange_weak(open, open + 1, std::memory_order_relaxed));
+    return Claim(backend);
   }
 
   Claim(Claim&&) noexcept = default;
@@ -91,6 +100,8 @@ class Claim {
   Backend& operator*() const noexcept { return *backend_; }
 
  private:
+  explicit Claim(std::shared_ptr<Backend> backend) noexcept : backend_(std::move(backend)) {}
+
   std::shared_ptr<Backend> backend_;
 };
 

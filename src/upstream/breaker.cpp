@@ -130,7 +130,9 @@ Breaker::Change Breaker::fail(std::uint64_t seen, Time now) noexcept {
     bool opens =
         phase_of(word) == Phase::Probing || failures >= threshold_.load(std::memory_order_relaxed);
     if (opens) {
-      if (replace(word, next(word, Phase::Open, begin_ms(now)))) return Change::Opened;
+      if (!replace(word, next(word, Phase::Open, begin_ms(now)))) continue;
+      openings_.fetch_add(1, std::memory_order_relaxed);
+      return Change::Opened;
     } else {
       if (replace(word, word_of(Phase::Closed, era_of(word), failures))) break;
     }

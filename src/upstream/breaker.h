@@ -93,6 +93,9 @@ class Breaker {
   // How long until it may let one through, for Retry-After: zero when it would now.
   Duration wait(Time now) const noexcept;
 
+  // How often it has opened.
+  std::uint64_t openings() const noexcept { return openings_.load(std::memory_order_relaxed); }
+
   // Holds at once, also for a breaker that is open already. Failures counted so far stay.
   void set_policy(const BreakerPolicy& policy) noexcept;
 
@@ -110,6 +113,7 @@ class Breaker {
   std::atomic<std::uint32_t> threshold_;
   std::atomic<std::int64_t> timeout_ms_;
   std::atomic<std::int64_t> lease_ms_;
+  std::atomic<std::uint64_t> openings_{0};
 };
 
 }  // namespace cirque::upstream

@@ -15,10 +15,13 @@ void Gate::set_policy(const GatePolicy& policy) noexcept {
 }
 
 Gate::Door Gate::door(Time now) const noexcept {
-  bool is_cut =
-      has_breaker_.load(std::memory_order_relaxed) && breaker_.wait(now) > Duration::zero();
-  if (is_cut) return Door::Cut;
+  if (wait(now) > Duration::zero()) return Door::Cut;
   return limit_.in_use() >= limit_.limit() ? Door::Full : Door::Open;
+}
+
+Duration Gate::wait(Time now) const noexcept {
+  bool has_breaker = has_breaker_.load(std::memory_order_relaxed);
+  return has_breaker ? breaker_.wait(now) : Duration::zero();
 }
 
 CircuitState Gate::circuit(Time now) const noexcept {
@@ -29,7 +32,6 @@ CircuitState Gate::circuit(Time now) const noexcept {
 // The place first: a probe's leave is not to be taken by one that has no room.
 std::optional<Gate::Leave> Gate::admit(Time now) noexcept {
   Leave leave;
-  leave.gate_ = this;
   if (has_limit_.load(std::memory_order_relaxed)) {
     leave.place_ = limit_.try_acquire();
     if (!leave.place_) return std::nullopt;
@@ -43,12 +45,7 @@ std::optional<Gate::Leave> Gate::admit(Time now) noexcept {
 
 Breaker::Change Gate::Leave::report(Outcome outcome, Time now) noexcept {
   if (!circuit_) return Breaker::Change::None;
-  if (outcome == Outcome::Good) return circuit_->succeed(now);
-  auto change = circuit_->fail(now);
-  if (change == Breaker::Change::Opened) {
-    gate_->openings_.fetch_add(1, std::memory_order_relaxed);
-  }
-  return change;
+  return outcome == Outcome::Good ? circuit_->succeed(now) : circuit_->fail(now);
 }
 
 }  // namespace cirque::upstream

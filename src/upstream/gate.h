@@ -40,7 +40,10 @@ class Gate {
   std::uint32_t in_use() const noexcept { return limit_.in_use(); }
 
   // How often its breaker has opened.
-  std::uint64_t openings() const noexcept { return openings_.load(std::memory_order_relaxed); }
+  std::uint64_t openings() const noexcept { return breaker_.openings(); }
+
+  // Until its breaker may let one through: zero when it would now.
+  Duration wait(Time now) const noexcept;
 
   // Leave for one request: destroyed, it is handed back. The gate outlives it.
   class Leave {
@@ -55,7 +58,6 @@ class Gate {
    private:
     friend class Gate;
 
-    Gate* gate_ = nullptr;
     std::optional<base::ConcurrencyLimit::Permit> place_;
     std::optional<Breaker::Permit> circuit_;
   };
@@ -66,7 +68,6 @@ class Gate {
  private:
   std::atomic<bool> has_limit_{false};
   std::atomic<bool> has_breaker_{false};
-  std::atomic<std::uint64_t> openings_{0};
   base::ConcurrencyLimit limit_{{}};
   Breaker breaker_;
 };

@@ -2,6 +2,7 @@
 // What stands before a pool: its circuit breaker, how many requests it takes at once, and the line
 // of those for whom there is no room yet. Shared by all workers, kept while the pool stays.
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <span>
 
@@ -70,6 +71,21 @@ class Guard : public std::enable_shared_from_this<Guard> {
     if (standby) standby->on_room();  // the limits of backends may have changed, too
   }
 
+  // Requests that another pool has taken over from this one: as a circuit was open, or nobody well.
+  void count_failover(bool is_cut) noexcept {
+    (is_cut ? failovers_cut : failovers_unwell).fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // Requests that were told to go away, for want of room, by a circuit, or for their size.
+  struct Refusals {
+    std::atomic<std::uint64_t> full{0};
+    std::atomic<std::uint64_t> cut{0};
+    std::atomic<std::uint64_t> too_large{0};
+  };
+
+  Refusals refusals;
+  std::atomic<std::uint64_t> failovers_cut{0};
+  std::atomic<std::uint64_t> failovers_unwell{0};
   Breaker breaker;
   base::ConcurrencyLimit limit{{}};
   base::AdaptiveLimit adaptive{limit};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/log.h"
 
@@ -21,7 +22,7 @@ Keeper::Keeper(loop::Loop& loop, net::Resolver& resolver, Directory& directory,
                                    std::string_view reason) { on_health(seat, healthy, reason); },
                .on_failure =
                    [this](const Seat& seat, std::string_view reason) {
-                     registry_.count_failed_check(seat.backend->metrics, reason);
+                     registry_.count_failed_check(seat.metrics, reason);
                    }}) {}
 
 void Keeper::start(std::vector<Origin> origins) {
@@ -144,9 +145,27 @@ void Keeper::take(Entry& entry, const std::vector<Address>& addresses) {
     entry.seats.push_back(
         {.backend = directory_.find_or_add({address}, entry.origin.text, entry.listing.index,
                                            entry.listing.presence),
-         .standing = std::make_shared<Standing>(directory_.bulletin, since)});
+         .standing = std::make_shared<Standing>(directory_.bulletin, since),
+         .metrics = entry.listing.index,
+         .presence = entry.listing.presence});
   }
-  registry_.set_healthy(entry.listing.index, true);
+  tell_health(entry);
+}
+
+// A name is well as long as one of its addresses is.
+void Keeper::tell_health(const Entry& entry) {
+  bool is_well = std::ranges::any_of(
+      entry.seats, [](const Seat& seat) { return !seat.standing->vitals.has(Ailment::Unhealthy); });
+  registry_.set_healthy(entry.listing.index, is_well || entry.seats.empty());
+}
+
+// Null: it has left.
+const Keeper::Entry* Keeper::entry_of(const Seat& seat) const noexcept {
+  for (const auto& entry : entries_) {
+    auto found = std::ranges::find(entry->seats, seat.standing, &Seat::standing);
+    if (found != entry->seats.end()) return entry.get();
+  }
+  return nullptr;
 }
 
 void Keeper::publish() {
@@ -171,7 +190,7 @@ void Keeper::publish() {
 
 void Keeper::on_health(const Seat& seat, bool healthy, std::string_view reason) {
   const auto& backend = *seat.backend;
-  registry_.set_healthy(backend.metrics, healthy);
+  if (const auto* entry = entry_of(seat)) tell_health(*entry);
   if (healthy) pardon(seat);
   auto level = healthy ? log::Level::Info : log::Level::Warn;
   if (!log::is_on(level)) return;
@@ -186,7 +205,7 @@ void Keeper::on_health(const Seat& seat, bool healthy, std::string_view reason) 
               {"url", "http://" + backend.key.address.text()},
               {"old_state", before},
               {"new_state", now},
-              {"reason", reason},
+              {"reason", healthy ? "checks_passed" : reason},
               {"timestamp", log::unix_seconds()}});
 }
 
@@ -214,9 +233,10 @@ Task<> Keeper::sweep_forever() {
 }
 
 void Keeper::on_ejection(const Roll& roll, std::uint32_t place, EjectionCause cause) {
-  const auto& [backend, standing, weight, priority, rank, drains] = roll.seats[place];
+  const auto& seat = roll.seats[place];
+  const auto& [backend, standing] = std::tie(seat.backend, seat.standing);
   auto address = backend->key.address.text();
-  registry_.set_ejected(backend->metrics, cause != EjectionCause::None);
+  registry_.set_ejected(seat.metrics, cause != EjectionCause::None);
   if (cause == EjectionCause::None) {
     log::info("upstream", "backend is back",
               {{"pool", pool_.name}, {"backend", backend->name}, {"address", address}});

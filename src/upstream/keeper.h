@@ -85,6 +85,8 @@ class Keeper {
   std::unique_ptr<Entry> make_entry(Origin origin);
   Task<> refresh_forever(Entry& entry);
   void take(Entry& entry, const std::vector<Address>& addresses);
+  void tell_health(const Entry& entry);
+  const Entry* entry_of(const Seat& seat) const noexcept;
   void publish();
   void on_health(const Seat& seat, bool healthy, std::string_view reason);
   void pardon(const Seat& seat);

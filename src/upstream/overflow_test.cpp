@@ -24,13 +24,17 @@ std::shared_ptr<Backend> backend(std::uint16_t port = 1) {
                                    "b", 0);
 }
 
+Claim claim(const std::shared_ptr<Backend>& b) {
+  return std::move(*Claim::try_make(b, UINT32_MAX));
+}
+
 // A connection to park, and the peer's end of it.
 struct Line {
   explicit Line(const std::shared_ptr<Backend>& b, Time idle_since = kNow, unsigned requests = 1) {
     std::array<int, 2> fds;
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()) == 0);
     peer = net::Fd(fds[1]);
-    parked.emplace(net::Fd(fds[0]), Claim(b), kNow - 1h, idle_since, requests);
+    parked.emplace(net::Fd(fds[0]), claim(b), kNow - 1h, idle_since, requests);
   }
 
   Parked take() { return std::move(*parked); }
@@ -154,7 +158,7 @@ TEST_CASE("there is an end to what can be parked") {
   auto b = backend();
   Line line(b);
   for (std::size_t i = 0; i < Overflow::kParkedMax; ++i) {
-    Parked copy{net::Fd(), Claim(b), kNow, kNow, 1};
+    Parked copy{net::Fd(), claim(b), kNow, kNow, 1};
     REQUIRE(overflow.park(std::move(copy)));
   }
   CHECK_FALSE(overflow.park(line.take()));

@@ -251,6 +251,15 @@ bool Pool::is_cut(const Roll& roll, Time now) {
   return roll.has_gates && why_shut(roll, Gates(roll, now)) == Shut::Cut;
 }
 
+Duration Pool::until_open(Time now) {
+  auto shortest = Duration::max();
+  for (const auto& seat : here().roll->seats) {
+    if (seat.weight == 0 || !is_well(seat.standing->vitals)) continue;
+    shortest = std::min(shortest, seat.standing->gate.wait(now));
+  }
+  return shortest == Duration::max() ? Duration::zero() : shortest;
+}
+
 std::optional<std::uint32_t> Pool::whose_turn(const Roll& roll, const Tried& tried) noexcept {
   const auto& seats = roll.seats;
   auto fit = Fit::Usable;

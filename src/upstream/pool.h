@@ -159,6 +159,9 @@ class Pool {
   // Nobody would be let in now, for the breakers of those that are well.
   bool is_cut(Time now);
 
+  // Where it is cut: until the first of these breakers lets one through.
+  Duration until_open(Time now);
+
   bool is_empty();
 
   // Is there one that choose() would give somebody who has tried none?

@@ -26,6 +26,10 @@ struct Standing {
 struct Seat {
   std::shared_ptr<Backend> backend;
   std::shared_ptr<Standing> standing;
+  // What its requests are counted by, which another pool with the same backend does for itself: an
+  // index in observe::Registry, and what keeps that row on the page.
+  unsigned metrics = 0;
+  std::shared_ptr<const void> presence = {};
   std::uint32_t weight = 1;
   std::uint32_t priority = 0;
   Rank rank = Rank::Main;

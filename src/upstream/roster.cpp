@@ -121,14 +121,17 @@ std::unique_ptr<Connection> Roster::take_idle(Local& local) {
 }
 
 Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
-  if (is_full(*local.backend)) {
-    if (auto freed = co_await ok(await_room(local))) co_return freed;
+  auto claim = claim_room(local);
+  if (!claim) {
+    auto room = co_await ok(await_room(local));
+    if (room.freed) co_return std::move(room.freed);
+    claim = std::move(room.claim);
   }
   const Time began = loop_.now();
   auto fd =
       co_await ok(net::begin_connect(local.backend->key.address, settings_->congestion_control));
   auto connection =
-      std::make_unique<Connection>(loop_, std::move(fd), Claim(local.backend), loop_.now());
+      std::make_unique<Connection>(loop_, std::move(fd), std::move(*claim), loop_.now());
   auto& stream = connection->stream;
   stream.watch().may_write = false;
   auto writable = co_await stream.writable(began + settings_->connect);
@@ -145,17 +148,18 @@ Task<std::unique_ptr<Connection>> Roster::dial(Local& local) {
   co_return connection;
 }
 
-bool Roster::is_full(const Backend& backend) const noexcept {
-  return backend.connections.load(std::memory_order_relaxed) >= settings_->connections_max;
+std::optional<Claim> Roster::claim_room(const Local& local) const noexcept {
+  return Claim::try_make(local.backend, settings_->connections_max);
 }
 
 // Connections come free on any core and nobody tells: at the limit, which is rare, we look again
 // soon. One that has become idle meanwhile is as good as room for a new one.
-Task<std::unique_ptr<Connection>> Roster::await_room(Local& local) {
+Task<Roster::Room> Roster::await_room(Local& local) {
   constexpr Duration kLook = 5ms;
   Time until = loop_.now() + settings_->connect;
-  while (is_full(*local.backend)) {
-    if (auto idle = take_idle(local)) co_return idle;
+  for (;;) {
+    if (auto idle = take_idle(local)) co_return Room{.freed = std::move(idle), .claim = {}};
+    if (auto claim = claim_room(local)) co_return Room{.freed = {}, .claim = std::move(claim)};
     if (loop_.now() >= until) {
       co_return fail({.fault = Fault::Overload,
                       .side = Side::Upstream,
@@ -165,7 +169,6 @@ Task<std::unique_ptr<Connection>> Roster::await_room(Local& local) {
     }
     co_await loop_.sleep(kLook);
   }
-  co_return std::unique_ptr<Connection>();
 }
 
 void Roster::give_back(Local& local, std::unique_ptr<Connection> connection) {

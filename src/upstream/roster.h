@@ -114,8 +114,14 @@ class Roster {
   // Connections that idled this long on their core are offered to all.
   static constexpr Duration kParkAfter = 250ms;
 
-  Task<std::unique_ptr<Connection>> await_room(Local& local);
-  bool is_full(const Backend& backend) const noexcept;
+  // One of both: a connection that has become idle, or leave to open one.
+  struct Room {
+    std::unique_ptr<Connection> freed;
+    std::optional<Claim> claim;
+  };
+
+  Task<Room> await_room(Local& local);
+  std::optional<Claim> claim_room(const Local& local) const noexcept;
   void offer_idle() noexcept;
   Duration patience(const Backend& backend) const noexcept;
 

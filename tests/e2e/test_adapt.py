@@ -97,7 +97,8 @@ def test_includes_and_the_environment_are_gone(tmp_path):
     done = cirque("adapt", tmp_path / "site.yaml", BACKEND="10.0.0.1:80")
     assert done.returncode == 0
     tree = yaml.safe_load(done.stdout)
-    assert tree["pools"] == [{"name": "a", "backends": ["10.0.0.1:80"]}]
+    checked = {"timeout": "500ms", "interval": "5s", "unhealthy_threshold": 1, "healthy_threshold": 1}
+    assert tree["pools"] == [{"name": "a", "backends": ["10.0.0.1:80"], "health_check": checked}]  # as services are
     assert tree["timeouts"] == {"drain": "90s"}
     assert cirque("adapt", tmp_path / "conf.d", BACKEND="10.0.0.1:80").stdout == done.stdout.split("\ntimeouts:")[0]
 

@@ -90,7 +90,7 @@ def test_a_change_of_health_is_told_with_its_reason(cells):
     cell.healthy = 503
     assert told("healthy", "unhealthy") == f"{of_it} old_state=healthy new_state=unhealthy reason=health_check_status"
     cell.healthy = 200
-    assert told("unhealthy", "healthy") == f'{of_it} old_state=unhealthy new_state=healthy reason=""'
+    assert told("unhealthy", "healthy") == f'{of_it} old_state=unhealthy new_state=healthy reason=checks_passed'
 
 
 def test_without_a_fallback_the_default_placement_stands_in(cells):

@@ -114,7 +114,7 @@ SHORT_TRY = {"retries": {"per_try_timeout": "500ms"}}
 
 FAULTS = {
     "refuses": Fault(None, 502, ("upstream_connect_refused",), again=("GET", "PUT", "POST")),
-    "stalls": Fault(stalls, 504, ("upstream_header_timeout",)),
+    "stalls": Fault(stalls, 504, ("upstream_header_timeout",), again=IDEMPOTENT, why_not="method"),
     "stalls, with little time for a try": Fault(stalls, 504, ("upstream_try_timeout",), again=IDEMPOTENT,
                                                 why_not="method", settings=SHORT_TRY),
     "closes before the head": Fault(closes, 502, ENDED, again=IDEMPOTENT, why_not="method"),
