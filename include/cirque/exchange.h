@@ -76,6 +76,11 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   const Link& link;
+
+  // Who asks: whoever has connected, or, where that is one of the proxies whom we trust, the client
+  // that they have told of (X-Forwarded-For).
+  const Address& client_address() const noexcept { return client_ ? *client_ : link.client; }
+
   Arena arena;  // memory that lives as long as the exchange
   Request request{arena};
   Response response{arena};
@@ -148,6 +153,7 @@ class Exchange {
 
   ~Exchange() = default;
 
+  const Address* client_ = nullptr;
   void* slot_ = nullptr;
   Headers* stamps_ = nullptr;
   Headers* log_fields_ = nullptr;

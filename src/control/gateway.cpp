@@ -74,7 +74,7 @@ const Routing& routing_of(const Exchange& exchange) noexcept {
 Decision decide(const Exchange& exchange, const Lane& lane) noexcept {
   const auto& blueprint = *lane.blueprint;
   if (lane.plan->only_route != config::kNone) return blueprint.only_decision(*lane.plan);
-  auto facts = route::Facts::of(exchange.request, exchange.link.client);
+  auto facts = route::Facts::of(exchange.request, exchange.client_address());
   return blueprint.decide(*lane.plan, facts, chance());
 }
 
@@ -131,7 +131,7 @@ Step Gateway::lead(Exchange& exchange, const Lane& lane) {
 Step Gateway::lead_told(Exchange& exchange, const Lane& lane) {
   exchange.request.headers.drop(Name::XCirqueExplain);
   auto decision = decide(exchange, lane);
-  if (routing_of(exchange).trusts(exchange.link.client)) {
+  if (routing_of(exchange).trusts(exchange.client_address())) {
     exchange.stamps().set(Name::XCirqueExplain,
                           config::explain_line(*lane.blueprint, *lane.plan, decision));
   }

@@ -36,7 +36,7 @@ void add_part(base::KeyedHash& hash, const config::RequestPart& part, const conf
   auto& [exchange, blueprint, lane, decision] = subject;
   switch (part.kind) {
     case Kind::Address:
-      return add_address(hash, exchange.link.client, plan);
+      return add_address(hash, exchange.client_address(), plan);
     case Kind::Host:
       return hash.add(route::HostName(exchange.request.authority).text());
     case Kind::Route:

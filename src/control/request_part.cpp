@@ -74,7 +74,7 @@ std::string_view text_of(const config::RequestPart& part, Exchange& exchange) {
 }
 
 std::uint64_t hash_of(const config::RequestPart& part, Exchange& exchange) {
-  if (part.kind == Kind::Address) return base::hash(exchange.link.client.ip_text());
+  if (part.kind == Kind::Address) return base::hash(exchange.client_address().ip_text());
   auto text = text_of(part, exchange);
   return text.empty() ? by_chance() : base::hash(text);
 }

@@ -33,8 +33,8 @@ void describe(const Exchange& exchange, const config::Interests& asks, config::A
   auto query =
       asks.parameters.empty() ? std::string() : only_asked(request.query(), '&', asks.parameters);
   if (!query.empty()) asked.url.append("?").append(query);
-  bool has_ip = exchange.link.client.family() != Address::Family::Unix;
-  asked.from = has_ip ? exchange.link.client.ip_text() : std::string();
+  bool has_ip = exchange.client_address().family() != Address::Family::Unix;
+  asked.from = has_ip ? exchange.client_address().ip_text() : std::string();
   asked.headers.clear();
   for (const auto& name : asks.fields) {
     auto value = request.headers.get(name);

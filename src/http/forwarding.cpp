@@ -117,6 +117,13 @@ void drop_spoofed(Headers& headers) noexcept {
   }
 }
 
+// With a port or without.
+std::optional<Address> address_in(std::string_view element) {
+  auto address = Address::parse_ip(element, 0);
+  if (!address) address = Address::parse(element);
+  return address && address->is_ip() ? std::optional(std::move(*address)) : std::nullopt;
+}
+
 }  // namespace
 
 Result<Connection> strip_hop_by_hop(Headers& headers) {
@@ -144,6 +151,21 @@ Result<Connection> strip_hop_by_hop(Headers& headers) {
   connection.te_trailers = base::has_element(headers.get(Name::Te), "trailers");
   for (Name name : kHopByHop) headers.drop(name);
   return connection;
+}
+
+std::optional<Address> client_told_by(std::span<const Network> trusted, const Headers& headers) {
+  std::optional<Address> client;
+  for (const Field& field : headers) {
+    if (field.id != Name::XForwardedFor) continue;
+    base::for_each_element(field.value, [&](std::string_view element) {
+      auto address = address_in(element);
+      bool is_proxy = address && std::ranges::any_of(trusted, [&](const Network& network) {
+                        return network.contains(*address);
+                      });
+      if (!is_proxy || !client) client = std::move(address);
+    });
+  }
+  return client;
 }
 
 void add_forwarding(Request& request, const Hop& hop) {

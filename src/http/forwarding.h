@@ -1,6 +1,9 @@
 #pragma once
 // What a proxy takes off a message and puts on it (RFC 9110 7.6): hop-by-hop fields off, Via and
 // X-Forwarded-* on. In this order, so that no client can have our own fields removed.
+#include <optional>
+#include <span>
+
 #include "cirque/address.h"
 #include "cirque/http.h"
 
@@ -23,6 +26,11 @@ struct Connection {
 // others rely on (Authorization, Cookie, X-Forwarded-*, ...) stay: a client must not be able to
 // take them away from the next hop.
 Result<Connection> strip_hop_by_hop(Headers& headers);
+
+// Whom proxies in front of us have met: the last address of X-Forwarded-For that is not one of
+// theirs, or the first when all are. Where something stands that is no address, nothing before it
+// counts. None: there is none. RFC 7239 8.1 is about whom to believe.
+std::optional<Address> client_told_by(std::span<const Network> trusted, const Headers& headers);
 
 struct Hop {
   const Address& client;

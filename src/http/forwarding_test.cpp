@@ -245,3 +245,29 @@ TEST_CASE("a response says through whom it came") {
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("a client is whom the proxies that are trusted have met") {
+  std::vector<Network> trusted = {*Network::parse("10.0.0.0/8"), *Network::parse("2001:db8::/32")};
+  auto told = [&](const Lines& before) {
+    Arena arena;
+    Headers headers(arena);
+    add(headers, before);
+    auto client = http::client_told_by(trusted, headers);
+    return client ? client->ip_text() : std::string("nobody");
+  };
+  auto in_one = [&](std::string value) { return told({{"X-Forwarded-For", std::move(value)}}); };
+  CHECK(told({}) == "nobody");
+  CHECK(in_one("203.0.113.9") == "203.0.113.9");
+  CHECK(in_one("1.1.1.1, 203.0.113.9") == "203.0.113.9");  // who wrote the first may lie
+  CHECK(in_one("203.0.113.9, 10.1.1.1, 2001:db8::7") == "203.0.113.9");
+  CHECK(in_one("10.0.0.1, 10.0.0.2") == "10.0.0.1");
+  CHECK(in_one("1.1.1.1, unknown") == "nobody");
+  CHECK(in_one("1.1.1.1, unknown, 10.0.0.2") == "10.0.0.2");
+  CHECK(in_one("unknown, 203.0.113.9") == "203.0.113.9");
+  CHECK(in_one("203.0.113.9:4711, [2001:db8::7]:80") == "203.0.113.9");
+  CHECK(in_one("unix:/run/x") == "nobody");
+  CHECK(in_one(" , ") == "nobody");
+  CHECK(told({{"X-Forwarded-For", "203.0.113.9"}, {"x-forwarded-for", "10.0.0.1"}}) ==
+        "203.0.113.9");
+  CHECK(told({{"X-Forwarded-For", "203.0.113.9"}, {"x-forwarded-for", "1.1.1.1"}}) == "1.1.1.1");
+}

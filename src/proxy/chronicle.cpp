@@ -18,7 +18,7 @@ observe::AccessEntry entry_of(const Journey& x, int status, std::string_view rea
   observe::AccessEntry entry;
   entry.unix_us = x.worker.loop.unix_us() - us(now - x.started);
   entry.request_id = x.id;
-  entry.client = x.link.client;
+  entry.client = x.client_address();
   entry.method = x.request.method_text;
   entry.host = x.request.authority;
   entry.target = x.request.target;

@@ -8,6 +8,12 @@ void Journey::end_call() noexcept {
   end_attempt();
 }
 
+void Journey::find_client() {
+  if (!rules.trusts(link.client)) return;
+  auto told = http::client_told_by(rules.trusted, request.headers);
+  if (told) client_ = &arena.make<Address>(std::move(*told));
+}
+
 void Journey::end_attempt() noexcept {
   upload.reset();
   response.body = Body();

@@ -51,6 +51,7 @@ Task<> deliver_later(Journey& x, Task<Piece> next) {
 }  // namespace
 
 Task<> tell(Journey& x) {
+  if (!x.rules.trusted.empty()) x.find_client();
   if (x.site.stations.request) {
     if (co_await ok(co_await x.site.app->on_request(x)) == Step::Verdict::Answered) {
       x.answered_by_us = true;
