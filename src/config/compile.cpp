@@ -248,7 +248,7 @@ class Compiler : Critic {
 
   void unknown(std::string_view what, std::string_view name, const Index& known,
                const void* field) {
-    if (name.empty() || !places_.at(field)) return;
+    if (name.empty() || !places_.at(field) || report_.is_partial()) return;
     auto& finding = add(Code::UnknownName, field, fmt::format("there is no {} '{}'", what, name));
     // All names are looked at for a hint: too long for every line of a large file that is wrong.
     if (++unknown_ > kHintsMax) return;

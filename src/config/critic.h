@@ -27,7 +27,9 @@ class Critic {
 
   // Something in it is wrong and told: what seems to be missing there may stand behind that.
   bool is_spoiled(const void* record) const {
-    return report_.has_errors() && report_.has_errors_under(places_.path_of_record(record));
+    const auto* spot = places_.at_record(record);
+    return report_.has_errors() &&
+           report_.has_errors_under(places_.path_of_record(record), spot ? spot->file : 0);
   }
 
   const Places& places_;

@@ -70,12 +70,12 @@ bool Report::has_errors_but_in(std::span<const std::string_view> sections) const
   });
 }
 
-bool Report::has_errors_under(std::string_view path) const noexcept {
+bool Report::has_errors_under(std::string_view path, std::optional<unsigned> file) const noexcept {
   if (left_out_ > 0 && has_errors()) return true;
   return std::ranges::any_of(findings_, [&](const Placed& placed) {
-    const auto& [finding, file] = placed;
+    const auto& finding = placed.finding;
     if (finding.severity != Severity::Error) return false;
-    if (finding.path.empty()) return true;
+    if (finding.path.empty()) return !file || placed.file == *file;
     if (!finding.path.starts_with(path)) return false;
     auto rest = std::string_view(finding.path).substr(path.size());
     return rest.empty() || path.empty() || rest.front() == '.' || rest.front() == '[';

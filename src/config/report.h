@@ -1,5 +1,6 @@
 #pragma once
 // Collects the findings of a configuration, of one file or of many, while it is read and checked.
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,14 +37,21 @@ class Report {
 
   bool has_errors() const noexcept { return errors_ > 0; }
 
+  // A file could not be read, or nobody knows which one was meant: what seems to be missing may
+  // stand there.
+  void lacks_a_file() noexcept { is_partial_ = true; }
+
+  bool is_partial() const noexcept { return is_partial_; }
+
   bool has_errors_in(unsigned file) const noexcept;
 
   // In another section of the file than these.
   bool has_errors_but_in(std::span<const std::string_view> sections) const noexcept;
 
   // In the value at that path, or in anything that it holds; or who knows where: not every mistake
-  // of a text knows its key, and not all are kept.
-  bool has_errors_under(std::string_view path) const noexcept;
+  // of a text knows its key, and not all are kept. `file`: where the value stands, if all of it
+  // must stand in one.
+  bool has_errors_under(std::string_view path, std::optional<unsigned> file = {}) const noexcept;
 
   const std::string& name_of(unsigned file) const { return files_.at(file).name; }
 
@@ -92,6 +100,7 @@ class Report {
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
   std::size_t left_out_ = 0;
+  bool is_partial_ = false;
 };
 
 }  // namespace cirque::config

@@ -23,6 +23,9 @@ struct Trail {
     return item == kNone ? path : fmt::format("{}[{}]", path, item);
   }
 
+  // A map or a list may be spread over several files, but what is in a list stands in one.
+  bool is_in_one_file() const noexcept { return item != kNone || (up && up->is_in_one_file()); }
+
   const Trail* up = nullptr;
   std::string_view key = {};
   std::size_t item = kNone;
@@ -35,6 +38,7 @@ class Walk {
 
   void top(const Node& root) {
     if (root.kind == Node::Kind::Null) {
+      if (report_.is_partial()) return;
       report_.add(Code::NoServices, root.spot, {}, "the file is empty").expected =
           "services: and a list of them";
       return;
@@ -73,6 +77,7 @@ class Walk {
   }
 
   void missing(const Option& option, Spot place, const Trail& trail) {
+    if (report_.is_partial() && !trail.is_in_one_file()) return;
     auto where = trail.text();
     if (where.empty()) where = "the file";
     report_
