@@ -488,12 +488,13 @@ class Compiler : Critic {
     std::vector<std::vector<std::uint32_t>> all(model_.listeners.size());
     for (std::uint32_t i = 0; i < model_.virtual_hosts.size(); ++i) {
       if (is_twin_[i]) continue;
-      const auto& on = model_.virtual_hosts[i].listeners;
-      for (const auto& name : on) {
+      const auto& host = model_.virtual_hosts[i];
+      for (const auto& name : host.listeners) {
         auto found = listeners_.find(name);
         if (found != listeners_.end()) all[found->second].push_back(i);
       }
-      for (std::size_t k = 0; on.empty() && k < all.size(); ++k) all[k].push_back(i);
+      bool is_on_all = host.listeners.empty() && !is_spoiled(&host, "listeners");
+      for (std::size_t k = 0; is_on_all && k < all.size(); ++k) all[k].push_back(i);
     }
     return all;
   }
@@ -521,7 +522,19 @@ class Compiler : Critic {
       if (lane.only_pool != kNone) put_rates_before(lane);
       plan_.lanes.push_back(std::move(lane));
     }
+    judge_unserved();
     warn_of_unused_rates();
+  }
+
+  // A host that no listener serves, by mistake: its names and routes are judged all the same.
+  void judge_unserved() {
+    std::vector<bool> is_served(model_.virtual_hosts.size());
+    for (const auto& lane : plan_.lanes) {
+      for (auto host : lane.hosts) is_served[host] = true;
+    }
+    for (std::uint32_t i = 0; i < is_served.size(); ++i) {
+      if (!is_served[i]) router_of({i});
+    }
   }
 
   std::shared_ptr<const route::Router> router_of(const std::vector<std::uint32_t>& hosts) {

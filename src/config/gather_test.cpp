@@ -137,7 +137,8 @@ TEST_SUITE("config") {
               "timeouts: {drain: 5}\n"},
              {"torn.yaml", "pools: [\n"}});
     CHECK(w.told() ==
-          "CQ1008@main.yaml:1:11 CQ1411@main.yaml:4:3 CQ1414@main.yaml:7:40 "
+          "CQ1008@main.yaml:1:11 CQ1411@main.yaml:4:3 CQ1414@main.yaml:6:10 "
+          "CQ1414@main.yaml:7:40 "
           "CQ1302@main.yaml:8:19 CQ1003@torn.yaml:2:1");
   }
 
