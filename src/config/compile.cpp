@@ -579,6 +579,8 @@ class Compiler : Critic {
     auto code = finding.kind == Kind::Invalid         ? Code::BadRoute
                 : finding.kind == Kind::DuplicateHost ? Code::DuplicateHost
                                                       : Code::DeadRoute;
+    // A name that is missing is told as that.
+    if (finding.at.is_name && !places_.at(text_at(finding.at, hosts))) return;
     auto [field, spot] = place_of(finding.at, hosts);
     std::string message = fmt::format("{} {}", subject_of(finding, hosts), finding.what);
     if (const auto* other = place_of(finding.other, hosts).second;
@@ -608,6 +610,7 @@ class Compiler : Critic {
     auto of_field = [&](const std::vector<FieldTest>& tests) -> const std::string* {
       if (at.item >= tests.size()) return nullptr;
       const auto& test = tests[at.item];
+      if (at.is_name) return &test.name;
       if (!test.regex.empty()) return &test.regex;
       if (!test.prefix.empty()) return &test.prefix;
       return !test.value.empty() ? &test.value : &test.name;
