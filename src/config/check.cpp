@@ -256,6 +256,7 @@ class Check : Critic {
 
   void check_adaptive(const Pool& pool) {
     const auto& adaptive = pool.adaptive_limit;
+    if (is_spoiled(&pool, "adaptive_limit")) return;
     if (adaptive.max > 0 && pool.concurrency_limit > 0) {
       add(Code::LimitsContradict, adaptive.max,
           "the pool has two limits: concurrency_limit, and one that is found out")
@@ -278,11 +279,11 @@ class Check : Critic {
     const auto& queue = pool.queue;
     bool is_limited = pool.concurrency_limit > 0 || pool.adaptive_limit.max > 0 ||
                       pool.backend_concurrency_limit > 0;
-    if (queue.size > 0 && !is_limited) {
+    if (queue.size > 0 && !is_limited && !is_spoiled(&pool)) {
       add(Code::NoEffect, queue.size, "nobody waits where there is no limit").hint =
           "add concurrency_limit or backend_concurrency_limit, or leave the queue out";
     }
-    if (queue.size == 0 && place(queue.timeout)) {
+    if (queue.size == 0 && place(queue.timeout) && !is_spoiled(&pool, "queue")) {
       add(Code::NoEffect, queue.timeout, "nobody waits in a queue without a size").hint =
           "add size: 1000, or leave the queue out";
     }

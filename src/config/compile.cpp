@@ -389,11 +389,21 @@ class Compiler : Critic {
     for (const auto& test : route.query) ask_for(plan_.interests.parameters, test.name);
     for (const auto& test : route.cookies) ask_for(plan_.interests.cookies, test.name);
     spec.target = static_cast<std::uint32_t>(plan_.routes.size());
+    spec.is_torn = asks_unknown(route);
     host_routes_[host_number].push_back(std::move(spec));
     auto label = route.name.empty() ? std::string() : fmt::format("{}/{}", host.name, route.name);
     auto id = base::hash(
         label.empty() ? fmt::format("{}#{}", host.name, &route - host.routes.data()) : label);
     plan_.routes.push_back({std::move(label), target_of(route), rates_of(route.rate_limits), id});
+  }
+
+  // Part of what it asks for is wrong and told: without that it would seem to take everything.
+  bool asks_unknown(const Route& route) const {
+    static constexpr std::string_view kOthers[] = {"name",    "pool",          "tag",
+                                                   "split",   "routing_table", "redirect",
+                                                   "respond", "report",        "rate_limits"};
+    return report_.has_errors() &&
+           report_.has_errors_under(places_.path_of_record(&route), file_of(&route), kOthers);
   }
 
   static void ask_for(std::vector<std::string>& names, const std::string& name) {

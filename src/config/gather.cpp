@@ -304,7 +304,10 @@ void Gathering::follow(const Node& include, const std::string& folder) {
 }
 
 void Gathering::follow_path(const Node& include, const std::string& folder) {
-  if (include.broken) return report_.lacks_a_file();
+  if (include.broken) {
+    report_.attribute(include.spot, std::string(kInclude));
+    return report_.lacks_a_file();
+  }
   if (include.kind != Node::Kind::Scalar || include.text.empty()) {
     miss(Code::WrongType, include.spot, "'include' takes a path, or a list of paths").expected =
         kExpected;

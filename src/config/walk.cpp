@@ -87,7 +87,7 @@ class Walk {
   }
 
   void entry(const Option& option, const Node& key, const Node& value, const Trail& trail) {
-    if (value.broken) return;
+    if (value.broken) return report_.attribute(value.spot, trail.text());
     if (option.type == Type::Map && value.kind == Node::Kind::Null) return;  // all defaults
     if (option.type == Type::Connect && value.kind == Node::Kind::Null) {
       // The same as an empty list: see check.cpp.
@@ -134,8 +134,11 @@ class Walk {
     records.resize(parent, value.items.size());
     for (std::size_t i = 0; i < value.items.size(); ++i) {
       const auto& item = value.items[i];
-      if (item.broken) continue;
       Trail here{trail.up, trail.key, i};
+      if (item.broken) {
+        report_.attribute(item.spot, here.text());
+        continue;
+      }
       record_ = records.at(parent, i);
       places_.put_record(record_, item.spot, parent, option, i);
       if (item.kind == Node::Kind::Map) {
@@ -178,8 +181,11 @@ class Walk {
       records.name(record_) = name.text;
       places_.put_record(record_, name.spot, parent, option, i);
       places_.put(&records.name(record_), name.spot, parent, option);
-      if (item.broken) continue;
       Trail here{&trail, name.text};
+      if (item.broken) {
+        report_.attribute(item.spot, here.text());
+        continue;
+      }
       if (item.kind == Node::Kind::Map) {
         map(item, name.spot, inside_of(option), here);
       } else {
@@ -194,8 +200,11 @@ class Walk {
     auto& entries = at<std::vector<TableEntry>>(option);
     entries.reserve(value.entries.size());
     for (const auto& [name, target] : value.entries) {
-      if (target.broken) continue;
       Trail here{&trail, name.text};
+      if (target.broken) {
+        report_.attribute(target.spot, here.text());
+        continue;
+      }
       if (target.kind == Node::Kind::Null) {
         complain(option, Code::NoValue, name.spot, here,
                  fmt::format("'{}' has no value", name.text))
@@ -219,6 +228,7 @@ class Walk {
       const auto& item = value.items[i];
       Trail here{trail.up, trail.key, i};
       const void* field = nullptr;
+      if (item.broken) report_.attribute(item.spot, here.text());
       if (!item.broken && is(Node::Kind::Scalar, option, item, here)) {
         field = element(option, item, here);
       }
