@@ -188,6 +188,8 @@ TEST_CASE("a route behind one with the same paths and no more conditions is neve
   CHECK(hidden_in({route(PathKind::Pattern, "/{a}/b"), route(PathKind::Pattern, "/*/b")}) == "1<0");
   CHECK(hidden_in({route(PathKind::Pattern, "/{a}/b"), route(PathKind::Pattern, "/b/*")}) == "");
   CHECK(hidden_in({route(PathKind::Regex, "/a+"), route(PathKind::Regex, "/a+")}) == "1<0");
+  CHECK(hidden_in({route(PathKind::Regex, "/a+"), route(PathKind::Regex, "/b+"),
+                   route(PathKind::Regex, "/a+")}) == "2<0");
   CHECK(hidden_in({{}, prefix("/"), {}}) == "1<0 2<0");
   CHECK(hidden_in({prefix("/%61"), prefix("/a")}) == "1<0");
 }
