@@ -16,6 +16,7 @@
 #include "config/health_reader.h"
 #include "config/pool_reader.h"
 #include "config/rate_reader.h"
+#include "config/redirect_circle.h"
 #include "config/route_reader.h"
 #include "config/secrets.h"
 
@@ -51,12 +52,15 @@ class Compiler : Critic {
     read_tables();
     read_hosts();
     read_lanes();
+    warn_of_what_is_unused();
+    warn_of_circles();
     read_error_pages();
     return std::make_shared<const Blueprint>(std::move(plan_));
   }
 
  private:
   void read_names() {
+    named_backends_.resize(model_.backends.size());
     for (const auto& backend : model_.backends) {
       auto number = static_cast<std::uint32_t>(backends_.size());
       auto [first, is_new] = backends_.emplace(backend.id, number);
@@ -187,8 +191,16 @@ class Compiler : Critic {
     return report_.has_errors_but_in(kSections);
   }
 
-  void warn_of_unused_rates() {
+  void warn_of_what_is_unused() {
+    ask_for_fallbacks();
     if (hides_uses()) return;
+    warn_of_unused_pools();
+    warn_of_unused_rates();
+    warn_of_unused_tables();
+    warn_of_unused_backends();
+  }
+
+  void warn_of_unused_rates() {
     for (std::size_t i = 0; i < named_rates_.size(); ++i) {
       const auto& name = model_.rate_limits[i].name;
       if (named_rates_[i] || !places_.at(&name)) continue;
@@ -215,7 +227,10 @@ class Compiler : Critic {
     bool is_id = member.port == 0 && !member.address;
     if (!is_id) return add_origin(plan, member);
     auto found = backends_.find(member.text);
-    if (found != backends_.end()) return add_origin(plan, model_.backends[found->second]);
+    if (found != backends_.end()) {
+      named_backends_[found->second] = true;
+      return add_origin(plan, model_.backends[found->second]);
+    }
     unknown("backend", member.text, backends_, &member);
   }
 
@@ -234,14 +249,17 @@ class Compiler : Critic {
   }
 
   void add_tagged(PoolPlan& plan, const std::string& tag, const void* field) {
+    asks_for_tags_ = true;
     if (!tags_.contains(tag)) {
       unknown("backend with the tag", tag, tags_, field);
       return;
     }
     std::unordered_set<std::string> there;
     for (const auto& origin : plan.origins) there.insert(origin.text);
-    for (const auto& backend : model_.backends) {
+    for (std::size_t i = 0; i < model_.backends.size(); ++i) {
+      const auto& backend = model_.backends[i];
       if (std::ranges::find(backend.tags, tag) == backend.tags.end()) continue;
+      named_backends_[i] = true;
       if (there.insert(backend.address.text).second) add_origin(plan, backend);
     }
   }
@@ -302,6 +320,7 @@ class Compiler : Critic {
   }
 
   void read_tables() {
+    named_tables_.resize(model_.routing_tables.size());
     for (std::uint32_t i = 0; i < model_.routing_tables.size(); ++i) {
       const auto& table = model_.routing_tables[i];
       auto [first, is_new] = tables_.emplace(table.name, i);
@@ -380,7 +399,6 @@ class Compiler : Critic {
         read_route(i, host, route);
       }
     }
-    warn_of_unused_pools();
   }
 
   void read_route(std::uint32_t host_number, const VirtualHost& host, const Route& route) {
@@ -473,7 +491,10 @@ class Compiler : Critic {
 
   std::uint32_t table_of(const Route& route) {
     auto found = tables_.find(route.routing_table);
-    if (found != tables_.end()) return found->second;
+    if (found != tables_.end()) {
+      named_tables_[found->second] = true;
+      return found->second;
+    }
     unknown("routing table", route.routing_table, tables_, &route.routing_table);
     return kNone;
   }
@@ -533,7 +554,6 @@ class Compiler : Critic {
       plan_.lanes.push_back(std::move(lane));
     }
     judge_unserved();
-    warn_of_unused_rates();
   }
 
   // A host that no listener serves, by mistake: its names and routes are judged all the same.
@@ -679,12 +699,53 @@ class Compiler : Critic {
   }
 
   void warn_of_unused_pools() {
-    ask_for_fallbacks();
-    if (hides_uses()) return;
     for (std::size_t i = 0; i < asked_.size(); ++i) {
       const auto& pool = model_.pools[i];
       if (asked_[i] || !places_.at(&pool.name)) continue;
       add(Code::UnusedPool, &pool.name, fmt::format("no route leads to the pool '{}'", pool.name));
+    }
+  }
+
+  void warn_of_unused_tables() {
+    for (std::size_t i = 0; i < model_.routing_tables.size(); ++i) {
+      const auto& name = model_.routing_tables[i].name;
+      if (named_tables_[i] || !places_.at(&name)) continue;
+      add(Code::UnusedTable, &name, fmt::format("no route uses the routing table '{}'", name));
+    }
+  }
+
+  // What carries a tag may stand by for the day when that tag is the one that is asked for.
+  void warn_of_unused_backends() {
+    for (std::size_t i = 0; i < model_.backends.size(); ++i) {
+      const auto& backend = model_.backends[i];
+      bool stands_by = asks_for_tags_ && !backend.tags.empty();
+      bool is_told = !places_.at(&backend.id) || is_spoiled(&backend);
+      if (named_backends_[i] || stands_by || is_told) continue;
+      add(Code::UnusedBackend, &backend.id,
+          fmt::format("nothing uses the backend '{}'", backend.id));
+    }
+  }
+
+  void warn_of_circles() {
+    for (const auto& lane : plan_.lanes) {
+      for (auto host : lane.hosts) {
+        if (lane.router) warn_of_circles(*lane.router, host);
+      }
+    }
+  }
+
+  // What lanes have in common is told once: see Report::take().
+  void warn_of_circles(const route::Router& router, std::uint32_t number) {
+    const auto& host = model_.virtual_hosts[number];
+    for (std::size_t i = 0; i < host.routes.size() && !host.hosts.empty(); ++i) {
+      const auto& to = host.routes[i].redirect;
+      bool is_circle =
+          to.is_set() && leads_to_itself(to, host_routes_[number][i], router, host.hosts.front());
+      if (!is_circle) continue;
+      const auto& field = to.path.empty() ? to.scheme : to.path;
+      if (!places_.at(&field)) continue;
+      add(Code::RedirectCircle, &field, "the redirect leads back to its own route").hint =
+          "clients follow it until they give up";
     }
   }
 
@@ -701,7 +762,9 @@ class Compiler : Critic {
   Blueprint plan_;
   std::size_t unknown_ = 0;
   Index backends_, tags_, listeners_, pools_, tables_, rates_;
-  std::vector<bool> named_rates_;  // by rate limit of the model: something is limited by it
+  // By number in the model: a pool or a route has it.
+  std::vector<bool> named_rates_, named_tables_, named_backends_;
+  bool asks_for_tags_ = false;
   std::map<std::string, std::uint32_t> tag_pools_;
   upstream::HealthPolicy tag_health_;
   std::vector<bool> asked_;  // by pool of the model: a route leads there
