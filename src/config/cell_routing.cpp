@@ -135,7 +135,7 @@ class Lowering {
                          .unhealthy_threshold = 1,
                          .healthy_threshold = 1,
                          .path = "/health"};
-    pool.circuit_breaker = {.failure_threshold = 5, .timeout = 30s};
+    pool.circuit_breaker = {.failure_threshold = cells::kFailures, .timeout = 30s};
     pool.retries.attempts = 0;
     pool.max_request_body = cells::kBodyMax;
     pools_[name] = &pool;
@@ -157,7 +157,9 @@ class Lowering {
     places_.same(&pool->health_check.interval, &placement.probe.interval);
     places_.same(&pool->health_check.timeout, &placement.probe.timeout);
     places_.same(&pool->health_check.path, &placement.probe.path);
-    pool->circuit_breaker = {.failure_threshold = placement.breaker.failures,
+    // To a program in Go, 0 is what is not there.
+    auto failures = placement.breaker.failures;
+    pool->circuit_breaker = {.failure_threshold = failures > 0 ? failures : cells::kFailures,
                              .timeout = placement.breaker.timeout};
     if (placement.retries.most > 0) pool->retries = retries_of(placement.retries);
     pool->concurrency_limit = placement.concurrency;

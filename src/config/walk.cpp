@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "config/go_duration.h"
 #include "config/reserved.h"
 #include "config/statuses.h"
 #include "config/values.h"
@@ -374,7 +375,7 @@ class Walk {
   }
 
   bool duration(const Option& option, const Node& value, const Trail& trail) {
-    auto parsed = parse_duration(value.text);
+    auto parsed = option.is_go ? parse_go_duration(value.text) : parse_duration(value.text);
     if (!parsed) return complain(option, Code::BadDuration, value, trail, parsed.error());
     auto ms = static_cast<std::uint64_t>(*parsed / 1ms);
     if (ms < option.min || ms > option.max) return out_of_range(option, value, trail);
