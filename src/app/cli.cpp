@@ -77,9 +77,8 @@ constexpr VerbRow kVerbs[] = {
      "cirque why --format json\n"
      "cirque why --markdown  # docs/reasons.md"},
     {Verb::Reload, "reload", "[FILE]", "have a running cirque read its configuration again",
-     "Asks the process that serves metrics.listen of this configuration to read it again, and "
-     "waits "
-     "for the verdict: "
+     "Asks the process that serves admin.listen of this configuration, or else metrics.listen, to "
+     "read it again, and waits for the verdict: "
      "what was found, and what has changed. The exit status is 0 when the new configuration is in "
      "use, and 1 when the "
      "old one stays. The signal HUP does the same without waiting.",
