@@ -86,8 +86,9 @@ constexpr VerbRow kVerbs[] = {
     {Verb::Plan, "plan", "FILE", "tell what a configuration would change",
      "Checks the configuration, and asks the running process what would change if it were applied: "
      "item by item; which listeners and backends it touches; and which of the last thousand "
-     "requests would go elsewhere. Changes nothing. The exit status is 0 when the configuration "
-     "could be applied, and 1 when not.",
+     "requests would go elsewhere. Where none runs, it is compared with the version that was in "
+     "use last. Changes nothing. The exit status is 0 when the configuration could be applied, and "
+     "1 when not.",
      "cirque plan site.yaml"},
     {Verb::Apply, "apply", "FILE", "have a running cirque use another configuration",
      "Sends the configuration, with all files that it includes, to the process that it would "

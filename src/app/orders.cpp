@@ -13,6 +13,7 @@
 #include <iterator>
 #include <thread>
 
+#include "app/plan_alone.h"
 #include "app/running.h"
 #include "app/terminal.h"
 #include "app/versions.h"
@@ -162,7 +163,11 @@ int plan(const Command& command) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("this configuration would not be taken");
   }
-  return order(command, loaded.model, "/plan", {path_field(loaded)}, bundle_of(loaded));
+  auto body = bundle_of(loaded);
+  auto reply = ask_running(command, loaded.model, {"POST", "/plan", {path_field(loaded)}, body});
+  if (reply) return tell(*reply);
+  const auto& silence = reply.error();
+  return silence.is_nobody ? plan_alone(command, loaded, silence) : complain(silence.why);
 }
 
 int apply(const Command& command) {
