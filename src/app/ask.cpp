@@ -48,27 +48,28 @@ std::string converse(const Address& where, std::string_view request, int seconds
 
 }  // namespace
 
-std::expected<Reply, std::string> ask(const config::Model& model, std::string_view method,
-                                      std::string_view path,
-                                      const std::vector<config::TableEntry>& fields,
-                                      std::string_view body) {
+std::expected<Reply, Silence> ask(const config::Model& model, const Question& question) {
   bool is_apart = model.admin.is_apart();
   const auto& where = is_apart ? model.admin.listen : model.metrics.listen;
   auto address = address_of(where);
   if (!address || (!is_apart && !model.metrics.enabled)) {
     return std::unexpected(
-        "the running process is asked at admin.listen or, without it, at metrics.listen, which is "
-        "off in this configuration");
+        Silence{"the running process is asked at admin.listen or, without it, at metrics.listen, "
+                "which is off in this configuration",
+                true});
   }
+  const auto& [method, path, fields, body] = question;
   auto request =
       fmt::format("{} {} HTTP/1.0\r\nHost: localhost\r\nX-Cirque-Control: yes\r\n", method, path);
   for (const auto& [name, value] : fields) request += fmt::format("{}: {}\r\n", name, value);
   if (!body.empty()) request += fmt::format("Content-Length: {}\r\n", body.size());
   auto answer = converse(*address, fmt::format("{}\r\n{}", request, body), kPatience);
   if (answer.empty()) {
+    bool is_nobody = errno == ECONNREFUSED || errno == ENOENT;
     return std::unexpected(
-        fmt::format("no answer from {}: {}; is cirque running with this configuration?", where.text,
-                    strerrordesc_np(errno)));
+        Silence{fmt::format("no answer from {}: {}; is cirque running with this configuration?",
+                            where.text, strerrordesc_np(errno)),
+                is_nobody});
   }
   auto head = answer.find("\r\n\r\n");
   auto words = std::string_view(answer).substr(0, 12);
@@ -76,7 +77,8 @@ std::expected<Reply, std::string> ask(const config::Model& model, std::string_vi
                     ? base::parse_number(words.substr(9), 999)
                     : std::nullopt;
   if (!status) {
-    return std::unexpected(fmt::format("what listens at {} does not speak HTTP", where.text));
+    return std::unexpected(
+        Silence{fmt::format("what listens at {} does not speak HTTP", where.text)});
   }
   return Reply{static_cast<int>(*status),
                head == answer.npos ? std::string() : answer.substr(head + 4)};

@@ -1,6 +1,6 @@
 #pragma once
-// Asks the running process, which serves metrics.listen of its configuration, and waits for the
-// answer.
+// Asks the running process, which serves admin.listen of its configuration, or else metrics.listen,
+// and waits for the answer.
 #include <expected>
 #include <string>
 #include <string_view>
@@ -15,11 +15,20 @@ struct Reply {
   std::string body;
 };
 
-// `fields` and a body go with the request. Or why there is no answer, in words.
-std::expected<Reply, std::string> ask(const config::Model& model, std::string_view method,
-                                      std::string_view path,
-                                      const std::vector<config::TableEntry>& fields = {},
-                                      std::string_view body = {});
+struct Question {
+  std::string_view method;
+  std::string_view path;
+  std::vector<config::TableEntry> fields = {};
+  std::string_view body = {};
+};
+
+// Why there is no answer.
+struct Silence {
+  std::string why;         // in words
+  bool is_nobody = false;  // nothing listens there, or there is no address to ask at
+};
+
+std::expected<Reply, Silence> ask(const config::Model& model, const Question& question);
 
 // Does a cirque answer operators there?
 bool is_admin(const Address& where);

@@ -77,9 +77,8 @@ constexpr VerbRow kVerbs[] = {
      "cirque why --format json\n"
      "cirque why --markdown  # docs/reasons.md"},
     {Verb::Reload, "reload", "[FILE]", "have a running cirque read its configuration again",
-     "Asks the process that serves metrics.listen of this configuration to read it again, and "
-     "waits "
-     "for the verdict: "
+     "Asks the process that serves admin.listen of this configuration, or else metrics.listen, to "
+     "read it again, and waits for the verdict: "
      "what was found, and what has changed. The exit status is 0 when the new configuration is in "
      "use, and 1 when the "
      "old one stays. The signal HUP does the same without waiting.",
@@ -87,8 +86,9 @@ constexpr VerbRow kVerbs[] = {
     {Verb::Plan, "plan", "FILE", "tell what a configuration would change",
      "Checks the configuration, and asks the running process what would change if it were applied: "
      "item by item; which listeners and backends it touches; and which of the last thousand "
-     "requests would go elsewhere. Changes nothing. The exit status is 0 when the configuration "
-     "could be applied, and 1 when not.",
+     "requests would go elsewhere. Where none runs, it is compared with the version that was in "
+     "use last. Changes nothing. The exit status is 0 when the configuration could be applied, and "
+     "1 when not.",
      "cirque plan site.yaml"},
     {Verb::Apply, "apply", "FILE", "have a running cirque use another configuration",
      "Sends the configuration, with all files that it includes, to the process that it would "

@@ -1,11 +1,10 @@
 #include "app/daemon.h"
 
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "app/asides.h"
 #include "app/background.h"
 #include "app/configure_log.h"
 #include "app/estate.h"
@@ -66,13 +65,19 @@ class Daemon {
       : model_(model),
         server_(options_of(model)),
         resolver_(server_.engine().steward_loop(), dns_servers_of(model)),
-        admin_(server_.engine(), control::Admin::Offer::All),
-        metrics_(server_.engine(), control::Admin::Offer::Metrics),
+        asides_(server_.engine()),
         estate_(server_.engine(), resolver_),
         succession_({.engine = server_.engine(),
                      .estate = estate_,
+                     .asides = asides_,
                      .load = options.load,
-                     .path = options.path}) {}
+                     .path = options.path}) {
+    asides_.equip = [this](control::Admin& admin) {
+      admin.on_order = [this](auto& order) { return succession_.obey(order); };
+      admin.on_report = [this] { return succession_.in_use().json(); };
+      admin.on_explain = [this](const Headers& fields) { return explain(fields); };
+    };
+  }
 
   // False: something cannot be had, and the log says what.
   bool open(config::Loaded loaded, const StateDir& state_dir) {
@@ -81,8 +86,7 @@ class Daemon {
       log::error("app", "cannot open the access log", {{"path", model_.logging.access.path}});
       return false;
     }
-    bool open = open_asides();
-    return succession_.start(std::move(loaded), state_dir) && open;
+    return succession_.start(std::move(loaded), state_dir);
   }
 
   int run(std::optional<Background> background) {
@@ -101,9 +105,6 @@ class Daemon {
     server_.on_stopping = [] { notify("STOPPING=1\nSTATUS=draining"); };
     server_.on_reopen = [] { log::reopen(); };
     server_.on_hangup = [this] { succession_.reload("SIGHUP"); };
-    admin_.on_order = [this](auto& order) { return succession_.obey(order); };
-    admin_.on_report = [this] { return succession_.in_use().json(); };
-    admin_.on_explain = [this](const Headers& fields) { return explain(fields); };
     auto watch = watch_files();
     int status = server_.run();
     log::info("app", "stopped", {{"status", status}});
@@ -118,32 +119,6 @@ class Daemon {
                                              [this] { succession_.reload("the file changed"); });
     if (!watch->is_watching()) log::warn("app", "cannot watch the file", {{"file", path}});
     return watch;
-  }
-
-  bool open_asides() {
-    const auto& metrics = model_.metrics;
-    if (!model_.admin.is_apart()) {
-      return !metrics.enabled || open_aside(metrics.listen, admin_, "admin");
-    }
-    return open_aside(model_.admin.listen, admin_, "admin") &&
-           (!metrics.enabled || open_aside(metrics.listen, metrics_, "metrics"));
-  }
-
-  bool open_aside(const config::HostPort& where, control::Admin& app, const char* name) {
-    auto address = address_of(where);
-    auto bound = address ? server_.listen_aside(address->text(), app, name)
-                         : Result<Address>(fail({.sys = EADDRNOTAVAIL}));
-    if (!bound) {
-      log::error("app", "cannot listen",
-                 {{"service", name},
-                  {"address", where.text},
-                  {"error", std::string_view(strerror(bound.error().sys))},
-                  {"reason", "listen_failed"}});
-      return false;
-    }
-    auto text = bound->text();
-    log::info("app", "listening", {{"service", name}, {"address", text}});
-    return true;
   }
 
   control::Admin::Told explain(const Headers& fields) {
@@ -163,8 +138,7 @@ class Daemon {
   const config::Model model_;  // that the process started with
   Server server_;
   net::Resolver resolver_;
-  control::Admin admin_;
-  control::Admin metrics_;
+  Asides asides_;
   Estate estate_;
   Succession succession_;
 };

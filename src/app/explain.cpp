@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "app/ask.h"
+#include "app/running.h"
 #include "app/terminal.h"
 #include "base/text.h"
 #include "config/explain.h"
@@ -23,8 +23,9 @@ config::Asked asked_by(const Command& command) {
 }
 
 int ask_live(const config::Model& model, const Command& command) {
-  auto reply = ask(model, "GET", "/explain", fields_of(asked_by(command), command.listener));
-  if (!reply) return complain(reply.error());
+  auto reply = ask_running(command, model,
+                           {"GET", "/explain", fields_of(asked_by(command), command.listener)});
+  if (!reply) return complain(reply.error().why);
   bool found = reply->status == 200;
   bool told = found || reply->status == 404;
   std::fputs(reply->body.c_str(), told ? stdout : stderr);

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "app/utc.h"
+#include "app/versions.h"
 #include "base/json.h"
 #include "config/content_hash.h"
 
@@ -13,7 +14,7 @@ namespace cirque::app {
 InUse InUse::now(const config::Loaded& loaded) {
   constexpr std::size_t kShown = 12;
   auto version = loaded.model.version;
-  if (version.empty()) version = config::content_hash(loaded.sources).substr(0, kShown);
+  if (version.empty()) version = config::content_hash(from_root(loaded.sources)).substr(0, kShown);
   return {.version = std::move(version), .source = "file", .unix_time = std::time(nullptr)};
 }
 

@@ -133,13 +133,7 @@ config::Loaded load(const Command& command, const std::string& path, const confi
 // What was in use last, if it can be had, and not a trial that nobody has confirmed. Says so.
 // `model` is what could be read of the file, which may still tell where versions are kept.
 std::optional<config::Loaded> last_known_good(const Command& command, const config::Model& model) {
-  auto where = state_dir_of(command.state_dir, model).path;
-  auto history = config::History::open_read_only(where.empty() ? kDefaultStateDir : where);
-  auto versions = history ? history->list() : std::unexpected(history.error());
-  if (versions) std::erase_if(*versions, [](const auto& v) { return v.is_trial; });
-  if (versions && versions->empty()) versions = std::unexpected("no version was ever in use");
-  auto version =
-      versions ? history->get(versions->front().number) : std::unexpected(versions.error());
+  auto version = newest_version(state_dir_of(command.state_dir, model), Trials::Without);
   if (!version) {
     print(stderr,
           fmt::format("cirque: there is no last known good configuration: {}\n", version.error()));
@@ -205,13 +199,13 @@ int start(Command command) {
     case Verb::Explain:
       return explain(command);
     case Verb::Reload:
-      return reload(command.config);
+      return reload(command);
     case Verb::Plan:
       return plan(command);
     case Verb::Apply:
       return apply(command);
     case Verb::Confirm:
-      return confirm(command.config);
+      return confirm(command);
     case Verb::Drain:
       return drain(command);
     case Verb::Undrain:

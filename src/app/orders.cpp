@@ -13,7 +13,8 @@
 #include <iterator>
 #include <thread>
 
-#include "app/ask.h"
+#include "app/plan_alone.h"
+#include "app/running.h"
 #include "app/terminal.h"
 #include "app/versions.h"
 #include "config/bundle.h"
@@ -26,29 +27,27 @@ namespace {
 constexpr auto kLookEvery = std::chrono::milliseconds(200);
 
 // Prints what the process says.
-int order(const config::Model& model, std::string_view path,
-          const std::vector<config::TableEntry>& fields = {}, std::string_view body = {}) {
-  auto reply = ask(model, "POST", path, fields, body);
-  if (!reply) return complain(reply.error());
-  bool done = reply->status == 200;
-  std::fputs(reply->body.c_str(), done ? stdout : stderr);
+int tell(const Reply& reply) {
+  bool done = reply.status == 200;
+  std::fputs(reply.body.c_str(), done ? stdout : stderr);
   return done ? 0 : 1;
 }
 
-// The process is in another folder.
-std::string from_root(const std::string& path) {
-  return std::filesystem::absolute(path).string();
+int order(const Command& command, const config::Model& model, std::string_view path,
+          std::vector<config::TableEntry> fields = {}, std::string_view body = {}) {
+  auto reply = ask_running(command, model, {"POST", path, std::move(fields), body});
+  return reply ? tell(*reply) : complain(reply.error().why);
 }
 
 // What is loaded at the other end is the first of the bundle, whose name is not always that of the
 // command line: standard input has another.
 config::TableEntry path_field(const config::Loaded& loaded) {
-  return {"X-Cirque-Path", from_root(loaded.sources.front().path)};
+  return {"X-Cirque-Path", from_root(loaded.sources).front().path};
 }
 
-std::string bundle_of(config::Loaded& loaded) {
-  for (auto& source : loaded.sources) source.path = from_root(source.path);
-  return config::pack(loaded.sources);
+// The process is in another folder.
+std::string bundle_of(const config::Loaded& loaded) {
+  return config::pack(from_root(loaded.sources));
 }
 
 bool write_all(int fd, std::string_view text) {
@@ -149,13 +148,13 @@ int write_back(const Command& command, const config::Model& model, std::uint64_t
 
 }  // namespace
 
-int reload(const std::string& config_path) {
-  auto loaded = config::load_file(config_path);
+int reload(const Command& command) {
+  auto loaded = config::load_file(command.config);
   if (!loaded.ok()) {  // the process would refuse it as well, and where it listens is in here
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("not reloaded: the old configuration stays as it was");
   }
-  return order(loaded.model, "/reload");
+  return order(command, loaded.model, "/reload");
 }
 
 int plan(const Command& command) {
@@ -164,7 +163,11 @@ int plan(const Command& command) {
     std::fputs(config::render(loaded.findings).c_str(), stderr);
     return complain("this configuration would not be taken");
   }
-  return order(loaded.model, "/plan", {path_field(loaded)}, bundle_of(loaded));
+  auto body = bundle_of(loaded);
+  auto reply = ask_running(command, loaded.model, {"POST", "/plan", {path_field(loaded)}, body});
+  if (reply) return tell(*reply);
+  const auto& silence = reply.error();
+  return silence.is_nobody ? plan_alone(command, loaded, silence) : complain(silence.why);
 }
 
 int apply(const Command& command) {
@@ -176,11 +179,11 @@ int apply(const Command& command) {
   std::vector<config::TableEntry> fields{path_field(loaded)};
   if (!command.confirm.empty()) fields.push_back({"X-Cirque-Confirm", command.confirm});
   if (!command.note.empty()) fields.push_back({"X-Cirque-Note", command.note});
-  return order(loaded.model, "/apply", fields, bundle_of(loaded));
+  return order(command, loaded.model, "/apply", std::move(fields), bundle_of(loaded));
 }
 
-int confirm(const std::string& config_path) {
-  return order(config::load_file(config_path).model, "/confirm");
+int confirm(const Command& command) {
+  return order(command, config::load_file(command.config).model, "/confirm");
 }
 
 // Tells of progress when there is some.
@@ -189,11 +192,11 @@ int drain(const Command& command) {
   std::vector<config::TableEntry> fields{{"X-Cirque-Backend", command.words.front()}};
   auto within = fields;
   if (!command.within.empty()) within.push_back({"X-Cirque-Within", command.within});
-  if (int status = order(model, "/drain", within); status != 0) return status;
+  if (int status = order(command, model, "/drain", within); status != 0) return status;
   std::string told;
   for (;;) {
-    auto reply = ask(model, "POST", "/draining", fields);
-    if (!reply) return complain(reply.error());
+    auto reply = ask_running(command, model, {"POST", "/draining", fields});
+    if (!reply) return complain(reply.error().why);
     bool goes_on = reply->status == 202;
     if (reply->body != told) std::fputs(reply->body.c_str(), stdout);
     std::fflush(stdout);
@@ -204,7 +207,7 @@ int drain(const Command& command) {
 }
 
 int undrain(const Command& command) {
-  return order(config::load_file(command.config).model, "/undrain",
+  return order(command, config::load_file(command.config).model, "/undrain",
                {{"X-Cirque-Backend", command.words.front()}});
 }
 
@@ -215,7 +218,7 @@ int rollback(const Command& command) {
   if (command.write) {
     if (int status = write_back(command, model, number); status != 0) return status;
   }
-  return order(model, "/rollback", {{"X-Cirque-Version", fmt::format("{}", number)}});
+  return order(command, model, "/rollback", {{"X-Cirque-Version", fmt::format("{}", number)}});
 }
 
 }  // namespace cirque::app

@@ -1,16 +1,14 @@
 #pragma once
 // cirque reload, plan, apply, confirm, config rollback, drain, undrain: orders to the running
 // process, and its verdict. All of them return the exit status: 0 when it was done.
-#include <string>
-
 #include "app/cli.h"
 
 namespace cirque::app {
 
-int reload(const std::string& config_path);
+int reload(const Command& command);
 int plan(const Command& command);
 int apply(const Command& command);
-int confirm(const std::string& config_path);
+int confirm(const Command& command);
 int rollback(const Command& command);
 int drain(const Command& command);
 int undrain(const Command& command);

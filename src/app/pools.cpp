@@ -238,6 +238,11 @@ config::PoolState Pools::state(const std::string& pool) const {
     state.circuit = guard.breaker.state(now);
     state.admits = guard.breaker.wait(now) == Duration::zero();
   }
+  if (plan.guard.is_limited()) {
+    state.places = guard.limit.in_use();
+    state.waiting = guard.limit.waiting();
+    state.places_max = guard.limit.limit();
+  }
   return state;
 }
 

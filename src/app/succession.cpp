@@ -49,9 +49,6 @@ std::vector<std::string_view> settled_at_start(const config::Model& old, const c
   compare("server.backlog", old.server.backlog, now.server.backlog);
   compare("server.congestion_control", old.server.congestion_control,
           now.server.congestion_control);
-  compare("admin.listen", old.admin.listen, now.admin.listen);
-  compare("metrics.enabled", old.metrics.enabled, now.metrics.enabled);
-  compare("metrics.listen", old.metrics.listen, now.metrics.listen);
   compare("logging.access", old.logging.access, now.logging.access);
   return keys;
 }
@@ -296,21 +293,23 @@ Succession::Told Succession::follow(config::Loaded next, const Origin& origin) {
   for (const auto& finding : next.findings) tell(finding);
   auto found = config::render(next.findings);
   if (!next.ok()) return refuse(std::move(found));
-  auto change = put_to_use(next);
-  if (!change) return refuse(found + change.error());
+  auto done = put_to_use(next);
+  if (!done) return refuse(found + done.error());
   ++means_.engine.registry().reloads_taken;
   auto ended = end_trial();
   auto later = adopt(std::move(next));
   auto& loop = means_.engine.steward_loop();
   tidy_.arm(loop.timers(), loop.now() + kTidyAfter);
-  return {200, found + ended + later + what_changed(*change) + number(origin)};
+  return {200, found + ended + later + what_changed(done->change) + done->asides + number(origin)};
 }
 
-std::expected<Estate::Change, std::string> Succession::put_to_use(const config::Loaded& next) {
+// All or nothing: listeners are bound by the estate, and before them where operators ask.
+std::expected<Succession::Done, std::string> Succession::put_to_use(const config::Loaded& next) {
   auto in_use = InUse::now(next);
-  auto change = means_.estate.apply(next, in_use.json());
-  if (change) in_use_ = std::move(in_use);
-  return change;
+  auto asides = TRY(means_.asides.prepare(next.model));
+  auto change = TRY(means_.estate.apply(next, in_use.json()));
+  in_use_ = std::move(in_use);
+  return Done{change, means_.asides.commit(std::move(asides))};
 }
 
 Succession::Told Succession::refuse(std::string why) {

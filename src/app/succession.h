@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "app/asides.h"
 #include "app/estate.h"
 #include "app/in_use.h"
 #include "app/versions.h"
@@ -27,6 +28,7 @@ class Succession {
   struct Means {
     proxy::Engine& engine;
     Estate& estate;
+    Asides& asides;
     Load load;
     std::string path;  // of the configuration, absolute; empty: it came from standard input
   };
@@ -88,7 +90,13 @@ class Succession {
   void give_up() noexcept;
 
   Told follow(config::Loaded next, const Origin& origin);
-  std::expected<Estate::Change, std::string> put_to_use(const config::Loaded& next);
+
+  struct Done {
+    Estate::Change change;
+    std::string asides;  // for people
+  };
+
+  std::expected<Done, std::string> put_to_use(const config::Loaded& next);
   Told refuse(std::string why);
   std::string adopt(config::Loaded next);
   std::string number(const Origin& origin);

@@ -7,6 +7,7 @@
 
 #include "app/cli.h"
 #include "base/log.h"
+#include "cirque/result.h"
 
 namespace cirque::app {
 namespace {
@@ -16,7 +17,8 @@ bool is_folder(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-// Whoever loads them again may be in another folder.
+}  // namespace
+
 std::vector<config::Source> from_root(std::vector<config::Source> sources) {
   for (auto& source : sources) {
     std::error_code error;  // the folder may be gone
@@ -26,7 +28,14 @@ std::vector<config::Source> from_root(std::vector<config::Source> sources) {
   return sources;
 }
 
-}  // namespace
+std::expected<config::Version, std::string> newest_version(const StateDir& where, Trials trials) {
+  auto history =
+      TRY(config::History::open_read_only(where.path.empty() ? kDefaultStateDir : where.path));
+  auto versions = TRY(history.list());
+  if (trials == Trials::Without) std::erase_if(versions, [](const auto& v) { return v.is_trial; });
+  if (versions.empty()) return std::unexpected("no version was ever in use");
+  return history.get(versions.front().number);
+}
 
 StateDir state_dir_of(const std::string& named, const config::Model& model) {
   if (!named.empty()) return {named, true};

@@ -4,6 +4,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/history.h"
 #include "config/load.h"
@@ -18,6 +19,13 @@ struct StateDir {
 // `named` by the command line, else by the file, else by systemd ($STATE_DIRECTORY), else the
 // usual one if it exists.
 StateDir state_dir_of(const std::string& named, const config::Model& model);
+
+// The newest that is kept there, or why there is none.
+enum class Trials : bool { Without, With };
+std::expected<config::Version, std::string> newest_version(const StateDir& where, Trials trials);
+
+// Whoever loads them again may be in another folder.
+std::vector<config::Source> from_root(std::vector<config::Source> sources);
 
 // One thread.
 class Versions {

@@ -76,9 +76,11 @@ class Lowering {
     if (pools_.contains(placement.name)) return;  // cellEndpoints have its URL
     if (!placement.url.empty()) return add_pool(placement.name, &placement.name, placement.url);
     pools_.emplace(placement.name, nullptr);
-    if (report_.has_errors() || !places_.at_record(&placement)) return;
+    const auto* spot = places_.at_record(&placement);
+    auto path = places_.path_of_record(&placement);
+    if (!spot || report_.is_partial() || report_.has_errors_under(path, spot->file)) return;
     report_
-        .add(Code::MissingKey, *places_.at_record(&placement), places_.path_of_record(&placement),
+        .add(Code::MissingKey, *spot, std::move(path),
              fmt::format("invalid URL for placement '{}': it has none", placement.name))
         .expected = "url: http://cell:9001";
   }
@@ -133,7 +135,7 @@ class Lowering {
                          .unhealthy_threshold = 1,
                          .healthy_threshold = 1,
                          .path = "/health"};
-    pool.circuit_breaker = {.failure_threshold = 5, .timeout = 30s};
+    pool.circuit_breaker = {.failure_threshold = cells::kFailures, .timeout = 30s};
     pool.retries.attempts = 0;
     pool.max_request_body = cells::kBodyMax;
     pools_[name] = &pool;
@@ -155,7 +157,9 @@ class Lowering {
     places_.same(&pool->health_check.interval, &placement.probe.interval);
     places_.same(&pool->health_check.timeout, &placement.probe.timeout);
     places_.same(&pool->health_check.path, &placement.probe.path);
-    pool->circuit_breaker = {.failure_threshold = placement.breaker.failures,
+    // To a program in Go, 0 is what is not there.
+    auto failures = placement.breaker.failures;
+    pool->circuit_breaker = {.failure_threshold = failures > 0 ? failures : cells::kFailures,
                              .timeout = placement.breaker.timeout};
     if (placement.retries.most > 0) pool->retries = retries_of(placement.retries);
     pool->concurrency_limit = placement.concurrency;
@@ -235,8 +239,8 @@ class Lowering {
 
   void tell_two_things(const Rate& rate) {
     const auto* spot = places_.at_record(&rate);
-    bool is_told =
-        !spot || (rate.key.empty() && report_.has_errors_under(places_.path_of_record(&rate)));
+    bool is_told = !spot || (rate.key.empty() &&
+                             report_.has_errors_under(places_.path_of_record(&rate), spot->file));
     if (is_told) return;
     report_
         .add(
@@ -245,7 +249,8 @@ class Lowering {
         .expected = "placement or routing_key";
   }
 
-  Finding& unknown(const void* field, std::string message) {
+  void unknown(const void* field, std::string message) {
+    if (report_.is_partial()) return;
     auto& finding =
         report_.add(Code::UnknownName, *places_.at(field), places_.path(field), std::move(message));
     constexpr std::size_t kListedMax = 12;
@@ -254,7 +259,6 @@ class Lowering {
       finding.expected = fmt::format("one of {}{}", fmt::join(names, ", "),
                                      pools_.size() > kListedMax ? ", ..." : "");
     }
-    return finding;
   }
 
   // Names that nobody knows are told here, in the words of these files, and have no places then.

@@ -17,8 +17,10 @@ struct Probe {
   Duration timeout = 2s;
 };
 
+constexpr unsigned kFailures = 5;  // in a row, where nothing is said
+
 struct Breaker {
-  unsigned failures = 5;
+  unsigned failures = kFailures;
   Duration timeout = 30s;
 };
 

@@ -59,6 +59,13 @@ class Check : Critic {
   // Null: not given, or reported already.
   const Spot* place(const auto& field) const { return places_.at(&field); }
 
+  // It has no place, and yet its default may not be what is meant: the value is wrong, or stands
+  // in a file that could not be read.
+  bool may_be_written(const auto& field, std::string_view path) const {
+    if (place(field)) return false;
+    return report_.is_partial() || report_.has_errors_under(path);
+  }
+
   void check_presence() {
     if (!model_.listeners.empty() || report_.has_errors()) return;
     report_.add(Code::NoServices, {1, 1, 1}, {}, "the file has neither services nor listeners")
@@ -93,7 +100,9 @@ class Check : Critic {
     if (!model_.metrics.enabled) return;
     visit(model_.metrics.listen);
     if (!place(model_.metrics.listen)) {
-      check_default_metrics_address(seen);
+      if (!may_be_written(model_.metrics.listen, "metrics.listen")) {
+        check_default_metrics_address(seen);
+      }
     } else if (!is_loopback(model_.metrics.listen)) {
       add(Code::OpenMetrics, model_.metrics.listen,
           fmt::format("metrics are served on {}, beyond this machine", model_.metrics.listen.text))
@@ -169,15 +178,22 @@ class Check : Critic {
   }
 
   void check_waits(const Pool& pool) {
-    const auto& total = model_.timeouts.request_total;
     const auto& retries = pool.retries;
-    never_reached(retries.per_try_timeout, model_.timeouts.upstream_header,
-                  "timeouts.upstream_header ends the wait");
-    never_reached(retries.per_try_timeout, total, kTotalEnds);
-    never_reached(pool.queue.timeout, total, kTotalEnds);
+    const auto& header = model_.timeouts.upstream_header;
+    if (!may_be_written(header, "timeouts.upstream_header")) {
+      never_reached(retries.per_try_timeout, header, "timeouts.upstream_header ends the wait");
+    }
+    before_the_end(retries.per_try_timeout);
+    before_the_end(pool.queue.timeout);
     never_reached(retries.backoff, retries.backoff_max, "backoff_max ends the pause");
     never_reached(pool.passive_health.ejection, pool.passive_health.ejection_max,
                   "ejection_max ends it");
+  }
+
+  void before_the_end(const Duration& time) {
+    const auto& total = model_.timeouts.request_total;
+    if (may_be_written(total, "timeouts.request_total")) return;
+    never_reached(time, total, "timeouts.request_total ends the request");
   }
 
   void never_reached(const Duration& time, const Duration& end, std::string_view why) {
@@ -240,6 +256,7 @@ class Check : Critic {
 
   void check_adaptive(const Pool& pool) {
     const auto& adaptive = pool.adaptive_limit;
+    if (is_spoiled(&pool, "adaptive_limit")) return;
     if (adaptive.max > 0 && pool.concurrency_limit > 0) {
       add(Code::LimitsContradict, adaptive.max,
           "the pool has two limits: concurrency_limit, and one that is found out")
@@ -262,11 +279,11 @@ class Check : Critic {
     const auto& queue = pool.queue;
     bool is_limited = pool.concurrency_limit > 0 || pool.adaptive_limit.max > 0 ||
                       pool.backend_concurrency_limit > 0;
-    if (queue.size > 0 && !is_limited) {
+    if (queue.size > 0 && !is_limited && !is_spoiled(&pool)) {
       add(Code::NoEffect, queue.size, "nobody waits where there is no limit").hint =
           "add concurrency_limit or backend_concurrency_limit, or leave the queue out";
     }
-    if (queue.size == 0 && place(queue.timeout)) {
+    if (queue.size == 0 && place(queue.timeout) && !is_spoiled(&pool, "queue")) {
       add(Code::NoEffect, queue.timeout, "nobody waits in a queue without a size").hint =
           "add size: 1000, or leave the queue out";
     }
@@ -282,7 +299,9 @@ class Check : Critic {
     }
     must_fit(limits.field_bytes, "a field");
     must_fit(limits.target_bytes, "a request target");
-    if (place(limits.upstream_idle) && limits.upstream_idle > limits.upstream_connections) {
+    bool is_too_much = limits.upstream_idle > limits.upstream_connections &&
+                       !may_be_written(limits.upstream_connections, "limits.upstream_connections");
+    if (place(limits.upstream_idle) && is_too_much) {
       add(Code::LimitsContradict, limits.upstream_idle,
           fmt::format("{} connections are kept idle, but only {} are allowed at all",
                       limits.upstream_idle, limits.upstream_connections))
@@ -291,8 +310,8 @@ class Check : Critic {
   }
 
   void must_fit(const std::size_t& bytes, std::string_view what) {
-    auto head = model_.limits.head_bytes;
-    if (bytes <= head) return;
+    const auto& head = model_.limits.head_bytes;
+    if (bytes <= head || may_be_written(head, "limits.head_bytes")) return;
     bool by_default = !place(bytes);  // a small head_bytes alone is meant for its parts, too
     if (by_default) return;
     add(Code::LimitsContradict, bytes,
@@ -305,18 +324,21 @@ class Check : Critic {
     const auto& t = model_.timeouts;
     for (const Duration* part : {&t.client_body, &t.client_write, &t.upstream_connect,
                                  &t.upstream_header, &t.upstream_idle, &t.client_header}) {
-      never_reached(*part, t.request_total, kTotalEnds);
+      before_the_end(*part);
     }
   }
 
   void check_log_path(const std::string& output, const std::string& path, std::string_view section,
                       std::string_view file) {
-    if (output == "file" && path.empty() && place(output)) {
+    bool has_no_path = path.empty() && !may_be_written(path, fmt::format("{}path", section));
+    if (output == "file" && has_no_path && place(output)) {
       add(Code::NoLogPath, output,
           fmt::format("output is a file, but {}path is not given", section))
           .hint = fmt::format("add path: /var/log/cirque/{}.log", file);
     }
-    if (output != "file" && place(path)) {
+    bool is_elsewhere =
+        output != "file" && !may_be_written(output, fmt::format("{}output", section));
+    if (is_elsewhere && place(path)) {
       add(Code::UnusedPath, path, fmt::format("nothing is written there: output is {}", output))
           .hint = "add output: file";
     }
@@ -330,8 +352,6 @@ class Check : Critic {
           .expected = "the addresses of the proxies in front of this one";
     }
   }
-
-  static constexpr std::string_view kTotalEnds = "timeouts.request_total ends the request";
 
   const Model& model_;
   const Surroundings* here_;

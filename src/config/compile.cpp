@@ -16,6 +16,7 @@
 #include "config/health_reader.h"
 #include "config/pool_reader.h"
 #include "config/rate_reader.h"
+#include "config/redirect_circle.h"
 #include "config/route_reader.h"
 #include "config/secrets.h"
 
@@ -51,12 +52,15 @@ class Compiler : Critic {
     read_tables();
     read_hosts();
     read_lanes();
+    warn_of_what_is_unused();
+    warn_of_circles();
     read_error_pages();
     return std::make_shared<const Blueprint>(std::move(plan_));
   }
 
  private:
   void read_names() {
+    named_backends_.resize(model_.backends.size());
     for (const auto& backend : model_.backends) {
       auto number = static_cast<std::uint32_t>(backends_.size());
       auto [first, is_new] = backends_.emplace(backend.id, number);
@@ -187,8 +191,16 @@ class Compiler : Critic {
     return report_.has_errors_but_in(kSections);
   }
 
-  void warn_of_unused_rates() {
+  void warn_of_what_is_unused() {
+    ask_for_fallbacks();
     if (hides_uses()) return;
+    warn_of_unused_pools();
+    warn_of_unused_rates();
+    warn_of_unused_tables();
+    warn_of_unused_backends();
+  }
+
+  void warn_of_unused_rates() {
     for (std::size_t i = 0; i < named_rates_.size(); ++i) {
       const auto& name = model_.rate_limits[i].name;
       if (named_rates_[i] || !places_.at(&name)) continue;
@@ -215,7 +227,10 @@ class Compiler : Critic {
     bool is_id = member.port == 0 && !member.address;
     if (!is_id) return add_origin(plan, member);
     auto found = backends_.find(member.text);
-    if (found != backends_.end()) return add_origin(plan, model_.backends[found->second]);
+    if (found != backends_.end()) {
+      named_backends_[found->second] = true;
+      return add_origin(plan, model_.backends[found->second]);
+    }
     unknown("backend", member.text, backends_, &member);
   }
 
@@ -234,21 +249,24 @@ class Compiler : Critic {
   }
 
   void add_tagged(PoolPlan& plan, const std::string& tag, const void* field) {
+    asks_for_tags_ = true;
     if (!tags_.contains(tag)) {
       unknown("backend with the tag", tag, tags_, field);
       return;
     }
     std::unordered_set<std::string> there;
     for (const auto& origin : plan.origins) there.insert(origin.text);
-    for (const auto& backend : model_.backends) {
+    for (std::size_t i = 0; i < model_.backends.size(); ++i) {
+      const auto& backend = model_.backends[i];
       if (std::ranges::find(backend.tags, tag) == backend.tags.end()) continue;
+      named_backends_[i] = true;
       if (there.insert(backend.address.text).second) add_origin(plan, backend);
     }
   }
 
   void unknown(std::string_view what, std::string_view name, const Index& known,
                const void* field) {
-    if (name.empty() || !places_.at(field)) return;
+    if (name.empty() || !places_.at(field) || report_.is_partial()) return;
     auto& finding = add(Code::UnknownName, field, fmt::format("there is no {} '{}'", what, name));
     // All names are looked at for a hint: too long for every line of a large file that is wrong.
     if (++unknown_ > kHintsMax) return;
@@ -302,6 +320,7 @@ class Compiler : Critic {
   }
 
   void read_tables() {
+    named_tables_.resize(model_.routing_tables.size());
     for (std::uint32_t i = 0; i < model_.routing_tables.size(); ++i) {
       const auto& table = model_.routing_tables[i];
       auto [first, is_new] = tables_.emplace(table.name, i);
@@ -380,7 +399,6 @@ class Compiler : Critic {
         read_route(i, host, route);
       }
     }
-    warn_of_unused_pools();
   }
 
   void read_route(std::uint32_t host_number, const VirtualHost& host, const Route& route) {
@@ -389,11 +407,21 @@ class Compiler : Critic {
     for (const auto& test : route.query) ask_for(plan_.interests.parameters, test.name);
     for (const auto& test : route.cookies) ask_for(plan_.interests.cookies, test.name);
     spec.target = static_cast<std::uint32_t>(plan_.routes.size());
+    spec.is_torn = asks_unknown(route);
     host_routes_[host_number].push_back(std::move(spec));
     auto label = route.name.empty() ? std::string() : fmt::format("{}/{}", host.name, route.name);
     auto id = base::hash(
         label.empty() ? fmt::format("{}#{}", host.name, &route - host.routes.data()) : label);
     plan_.routes.push_back({std::move(label), target_of(route), rates_of(route.rate_limits), id});
+  }
+
+  // Part of what it asks for is wrong and told: without that it would seem to take everything.
+  bool asks_unknown(const Route& route) const {
+    static constexpr std::string_view kOthers[] = {"name",    "pool",          "tag",
+                                                   "split",   "routing_table", "redirect",
+                                                   "respond", "report",        "rate_limits"};
+    return report_.has_errors() &&
+           report_.has_errors_under(places_.path_of_record(&route), file_of(&route), kOthers);
   }
 
   static void ask_for(std::vector<std::string>& names, const std::string& name) {
@@ -463,7 +491,10 @@ class Compiler : Critic {
 
   std::uint32_t table_of(const Route& route) {
     auto found = tables_.find(route.routing_table);
-    if (found != tables_.end()) return found->second;
+    if (found != tables_.end()) {
+      named_tables_[found->second] = true;
+      return found->second;
+    }
     unknown("routing table", route.routing_table, tables_, &route.routing_table);
     return kNone;
   }
@@ -488,12 +519,13 @@ class Compiler : Critic {
     std::vector<std::vector<std::uint32_t>> all(model_.listeners.size());
     for (std::uint32_t i = 0; i < model_.virtual_hosts.size(); ++i) {
       if (is_twin_[i]) continue;
-      const auto& on = model_.virtual_hosts[i].listeners;
-      for (const auto& name : on) {
+      const auto& host = model_.virtual_hosts[i];
+      for (const auto& name : host.listeners) {
         auto found = listeners_.find(name);
         if (found != listeners_.end()) all[found->second].push_back(i);
       }
-      for (std::size_t k = 0; on.empty() && k < all.size(); ++k) all[k].push_back(i);
+      bool is_on_all = host.listeners.empty() && !is_spoiled(&host, "listeners");
+      for (std::size_t k = 0; is_on_all && k < all.size(); ++k) all[k].push_back(i);
     }
     return all;
   }
@@ -520,7 +552,18 @@ class Compiler : Critic {
       find_only_way(lane);
       plan_.lanes.push_back(std::move(lane));
     }
-    warn_of_unused_rates();
+    judge_unserved();
+  }
+
+  // A host that no listener serves, by mistake: its names and routes are judged all the same.
+  void judge_unserved() {
+    std::vector<bool> is_served(model_.virtual_hosts.size());
+    for (const auto& lane : plan_.lanes) {
+      for (auto host : lane.hosts) is_served[host] = true;
+    }
+    for (std::uint32_t i = 0; i < is_served.size(); ++i) {
+      if (!is_served[i]) router_of({i});
+    }
   }
 
   std::shared_ptr<const route::Router> router_of(const std::vector<std::uint32_t>& hosts) {
@@ -569,6 +612,8 @@ class Compiler : Critic {
     auto code = finding.kind == Kind::Invalid         ? Code::BadRoute
                 : finding.kind == Kind::DuplicateHost ? Code::DuplicateHost
                                                       : Code::DeadRoute;
+    // A name that is missing is told as that.
+    if (finding.at.is_name && !places_.at(text_at(finding.at, hosts))) return;
     auto [field, spot] = place_of(finding.at, hosts);
     std::string message = fmt::format("{} {}", subject_of(finding, hosts), finding.what);
     if (const auto* other = place_of(finding.other, hosts).second;
@@ -598,6 +643,7 @@ class Compiler : Critic {
     auto of_field = [&](const std::vector<FieldTest>& tests) -> const std::string* {
       if (at.item >= tests.size()) return nullptr;
       const auto& test = tests[at.item];
+      if (at.is_name) return &test.name;
       if (!test.regex.empty()) return &test.regex;
       if (!test.prefix.empty()) return &test.prefix;
       return !test.value.empty() ? &test.value : &test.name;
@@ -656,12 +702,53 @@ class Compiler : Critic {
   }
 
   void warn_of_unused_pools() {
-    ask_for_fallbacks();
-    if (hides_uses()) return;
     for (std::size_t i = 0; i < asked_.size(); ++i) {
       const auto& pool = model_.pools[i];
       if (asked_[i] || !places_.at(&pool.name)) continue;
       add(Code::UnusedPool, &pool.name, fmt::format("no route leads to the pool '{}'", pool.name));
+    }
+  }
+
+  void warn_of_unused_tables() {
+    for (std::size_t i = 0; i < model_.routing_tables.size(); ++i) {
+      const auto& name = model_.routing_tables[i].name;
+      if (named_tables_[i] || !places_.at(&name)) continue;
+      add(Code::UnusedTable, &name, fmt::format("no route uses the routing table '{}'", name));
+    }
+  }
+
+  // What carries a tag may stand by for the day when that tag is the one that is asked for.
+  void warn_of_unused_backends() {
+    for (std::size_t i = 0; i < model_.backends.size(); ++i) {
+      const auto& backend = model_.backends[i];
+      bool stands_by = asks_for_tags_ && !backend.tags.empty();
+      bool is_told = !places_.at(&backend.id) || is_spoiled(&backend);
+      if (named_backends_[i] || stands_by || is_told) continue;
+      add(Code::UnusedBackend, &backend.id,
+          fmt::format("nothing uses the backend '{}'", backend.id));
+    }
+  }
+
+  void warn_of_circles() {
+    for (const auto& lane : plan_.lanes) {
+      for (auto host : lane.hosts) {
+        if (lane.router) warn_of_circles(*lane.router, host);
+      }
+    }
+  }
+
+  // What lanes have in common is told once: see Report::take().
+  void warn_of_circles(const route::Router& router, std::uint32_t number) {
+    const auto& host = model_.virtual_hosts[number];
+    for (std::size_t i = 0; i < host.routes.size() && !host.hosts.empty(); ++i) {
+      const auto& to = host.routes[i].redirect;
+      bool is_circle =
+          to.is_set() && leads_to_itself(to, host_routes_[number][i], router, host.hosts.front());
+      if (!is_circle) continue;
+      const auto& field = to.path.empty() ? to.scheme : to.path;
+      if (!places_.at(&field)) continue;
+      add(Code::RedirectCircle, &field, "the redirect leads back to its own route").hint =
+          "clients follow it until they give up";
     }
   }
 
@@ -678,7 +765,9 @@ class Compiler : Critic {
   Blueprint plan_;
   std::size_t unknown_ = 0;
   Index backends_, tags_, listeners_, pools_, tables_, rates_;
-  std::vector<bool> named_rates_;  // by rate limit of the model: something is limited by it
+  // By number in the model: a pool or a route has it.
+  std::vector<bool> named_rates_, named_tables_, named_backends_;
+  bool asks_for_tags_ = false;
   std::map<std::string, std::uint32_t> tag_pools_;
   upstream::HealthPolicy tag_health_;
   std::vector<bool> asked_;  // by pool of the model: a route leads there

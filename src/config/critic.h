@@ -1,6 +1,7 @@
 #pragma once
 // What reads a part of a model and finds fault with it: the base of such readers.
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -27,7 +28,20 @@ class Critic {
 
   // Something in it is wrong and told: what seems to be missing there may stand behind that.
   bool is_spoiled(const void* record) const {
-    return report_.has_errors() && report_.has_errors_under(places_.path_of_record(record));
+    return report_.has_errors() &&
+           report_.has_errors_under(places_.path_of_record(record), file_of(record));
+  }
+
+  // The same, of one of its keys.
+  bool is_spoiled(const void* record, std::string_view key) const {
+    if (!report_.has_errors()) return false;
+    auto path = places_.path_of_record(record);
+    return report_.has_errors_under(path.append(".").append(key), file_of(record));
+  }
+
+  unsigned file_of(const void* record) const {
+    const auto* spot = places_.at_record(record);
+    return spot ? spot->file : 0;
   }
 
   const Places& places_;

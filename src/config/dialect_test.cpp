@@ -46,6 +46,21 @@ std::string decided(const Loaded& loaded, std::string_view key, std::string_view
 }
 
 TEST_SUITE("config") {
+  TEST_CASE("times and thresholds of a cell are read as the router in Go reads them") {
+    auto loaded = load(R"({"version": "1", "routingTable": {"a": "t"}, "placements": {"t": {
+ "url": "http://cell",
+ "health_check": {"path": "/up", "interval": "30s1m", "timeout": "12500us"},
+ "circuit_breaker": {"failure_threshold": 0, "timeout": "1.5m"},
+ "retries": {"max": 1, "backoff": "100us"}}}, "defaultPlacement": "t"})",
+                       "routing.json");
+    REQUIRE(loaded.ok());
+    const auto& pool = loaded.model.pools.front();
+    CHECK(pool.health_check.interval == Duration(90s));
+    CHECK(pool.health_check.timeout == Duration(13ms));
+    CHECK(pool.circuit_breaker == CircuitBreaker{.failure_threshold = 5, .timeout = 90s});
+    CHECK(pool.retries.backoff == Duration(1ms));
+  }
+
   TEST_CASE("what an endpoint of a cell can be") {
     auto messages = [](std::string_view url) {
       auto text = fmt::format(R"({{"version": "1", "routingTable": {{"a": "t"}},

@@ -168,7 +168,7 @@ TEST_SUITE("config") {
           "virtual host shop: route api: pool web-a → not given\n"
           "virtual host shop: route api: redirect.path not given → /new\n");
     CHECK(changes(with("name: web-b, ", "name: web-b, health_check: {interval: 9s}, ")) ==
-          "pool web-b: health_check.interval 5s → 9s\n");
+          "pool web-b: health_check.interval 10s → 9s\n");
     auto checked = [&](std::string_view keys) {
       return with("name: web-b, ",
                   fmt::format("name: web-b, health_check: {{path: /up, {}}}, ", keys));
@@ -233,7 +233,10 @@ pools:
     constexpr std::string_view kAtLength = R"(
 listeners: [{name: web, address: '127.0.0.1:80'}]
 virtual_hosts: [{name: web, hosts: ['*'], listeners: [web], routes: [{pool: web}]}]
-pools: [{name: web, backends: ['a:1']}]
+pools:
+  - name: web
+    backends: ['a:1']
+    health_check: {timeout: 500ms, interval: 5s, unhealthy_threshold: 1, healthy_threshold: 1}
 )";
     CHECK(told(kService, kAtLength) == "unchanged: 1 listener, 1 virtual host, 1 pool\n");
     CHECK(told(kService, with("a:1", "b:1", kService)) ==

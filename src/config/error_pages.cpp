@@ -57,7 +57,7 @@ class PageReader : Critic {
       has_any |= is_given;
       if (is_given) read(*text);
     }
-    if (has_any || report_.has_errors()) return;
+    if (has_any || is_spoiled(&page)) return;
     const auto* spot = places_.at_record(&page);
     report_
         .add(Code::PageSource, spot ? *spot : Spot{}, places_.path_of_record(&page),

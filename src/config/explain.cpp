@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <tuple>
 
@@ -37,6 +38,23 @@ std::string name_of(const Route& route, std::uint32_t number) {
   return route.name.empty() ? fmt::format("route {}", number + 1) : route.name;
 }
 
+bool is_full(const upstream::OriginState& backend) {
+  return backend.places_max > 0 && backend.places >= backend.places_max;
+}
+
+// Nobody overtakes those who wait.
+bool is_full(const PoolState& pool) {
+  return pool.places_max && (pool.places >= *pool.places_max || pool.waiting > 0);
+}
+
+// Of those who would take a request, each has as many as it may have.
+bool are_all_full(const std::vector<upstream::OriginState>& backends) {
+  auto takes = [](const auto& one) { return one.usable > 0 && !one.drains && !one.is_cut; };
+  bool is_any = std::ranges::any_of(backends, takes);
+  return is_any && std::ranges::all_of(
+                       backends, [&](const auto& one) { return !takes(one) || is_full(one); });
+}
+
 // The backends of a pool beside each other: who takes turns, and who waits for them to fail.
 class Backends {
  public:
@@ -67,6 +85,9 @@ class Backends {
     if (!state->is_healthy) return "down: gets nothing until a check succeeds";
     if (state->is_cut) return "its circuit breaker is open: gets nothing until that is over";
     if (state->is_ejected) return "left out for its bad answers";
+    if (is_full(*state)) {
+      return fmt::format("full: {} of {} requests are under way", state->places, state->places_max);
+    }
     return waits ? "healthy: stands by for those before it" : "healthy: takes its turn";
   }
 
@@ -241,12 +262,14 @@ class Explainer {
       line("reason", decision.route_reason(decision.index));
     }
     if (decision.route->target.kind == Target::Kind::Split) return tell_split(decision);
+    if (auto refusal = tell_full("pool", decision.index))
+      return line("outcome", answered(*refusal));
     auto way = way_of(decision);
     for (const auto& [pool, obstacle] : way.passed) {
       line("pool", fmt::format("{}: {}", name_of_pool(pool), obstacle_at(pool, obstacle)));
       tell_backends(pool);
     }
-    if (way.error) return line("outcome", answered(*way.error));
+    if (way.error) return tell_error("outcome", way);
     line("outcome", fmt::format("pool {}{}", name_of_pool(way.arrival.pool), stead(way, decision)));
     tell_backends(way.arrival.pool);
     tell_reserve(way, decision);
@@ -268,12 +291,14 @@ class Explainer {
   }
 
   void tell_side(const Decision& side) {
+    if (auto refusal = tell_full("  not now", side.index))
+      return line("  then", answered(*refusal));
     auto way = way_of(side);
     for (const auto& [pool, obstacle] : way.passed) {
       line("  not now", fmt::format("{}: {}", name_of_pool(pool), obstacle_at(pool, obstacle)));
       tell_backends(pool);
     }
-    if (way.error) return line("  then", answered(*way.error));
+    if (way.error) return tell_error("  then", way);
     if (!way.passed.empty()) {
       line("  then", fmt::format("pool {}{}", name_of_pool(way.arrival.pool), stead(way, side)));
     }
@@ -289,28 +314,53 @@ class Explainer {
   };
 
   struct Eyes {
-    const ExplainOptions& options;
+    const Explainer& explainer;
     Way& way;
 
-    bool admits(std::uint32_t pool) const { return options.look(pool).admits; }
+    bool admits(std::uint32_t pool) const { return explainer.state_of(pool).admits; }
 
-    bool has_healthy(std::uint32_t pool) const { return options.look(pool).has_healthy; }
+    bool has_healthy(std::uint32_t pool) const { return explainer.state_of(pool).has_healthy; }
 
-    bool is_cut(std::uint32_t pool) const { return options.look(pool).is_cut; }
+    bool is_cut(std::uint32_t pool) const { return explainer.state_of(pool).is_cut; }
 
     void pass_by(std::uint32_t pool, Obstacle obstacle) const {
       way.passed.emplace_back(pool, obstacle);
     }
   };
 
+  // One look at each pool: what is said of it in two places would differ if it changed between
+  // them.
+  const PoolState& state_of(std::uint32_t pool) const {
+    auto [seen, is_new] = seen_.try_emplace(pool);
+    if (is_new && options_.look) seen->second = options_.look(pool);
+    return seen->second;
+  }
+
+  // A pool's own limit, which holds before anything else. None: it has room, or a place in line.
+  std::optional<Refusal> tell_full(std::string_view key, std::uint32_t pool) {
+    const auto& now = state_of(pool);
+    if (!is_full(now)) return std::nullopt;
+    line(key, fmt::format("{}: full, {} of {} requests are under way and {} wait",
+                          name_of_pool(pool), now.places, *now.places_max, now.waiting));
+    auto most = blueprint_.pools[pool].guard.queue.size;
+    if (most == 0) return Refusal{429, "concurrency_limit"};
+    if (now.waiting >= most) return Refusal{503, "queue_full"};
+    return std::nullopt;
+  }
+
   // Where nothing is known of health, to the first.
   Way way_of(const Decision& decision) const {
     Way way{.arrival = {.pool = decision.index}, .passed = {}, .error = {}};
     if (!options_.look) return way;
-    way.arrival = find_open(blueprint_, decision, Eyes{options_, way});
+    way.arrival = find_open(blueprint_, decision, Eyes{*this, way});
     auto refusal = way.arrival.refusal;
-    if (refusal == Obstacle::None) return way;
-    bool is_unresolved = !way.arrival.is_circle && options_.look(way.arrival.pool).is_empty;
+    const auto& last = state_of(way.arrival.pool);
+    if (refusal == Obstacle::None) {
+      bool may_wait = blueprint_.pools[way.arrival.pool].guard.queue.size > 0;
+      if (!may_wait && are_all_full(last.origins)) way.error = {429, "concurrency_limit"};
+      return way;
+    }
+    bool is_unresolved = !way.arrival.is_circle && last.is_empty;
     way.error = {503, refusal == Obstacle::CircuitOpen ? "circuit_open"
                       : is_unresolved                  ? "upstream_dns_failed"
                                                        : "no_healthy_backend"};
@@ -319,7 +369,7 @@ class Explainer {
 
   std::string obstacle_at(std::uint32_t pool, Obstacle obstacle) const {
     if (obstacle == Obstacle::Unhealthy) return "none of its backends is healthy";
-    bool is_own = !options_.look(pool).admits;
+    bool is_own = !state_of(pool).admits;
     return is_own ? "its circuit breaker is open" : "the circuit breakers of its backends are open";
   }
 
@@ -328,6 +378,12 @@ class Explainer {
     if (way.passed.empty()) return {};
     return fmt::format(", which stands in for {} ({})", name_of_pool(decision.index),
                        config::name_of(way.arrival.failover));
+  }
+
+  // With who would take it, were there room.
+  void tell_error(std::string_view key, const Way& way) {
+    if (way.arrival.refusal == Obstacle::None) tell_backends(way.arrival.pool);
+    line(key, answered(*way.error));
   }
 
   // What would come after the pool that takes it, if that one could not.
@@ -366,7 +422,7 @@ class Explainer {
 
   void tell_backends(std::uint32_t number) {
     const auto& pool = blueprint_.pools[number];
-    auto now = options_.look ? options_.look(number) : PoolState();
+    const auto& now = state_of(number);
     if (!pool.health.path.empty()) line("  checked by", told_of(pool.health));
     if (now.circuit == upstream::CircuitState::HalfOpen) {
       line("  breaker", "half-open: lets one request through, which decides");
@@ -401,6 +457,7 @@ class Explainer {
   const Question& question_;
   route::Facts facts_;
   const ExplainOptions& options_;
+  mutable std::map<std::uint32_t, PoolState> seen_;
   std::string out_;
 };
 

@@ -22,7 +22,10 @@ struct PoolState {
   bool admits = true;     // that breaker lets the next request through
   bool is_empty = false;  // none of its names has an address yet
   bool has_healthy = false;
-  bool is_cut = false;  // the breakers of all backends that are well are open
+  bool is_cut = false;       // the breakers of all backends that are well are open
+  std::uint32_t places = 0;  // requests under way, where it limits them
+  std::uint32_t waiting = 0;
+  std::optional<std::uint32_t> places_max = {};  // that it allows at this moment; none: any number
 };
 
 struct ExplainOptions {

@@ -316,6 +316,22 @@ constexpr Explanation kExplanations[] = {
      "into it, or the name is that of something else. A log that cannot be opened prevents the "
      "start. With --elsewhere it is not looked at.",
      "", ""},
+    {Code::UnusedTable, "a routing table that no route uses (warning)",
+     "No request is looked up in it. A route may have lost it, or name another by mistake.", "",
+     ""},
+    {Code::UnusedBackend, "a backend that nothing uses (warning)",
+     "No pool names it, and no route or pool asks for any tag. Where tags are asked for, a backend "
+     "with others is not told of: it may stand by for the day when its tag is the one.",
+     "pools: [{name: web, backends: ['10.0.0.1:80']}]\n"
+     "backends: [{id: web-1, address: '10.0.0.1:80'}]",
+     "pools: [{name: web, backends: [web-1]}]\n"
+     "backends: [{id: web-1, address: '10.0.0.1:80'}]"},
+    {Code::RedirectCircle, "a redirect that leads to itself (warning)",
+     "A client that follows the redirect comes back to the same route, again and again, until it "
+     "gives up. Where the route takes all paths below one, the target is one of these.",
+     "- path_prefix: /\n  redirect: {path: /soon}",
+     "- path_prefix: /\n  redirect: {path: /soon}\n"
+     "- path: /soon\n  respond: {status: 503}"},
 };
 
 // The environment can bring control characters into a message; a terminal must not obey them.

@@ -84,6 +84,9 @@ enum class Code : std::uint16_t {
   ExpiredCertificate = 1515,
   CertificateName = 1516,
   CannotWrite = 1517,
+  UnusedTable = 1518,
+  UnusedBackend = 1519,
+  RedirectCircle = 1520,
 };
 
 constexpr Severity severity_of(Code code) noexcept {

@@ -68,7 +68,7 @@ TEST_SUITE("config") {
       CHECK(e.text.size() > 20);
       CHECK(e.wrong.empty() == e.right.empty());
     }
-    CHECK(explanations().size() == 65);
+    CHECK(explanations().size() == 68);
     CHECK(explanation_of("CQ1203")->code == Code::UnknownKey);
     CHECK(explanation_of("cq1203") == explanation_of("1203"));
     CHECK(explanation_of("CQ9999") == nullptr);

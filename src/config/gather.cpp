@@ -105,7 +105,7 @@ void Gathering::folder(const std::string& path) {
   if (included_.size() > 1 || report_.has_errors()) return;
   report_.add(Code::Unreadable, {}, {}, "is a folder without configurations").expected =
       "files that end in .yaml, .yml, .json or .toml";
-  is_whole_ = false;
+  report_.lacks_a_file();
 }
 
 Node Gathering::tree() {
@@ -117,14 +117,14 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   auto root = read_tree(text, language_of(path), file, intake_);
   // The reader gives nothing when it has found a mistake of syntax.
   bool is_broken = root.kind == Node::Kind::Null && report_.has_errors_in(file);
-  if (is_broken) is_whole_ = false;
+  if (is_broken) report_.lacks_a_file();
   auto include = take_include(root);
   read_pages(root, folder_of(path));
   read_secrets(root, folder_of(path));
   read_certificates(root, folder_of(path));
   bool is_main = file == 0;
   if (!is_main && root.kind != Node::Kind::Map && root.kind != Node::Kind::Null) {
-    complain(Code::WrongType, root.spot, "an included file must be a map of keys and values");
+    miss(Code::WrongType, root.spot, "an included file must be a map of keys and values");
   } else {
     trees_.push_back({.key = {}, .value = std::move(root)});
   }
@@ -132,7 +132,7 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   if (is_map) read_tests_beside(path);
   if (!include) return;
   if (include->value.kind == Node::Kind::Null) {
-    complain(Code::NoValue, include->key.spot, "'include' has no value").expected = kExpected;
+    miss(Code::NoValue, include->key.spot, "'include' has no value").expected = kExpected;
     return;
   }
   open_.push_back({.path = plain_form(path), .file = file});
@@ -247,6 +247,7 @@ bool Gathering::is_beyond(std::size_t bytes, Spot from) {
   intake_.bytes += bytes;
   is_full_ = intake_.bytes > kFileBytesMax || included_.size() + 1 >= kFilesMax;
   if (is_full_) {
+    report_.lacks_a_file();
     report_.add(Code::TooBig, from, "error_pages",
                 fmt::format("more than {} files, or {} MiB", kFilesMax, kFileBytesMax >> 20));
   }
@@ -280,7 +281,7 @@ void Gathering::include_tests(const std::string& path) {
 void Gathering::read_tests(const Source& source, unsigned file) {
   auto root = read_tree(source.text, language_of(source.path), file, intake_);
   if (root.kind == Node::Kind::Null) {
-    is_whole_ &= !report_.has_errors_in(file);
+    if (report_.has_errors_in(file)) report_.lacks_a_file();
     return;
   }
   auto is_other = [](const Entry& entry) { return entry.key.text != "tests"; };
@@ -289,7 +290,6 @@ void Gathering::read_tests(const Source& source, unsigned file) {
     trees_.push_back({.key = {}, .value = std::move(root)});
     return;
   }
-  is_whole_ = false;
   auto spot = other == root.entries.end() ? root.spot : other->key.spot;
   report_.add(Code::WrongType, spot, {}, "a file of tests has nothing but tests").expected =
       "tests: and a list of them";
@@ -304,9 +304,12 @@ void Gathering::follow(const Node& include, const std::string& folder) {
 }
 
 void Gathering::follow_path(const Node& include, const std::string& folder) {
-  if (include.broken) return;
+  if (include.broken) {
+    report_.attribute(include.spot, std::string(kInclude));
+    return report_.lacks_a_file();
+  }
   if (include.kind != Node::Kind::Scalar || include.text.empty()) {
-    complain(Code::WrongType, include.spot, "'include' takes a path, or a list of paths").expected =
+    miss(Code::WrongType, include.spot, "'include' takes a path, or a list of paths").expected =
         kExpected;
     return;
   }
@@ -350,19 +353,18 @@ void Gathering::include(const std::string& path, Spot from) {
   if (!seen_.insert(plain_form(path)).second) return;  // once is enough, whoever asks for it
   is_full_ = included_.size() + 1 >= kFilesMax;
   if (is_full_) {
-    complain(Code::TooBig, from, fmt::format("more than {} files", kFilesMax));
+    miss(Code::TooBig, from, fmt::format("more than {} files", kFilesMax));
     return;
   }
   if (open_.size() > kIncludesDeepMax) {
-    complain(Code::TooBig, from, fmt::format("included more than {} deep", kIncludesDeepMax));
+    miss(Code::TooBig, from, fmt::format("included more than {} deep", kIncludesDeepMax));
     return;
   }
   wanted_.paths.push_back(path);
   auto text = files_.read(path);
   if (!text) {
-    is_whole_ = false;
-    complain(Code::NoInclude, from,
-             fmt::format("'{}' cannot be read: {}", path, strerrordesc_np(text.error())))
+    miss(Code::NoInclude, from,
+         fmt::format("'{}' cannot be read: {}", path, strerrordesc_np(text.error())))
         .expected = "a path that starts at the folder of this file, or with a slash";
     return;
   }
@@ -384,6 +386,12 @@ bool Gathering::is_cycle(const std::string& path, Spot from) {
 
 Finding& Gathering::complain(Code code, Spot spot, std::string message) {
   return report_.add(code, spot, std::string(kInclude), std::move(message));
+}
+
+// The same, and a file is missing because of it.
+Finding& Gathering::miss(Code code, Spot spot, std::string message) {
+  report_.lacks_a_file();
+  return complain(code, spot, std::move(message));
 }
 
 }  // namespace cirque::config

@@ -44,9 +44,6 @@ class Gathering {
   // Of all files that were read.
   std::size_t nodes() const noexcept { return intake_.nodes; }
 
-  // False: a file could not be read, so what seems to be missing may stand there.
-  bool is_whole() const noexcept { return is_whole_; }
-
   // What was included, in the order of reading; the main file is not in here, but a folder in its
   // place is (Source::is_folder). The report has views of the texts, so they stay where they are.
   std::deque<Source>& included() noexcept { return included_; }
@@ -90,6 +87,7 @@ class Gathering {
   void read_tests(const Source& source, unsigned file);
   bool is_cycle(const std::string& path, Spot from);
   Finding& complain(Code code, Spot spot, std::string message);
+  Finding& miss(Code code, Spot spot, std::string message);
 
   Report& report_;
   Intake intake_;
@@ -100,7 +98,6 @@ class Gathering {
   std::map<std::string, Page> pages_;
   std::map<std::string, Secret> secrets_;
   std::vector<Open> open_;
-  bool is_whole_ = true;
   bool is_full_ = false;
   Wanted wanted_;
 };

@@ -125,6 +125,34 @@ TEST_SUITE("config") {
     CHECK(w.told() == "CQ1003@a.yaml:2:1 CQ1006@b.yaml:1:9");
   }
 
+  TEST_CASE("a file that is missing or broken hides no mistake of the others") {
+    World w({{"main.yaml",
+              "include: [no.yaml, torn.yaml]\n"
+              "listeners: [{name: web, address: '0.0.0.0:80'}]\n"
+              "virtual_hosts: [{hosts: [a.example], listeners: [elsewhere], routes: [\n"
+              "  {path: /nowhere},\n"
+              "  {path: /known, pool: elsewhere},\n"
+              "  {path: relative, respond: {status: 204}}]},\n"
+              "  {hosts: [b.example], routes: [{path: relative, respond: {status: 204}}]}]\n"
+              "timeouts: {drain: 5}\n"},
+             {"torn.yaml", "pools: [\n"}});
+    CHECK(w.told() ==
+          "CQ1008@main.yaml:1:11 CQ1411@main.yaml:4:3 CQ1414@main.yaml:6:10 "
+          "CQ1414@main.yaml:7:40 "
+          "CQ1302@main.yaml:8:19 CQ1003@torn.yaml:2:1");
+  }
+
+  TEST_CASE("what a file says is not held against defaults that a missing one may change") {
+    World w({{"main.yaml",
+              "include: no.yaml\n"
+              "listeners: [{name: web, address: '127.0.0.1:9090'}]\n"
+              "virtual_hosts: [{hosts: ['*'], routes: [{respond: {status: 204}}]}]\n"
+              "timeouts: {client_body: 1h}\n"
+              "limits: {field_bytes: 64k}\n"
+              "logging: {output: file, access: {path: /tmp/a.log}}\n"}});
+    CHECK(w.told() == "CQ1008@main.yaml:1:10");
+  }
+
   TEST_CASE("include takes paths") {
     CHECK(World({{"main.yaml", "include: [[a], '', {b: 1}]\n" + service("", 1).text}}).told() ==
           "CQ1201@main.yaml:1:11 CQ1201@main.yaml:1:16 CQ1201@main.yaml:1:20");

@@ -41,26 +41,22 @@ struct World {
 Loaded judged(Gathering& gathering, Report& report, const World& world) {
   Loaded loaded;
   auto tree = gathering.tree();
-  // A file with broken syntax has no trustworthy shape: what is missing may stand behind the
-  // mistake.
-  if (gathering.is_whole()) {
-    Places places(gathering.nodes());
-    std::shared_ptr<void> written;  // that places tell of
-    if (const auto* dialect = dialect_of(tree)) {
-      written = read_dialect(*dialect, std::move(tree),
-                             {loaded.model, places, report, world.environment});
-    } else {
-      fill(&loaded.model, canonical(), tree, places, report);
-    }
-    read_error_pages(loaded.model, places, gathering, report);
-    lower(loaded.model, places);
-    check(loaded.model, places, report, world.here);
-    check_certificates(loaded.model, places, gathering, report);
-    auto secrets = Secrets::of(loaded.model, places, gathering, report);
-    loaded.blueprint = compile(loaded.model, places, secrets, report);
-    rebase_paths(loaded.model, places, report);
-    if (!report.has_errors()) run_tests(loaded.model, *loaded.blueprint, places, report);
+  Places places(gathering.nodes());
+  std::shared_ptr<void> written;  // that places tell of
+  if (const auto* dialect = dialect_of(tree)) {
+    written =
+        read_dialect(*dialect, std::move(tree), {loaded.model, places, report, world.environment});
+  } else {
+    fill(&loaded.model, canonical(), tree, places, report);
   }
+  read_error_pages(loaded.model, places, gathering, report);
+  lower(loaded.model, places);
+  check(loaded.model, places, report, world.here);
+  check_certificates(loaded.model, places, gathering, report);
+  auto secrets = Secrets::of(loaded.model, places, gathering, report);
+  loaded.blueprint = compile(loaded.model, places, secrets, report);
+  rebase_paths(loaded.model, places, report);
+  if (!report.has_errors()) run_tests(loaded.model, *loaded.blueprint, places, report);
   loaded.model.file = report.name_of(0);
   loaded.findings = report.take();
   return loaded;

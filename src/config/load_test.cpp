@@ -158,6 +158,44 @@ std::string written(const Option& o, std::uint64_t amount) {
 }
 
 TEST_SUITE("config") {
+  TEST_CASE("a route whose path is wrong neither hides others nor is hidden") {
+    auto with = [](std::string_view first) {
+      return told(
+          load(fmt::format("listeners: [{{name: web, address: '0.0.0.0:80'}}]\n"
+                           "virtual_hosts:\n"
+                           "- hosts: [a.example]\n"
+                           "  routes:\n"
+                           "  - {{{}}}\n"
+                           "  - {{respond: {{status: 204}}}}\n"
+                           "  - {{path: /a, respond: {{status: 204}}}}\n"
+                           "  - {{path: /a, respond: {{status: 204}}}}\n",
+                           first)));
+    };
+    constexpr auto kOwn = "CQ1416@8:5";
+    CHECK(with("path: '${NONE}', respond: {status: 204}") == fmt::format("CQ1101@5:12 {}", kOwn));
+    CHECK(with("pth: /b, respond: {status: 204}") == fmt::format("CQ1203@5:6 {}", kOwn));
+    CHECK(with("methods: [], respond: {status: 204}") == fmt::format("CQ1204@5:6 {}", kOwn));
+    CHECK(with("headers: [{nme: X}], respond: {status: 204}") ==
+          fmt::format("CQ1203@5:17 {}", kOwn));
+    // Where it leads is another matter.
+    CHECK(with("respond: {status: 99}") == fmt::format("CQ1301@5:24 CQ1416@6:5 {}", kOwn));
+  }
+
+  TEST_CASE("a wrong limit makes no other setting idle") {
+    auto with = [](std::string_view pool) {
+      return told(
+          load(fmt::format("listeners: [{{name: web, address: '0.0.0.0:80'}}]\n"
+                           "virtual_hosts: [{{hosts: ['*'], routes: [{{pool: a}}]}}]\n"
+                           "pools:\n"
+                           "- {{name: a, backends: ['10.0.0.1:80'], {}}}\n",
+                           pool)));
+    };
+    CHECK(with("queue: {size: 9}") == "CQ1509@4:54");
+    CHECK(with("concurrency_limit: many, queue: {size: 9}") == "CQ1201@4:59");
+    CHECK(with("adaptive_limit: {min: 5}") == "CQ1509@4:62");
+    CHECK(with("adaptive_limit: {min: 5, max: many}") == "CQ1201@4:70");
+  }
+
   TEST_CASE("the file of the requirements loads, with its defaults") {
     auto loaded = load(kDocument);
     REQUIRE(told(loaded).empty());

@@ -77,6 +77,7 @@ struct Option {
   // that it has.
   std::string_view known_by = "name id host address";
   bool is_ordered = false;  // of a list: what stands before others counts for more
+  bool is_go = false;       // of a duration: as Go writes it
   bool is_secret = false;   // what somebody writes there by mistake is not to be repeated
 
   std::string_view parent() const noexcept;  // "" for the top level

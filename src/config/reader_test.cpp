@@ -73,6 +73,27 @@ TEST_SUITE("config") {
     CHECK(Reading("a: 'x\n  ''''y'\n").told() == "CQ1005@1:4");
   }
 
+  TEST_CASE("a closing bracket may stand below its key, and so may what is before it") {
+    for (auto text : {"a: [\n  b,\n  c\n]\nd: 1\n", "a: {\n  b: 1\n}\nd: 1\n",
+                      "x:\n  - a: [\n    1,\n  ]\n  - b\n", "a: {b: 1,\nc: 2}\n", "a:\n  [b,\nc]\n",
+                      "a: [\n# c\n]\n", "a: {\"b\": c,\n\"d\": e\n}\n"}) {
+      CAPTURE(text);
+      CHECK(Reading(text).told().empty());
+    }
+    Reading r("a: [\n  '${PORT}',\n  c\n]\nd: 1\n");
+    CHECK(value_of(r.root, "a").items[0].text == "8080");
+    CHECK(value_of(r.root, "a").items[1].text == "c");
+    CHECK(value_of(r.root, "d").text == "1");
+  }
+
+  TEST_CASE("brackets that do not close are told where the next key stands") {
+    CHECK(Reading("x:\n  - a: ['b'\n    c: 1\n").told() == "CQ1003@3:5");
+    CHECK(Reading("a: [b, c]]\n").told() == "CQ1003@1:10");
+    CHECK(Reading("a: [b,\n\tc]\n").told() == "CQ1003@2:1");
+    // What the first look has told is not told twice.
+    CHECK(Reading("a: '${NONE}'\nb: [\n]\n").told() == "CQ1101@1:4");
+  }
+
   TEST_CASE("JSON is read by the same reader") {
     Reading r("{\n\t\"a\": [true, null, 1],\n\t\"b\": \"\\u0041\\/\"\n}\n", Language::Json);
     REQUIRE(r.told().empty());

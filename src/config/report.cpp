@@ -38,6 +38,7 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
     return beyond_;
   }
   ++taken;
+  if (severity_of(code) == Severity::Error) note(spot, path);
   const auto& file = files_.at(spot.file);
   auto part = excerpt(file.line(spot.line), spot.column);
   Finding finding{.severity = severity_of(code),
@@ -55,6 +56,24 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
   return findings_.emplace_back(Placed{.finding = std::move(finding), .file = spot.file}).finding;
 }
 
+// For the error that is about to be added.
+void Report::note(Spot spot, const std::string& path) {
+  if (path.empty()) {
+    unplaced_[{spot.file, spot.line, spot.column}].push_back(findings_.size());
+  } else {
+    wrong_.insert(path);
+  }
+}
+
+void Report::attribute(Spot spot, std::string path) {
+  if (auto found = unplaced_.find({spot.file, spot.line, spot.column}); found != unplaced_.end()) {
+    for (auto number : found->second) findings_[number].finding.path = path;
+    unplaced_.erase(found);
+  }
+  is_anywhere_ |= wrong_.size() >= 2 * kFindingsMax;
+  if (!is_anywhere_) wrong_.insert(std::move(path));
+}
+
 bool Report::has_errors_in(unsigned file) const noexcept {
   return std::ranges::any_of(
       findings_, [&](auto& p) { return p.file == file && p.finding.severity == Severity::Error; });
@@ -70,16 +89,21 @@ bool Report::has_errors_but_in(std::span<const std::string_view> sections) const
   });
 }
 
-bool Report::has_errors_under(std::string_view path) const noexcept {
-  if (left_out_ > 0 && has_errors()) return true;
-  return std::ranges::any_of(findings_, [&](const Placed& placed) {
-    const auto& [finding, file] = placed;
-    if (finding.severity != Severity::Error) return false;
-    if (finding.path.empty()) return true;
-    if (!finding.path.starts_with(path)) return false;
-    auto rest = std::string_view(finding.path).substr(path.size());
-    return rest.empty() || path.empty() || rest.front() == '.' || rest.front() == '[';
-  });
+bool Report::has_errors_under(std::string_view path, std::optional<unsigned> file,
+                              std::span<const std::string_view> but) const noexcept {
+  if (is_anywhere_ || (left_out_ > 0 && has_errors())) return true;
+  auto unplaced = file ? unplaced_.lower_bound({*file, 0, 0}) : unplaced_.begin();
+  if (unplaced != unplaced_.end() && (!file || unplaced->first[0] == *file)) return true;
+  auto counts = [&](std::string_view rest) {
+    if (rest.empty() || path.empty() || rest.front() == '[') return true;
+    if (rest.front() != '.') return false;
+    auto key = rest.substr(1, rest.find_first_of(".[", 1) - 1);
+    return std::ranges::find(but, key) == but.end();
+  };
+  for (auto at = wrong_.lower_bound(path); at != wrong_.end() && at->starts_with(path); ++at) {
+    if (counts(std::string_view(*at).substr(path.size()))) return true;
+  }
+  return false;
 }
 
 // A file may be one line of many megabytes, and every finding keeps what is shown of it.

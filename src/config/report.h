@@ -1,5 +1,9 @@
 #pragma once
 // Collects the findings of a configuration, of one file or of many, while it is read and checked.
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,7 +38,17 @@ class Report {
   // The finding may be completed through the reference until the next add().
   Finding& add(Code code, Spot spot, std::string path, std::string message);
 
+  // The mistake at that spot, which was found before anybody knew what the value is for, is in the
+  // value at that path. By an alias it may be in several.
+  void attribute(Spot spot, std::string path);
+
   bool has_errors() const noexcept { return errors_ > 0; }
+
+  // A file could not be read, or nobody knows which one was meant: what seems to be missing may
+  // stand there.
+  void lacks_a_file() noexcept { is_partial_ = true; }
+
+  bool is_partial() const noexcept { return is_partial_; }
 
   bool has_errors_in(unsigned file) const noexcept;
 
@@ -42,8 +56,10 @@ class Report {
   bool has_errors_but_in(std::span<const std::string_view> sections) const noexcept;
 
   // In the value at that path, or in anything that it holds; or who knows where: not every mistake
-  // of a text knows its key, and not all are kept.
-  bool has_errors_under(std::string_view path) const noexcept;
+  // of a text knows its key, and not all are kept. `file`: where the value stands, if all of it
+  // must stand in one. `but`: keys of it that do not matter.
+  bool has_errors_under(std::string_view path, std::optional<unsigned> file = {},
+                        std::span<const std::string_view> but = {}) const noexcept;
 
   const std::string& name_of(unsigned file) const { return files_.at(file).name; }
 
@@ -81,17 +97,23 @@ class Report {
     std::size_t byte = 0;
   };
 
+  void note(Spot spot, const std::string& path);
   Excerpt excerpt(std::string_view line, unsigned column);
   std::size_t byte_of(std::string_view line, unsigned character);
   std::string chain_of(unsigned file) const;
 
   std::vector<File> files_;
   std::vector<Placed> findings_;
+  // Of errors alone: the paths, and those of whom nobody knows one, by file, line and column.
+  std::set<std::string, std::less<>> wrong_;
+  std::map<std::array<unsigned, 3>, std::vector<std::size_t>> unplaced_;
   Finding beyond_;
   Found last_;
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
   std::size_t left_out_ = 0;
+  bool is_partial_ = false;
+  bool is_anywhere_ = false;  // not all that is wrong is known by its path
 };
 
 }  // namespace cirque::config

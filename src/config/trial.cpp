@@ -23,6 +23,10 @@ class Trial {
     if (!lane) {
       return complain(test_.listener, fmt::format("there is no listener '{}'", test_.listener));
     }
+    for (const auto& field : test_.headers) {
+      if (base::is_token(field.key)) continue;
+      return complain(field.key, fmt::format("'{}' is not the name of a field", field.key));
+    }
     auto question = Question::of({test_.method, test_.url, test_.headers, test_.from});
     if (!question) return complain(test_.url, question.error());
     if (auto refusal = (*question)->refusal()) {
@@ -54,9 +58,9 @@ class Trial {
   void compare_header(const std::string& name, const std::string& wanted,
                       const std::optional<std::string>& came) {
     if (came) return compare(name, wanted, *came);
-    complain(wanted, fmt::format("{} is not for the configuration to decide; Location, "
-                                 "Content-Type, X-Routed-To and X-Route-Reason are",
-                                 name));
+    complain(name, fmt::format("{} is not for the configuration to decide; Location, "
+                               "Content-Type, X-Routed-To and X-Route-Reason are",
+                               name));
   }
 
   // None: it depends on more than the configuration.

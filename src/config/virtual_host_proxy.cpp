@@ -367,7 +367,8 @@ class Lowering {
     for (const auto& backend : file_.backends) {
       is_tagless_ |= backend.tags.empty();
       if (backend.tags.empty() && places_.at(&backend.id) &&
-          !report_.has_errors_under(places_.path_of_record(&backend))) {
+          !report_.has_errors_under(places_.path_of_record(&backend),
+                                    places_.at(&backend.id)->file)) {
         report_.add(Code::NoValue, *places_.at(&backend.id), places_.path_of_record(&backend),
                     fmt::format("Backend {} has no tags", backend.id));
       }
@@ -383,7 +384,8 @@ class Lowering {
     if (!places_.at(&domain.domain)) return;  // reported
     refuse_tls(domain);
     bool knows_tag = domain.tag.empty() || tags_.contains(domain.tag);
-    if (!knows_tag && !is_tagless_ && places_.at(&domain.tag)) {
+    bool may_be_known = is_tagless_ || report_.is_partial();
+    if (!knows_tag && !may_be_known && places_.at(&domain.tag)) {
       auto& finding = report_.add(
           Code::UnknownName, *places_.at(&domain.tag), places_.path(&domain.tag),
           fmt::format("Domain {} references non-existent tag '{}'", domain.domain, domain.tag));
@@ -434,7 +436,7 @@ class Lowering {
       if (domain.source.type == "file") keep_certificate(domain);
     }
     bool wants_lets_encrypt = domain.source.type == "lets_encrypt";
-    if (wants_lets_encrypt && !has_lets_encrypt()) {
+    if (wants_lets_encrypt && !has_lets_encrypt() && !report_.is_partial()) {
       refuse(&domain.source.type,
              fmt::format("Domain {} uses Let's Encrypt certificates but [lets_encrypt] section is "
                          "not configured",

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "config/go_duration.h"
 #include "config/reserved.h"
 #include "config/statuses.h"
 #include "config/values.h"
@@ -23,6 +24,9 @@ struct Trail {
     return item == kNone ? path : fmt::format("{}[{}]", path, item);
   }
 
+  // A map or a list may be spread over several files, but what is in a list stands in one.
+  bool is_in_one_file() const noexcept { return item != kNone || (up && up->is_in_one_file()); }
+
   const Trail* up = nullptr;
   std::string_view key = {};
   std::size_t item = kNone;
@@ -35,6 +39,7 @@ class Walk {
 
   void top(const Node& root) {
     if (root.kind == Node::Kind::Null) {
+      if (report_.is_partial()) return;
       report_.add(Code::NoServices, root.spot, {}, "the file is empty").expected =
           "services: and a list of them";
       return;
@@ -73,6 +78,7 @@ class Walk {
   }
 
   void missing(const Option& option, Spot place, const Trail& trail) {
+    if (report_.is_partial() && !trail.is_in_one_file()) return;
     auto where = trail.text();
     if (where.empty()) where = "the file";
     report_
@@ -82,7 +88,7 @@ class Walk {
   }
 
   void entry(const Option& option, const Node& key, const Node& value, const Trail& trail) {
-    if (value.broken) return;
+    if (value.broken) return report_.attribute(value.spot, trail.text());
     if (option.type == Type::Map && value.kind == Node::Kind::Null) return;  // all defaults
     if (option.type == Type::Connect && value.kind == Node::Kind::Null) {
       // The same as an empty list: see check.cpp.
@@ -129,8 +135,11 @@ class Walk {
     records.resize(parent, value.items.size());
     for (std::size_t i = 0; i < value.items.size(); ++i) {
       const auto& item = value.items[i];
-      if (item.broken) continue;
       Trail here{trail.up, trail.key, i};
+      if (item.broken) {
+        report_.attribute(item.spot, here.text());
+        continue;
+      }
       record_ = records.at(parent, i);
       places_.put_record(record_, item.spot, parent, option, i);
       if (item.kind == Node::Kind::Map) {
@@ -173,8 +182,11 @@ class Walk {
       records.name(record_) = name.text;
       places_.put_record(record_, name.spot, parent, option, i);
       places_.put(&records.name(record_), name.spot, parent, option);
-      if (item.broken) continue;
       Trail here{&trail, name.text};
+      if (item.broken) {
+        report_.attribute(item.spot, here.text());
+        continue;
+      }
       if (item.kind == Node::Kind::Map) {
         map(item, name.spot, inside_of(option), here);
       } else {
@@ -189,8 +201,11 @@ class Walk {
     auto& entries = at<std::vector<TableEntry>>(option);
     entries.reserve(value.entries.size());
     for (const auto& [name, target] : value.entries) {
-      if (target.broken) continue;
       Trail here{&trail, name.text};
+      if (target.broken) {
+        report_.attribute(target.spot, here.text());
+        continue;
+      }
       if (target.kind == Node::Kind::Null) {
         complain(option, Code::NoValue, name.spot, here,
                  fmt::format("'{}' has no value", name.text))
@@ -214,6 +229,7 @@ class Walk {
       const auto& item = value.items[i];
       Trail here{trail.up, trail.key, i};
       const void* field = nullptr;
+      if (item.broken) report_.attribute(item.spot, here.text());
       if (!item.broken && is(Node::Kind::Scalar, option, item, here)) {
         field = element(option, item, here);
       }
@@ -359,7 +375,7 @@ class Walk {
   }
 
   bool duration(const Option& option, const Node& value, const Trail& trail) {
-    auto parsed = parse_duration(value.text);
+    auto parsed = option.is_go ? parse_go_duration(value.text) : parse_duration(value.text);
     if (!parsed) return complain(option, Code::BadDuration, value, trail, parsed.error());
     auto ms = static_cast<std::uint64_t>(*parsed / 1ms);
     if (ms < option.min || ms > option.max) return out_of_range(option, value, trail);

@@ -104,6 +104,11 @@ virtual_hosts:
 pools:
   - name: web
     backends: ['a.internal:80', '[::1]:80']
+    health_check:
+      timeout: 500ms
+      interval: 5s
+      unhealthy_threshold: 1
+      healthy_threshold: 1
 
 timeouts:
   client_idle: 90s

@@ -303,6 +303,17 @@ struct Diag {
   Diag(const Diag&) = delete;
   Diag& operator=(const Diag&) = delete;
 
+  // Nothing else is wrong than how far to the left something stands.
+  bool is_of_indentation() const {
+    void* at = nullptr;
+    bool is_any = false;
+    while (const auto* e = fy_diag_errors_iterate(handle, &at)) {
+      if (!e->msg || !std::string_view(e->msg).starts_with("wrongly indented")) return false;
+      is_any = true;
+    }
+    return is_any;
+  }
+
   void tell(unsigned file, Report& report) const {
     void* at = nullptr;
     bool told = false;
@@ -319,20 +330,31 @@ struct Diag {
   fy_diag* handle;
 };
 
-}  // namespace
+// Where brackets, and what is between them, may stand: the specification wants all of it to the
+// right of the key that it belongs to. Everybody writes the closing bracket below the key, and
+// other readers take that.
+enum class Brackets : std::uint8_t { Indented, Anywhere };
 
-Node read_yaml(std::string_view text, YamlSubset subset, unsigned file, Intake& intake) {
-  Diag diag;
+struct Attempt {
+  Node tree = {};
+  bool is_torn = false;  // and `diag` knows why
+  std::unique_ptr<Diag> diag = std::make_unique<Diag>();
+};
+
+Attempt attempt(std::string_view text, YamlSubset subset, Brackets brackets, unsigned file,
+                Intake& intake) {
+  Attempt made;
   fy_parse_cfg cfg{};
   cfg.flags = static_cast<fy_parse_cfg_flags>(
       FYPCF_QUIET | FYPCF_COLLECT_DIAG |
+      (brackets == Brackets::Anywhere ? FYPCF_SLOPPY_FLOW_INDENTATION : 0) |
       (subset == YamlSubset::Json ? FYPCF_JSON_FORCE : FYPCF_JSON_NONE));
-  cfg.diag = diag.handle;
+  cfg.diag = made.diag->handle;
   std::unique_ptr<fy_parser, decltype(&fy_parser_destroy)> parser(fy_parser_create(&cfg),
                                                                   fy_parser_destroy);
   if (!parser || fy_parser_set_string(parser.get(), text.data(), text.size()) != 0) {
     intake.report.add(Code::Syntax, {.file = file}, {}, "the parser could not be started");
-    return {};
+    return made;
   }
   Builder builder(text, file, intake);
   bool going = true;
@@ -342,12 +364,26 @@ Node read_yaml(std::string_view text, YamlSubset subset, unsigned file, Intake& 
     going = builder.take(*event);
     fy_parser_event_free(parser.get(), event);
   }
-  if (!going) return {};  // the builder has said why
-  if (fy_parser_get_stream_error(parser.get())) {
-    diag.tell(file, intake.report);
-    return {};
+  if (!going) return made;  // the builder has said why
+  made.is_torn = fy_parser_get_stream_error(parser.get());
+  if (!made.is_torn) made.tree = builder.finish();
+  return made;
+}
+
+}  // namespace
+
+// By the rules first: of what is broken they say best where.
+Node read_yaml(std::string_view text, YamlSubset subset, unsigned file, Intake& intake) {
+  auto nodes = intake.nodes;
+  auto made = attempt(text, subset, Brackets::Indented, file, intake);
+  if (!made.is_torn) return std::move(made.tree);
+  if (made.diag->is_of_indentation()) {
+    intake.nodes = nodes;
+    auto again = attempt(text, subset, Brackets::Anywhere, file, intake);
+    if (!again.is_torn) return std::move(again.tree);
   }
-  return builder.finish();
+  made.diag->tell(file, intake.report);
+  return {};
 }
 
 }  // namespace cirque::config

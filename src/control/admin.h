@@ -17,6 +17,11 @@ class Admin final : public App {
 
   Admin(proxy::Engine& engine, Offer offer) noexcept : engine_(engine), offer_(offer) {}
 
+  // For what is asked from then on.
+  void set_offer(Offer offer) noexcept { offer_ = offer; }
+
+  Offer offer() const noexcept { return offer_; }
+
   // As large as all files of a configuration together, and what a bundle adds.
   static constexpr std::size_t kOrderBytesMax = std::size_t{66} << 20;
 
@@ -52,7 +57,7 @@ class Admin final : public App {
   Response& readiness(Exchange& exchange);
 
   proxy::Engine& engine_;
-  const Offer offer_;
+  Offer offer_;
 };
 
 }  // namespace cirque::control

@@ -224,6 +224,7 @@ void Engine::unlisten(const Site& site, const Address& address) {
   for (auto& seat : workers_) {
     seat->run_there(running_, [&seat = *seat, &site, address] { seat.close(address, site); });
   }
+  steward_seat_->close(address, site);
 }
 
 void Engine::retire(Site& site) {
@@ -231,6 +232,7 @@ void Engine::retire(Site& site) {
   for (auto& seat : workers_) {
     seat->run_there(running_, [&seat = *seat] { seat.worker->end_retired(); });
   }
+  steward_->end_retired();
 }
 
 void Engine::forget_departed() {

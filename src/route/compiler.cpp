@@ -96,7 +96,7 @@ void Compiler::read_route(std::uint32_t host, std::uint32_t route) {
   // What cannot be read is judged no further: without its flawed part it would seem to hide other
   // routes, or to be hidden.
   auto news = std::span(findings_).subspan(told);
-  if (!std::ranges::all_of(news, is_harmless, &Finding::kind)) return;
+  if (spec.is_torn || !std::ranges::all_of(news, is_harmless, &Finding::kind)) return;
   if (is_keyed(draft.form.kind)) draft.key = draft.form.nameless();
   draft.rank = Rank::of(draft.form.kind, draft.form.shape, draft.predicates.count);
   drafts_.push_back(std::move(draft));

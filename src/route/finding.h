@@ -32,6 +32,7 @@ struct Place {
   std::uint32_t route = kNone;  // in that host's list of routes
   Part part = Part::Whole;
   std::uint32_t item = kNone;  // in that part's list: the third name, the second header
+  bool is_name = false;        // of a field: what it is called, and not what it has to be
 
   bool operator==(const Place&) const = default;
 };

@@ -95,6 +95,7 @@ TEST_CASE("what cannot be read is told with its part, its item and its offset") 
     Part part;
     std::uint32_t item;
     std::size_t offset;
+    bool is_name = false;
   };
 
   std::vector<Row> rows = {
@@ -106,16 +107,16 @@ TEST_CASE("what cannot be read is told with its part, its item and its offset") 
       {route(PathKind::Regex, "/((a{100}){100}){100}"), Part::Path, kNone, 16},
       {{.methods = {"GET", "GE T"}}, Part::Method, 1, 0},
       {{.sources = {"10.0.0.0/8", "10.0.0.0/33"}}, Part::Source, 1, 0},
-      {{.headers = {is("A", "b"), is("B:", "c")}}, Part::Header, 1, 0},
+      {{.headers = {is("A", "b"), is("B:", "c")}}, Part::Header, 1, 0, true},
       {{.headers = {{"A", Test::Regex, "x**"}}}, Part::Header, 0, 1},
-      {{.query = {is("", "c")}}, Part::Query, 0, 0},
-      {{.cookies = {is("a b", "c")}}, Part::Cookie, 0, 0},
+      {{.query = {is("", "c")}}, Part::Query, 0, 0, true},
+      {{.cookies = {is("a b", "c")}}, Part::Cookie, 0, 0, true},
   };
   for (const Row& row : rows) {
     CAPTURE(row.spec.path.text);
     auto finding = only_finding(row.spec);
     CHECK(finding.kind == Kind::Invalid);
-    CHECK(finding.at == Place{0, 0, row.part, row.item});
+    CHECK(finding.at == Place{0, 0, row.part, row.item, row.is_name});
     CHECK(finding.offset == row.offset);
     CHECK_FALSE(finding.what.empty());
   }
@@ -187,6 +188,8 @@ TEST_CASE("a route behind one with the same paths and no more conditions is neve
   CHECK(hidden_in({route(PathKind::Pattern, "/{a}/b"), route(PathKind::Pattern, "/*/b")}) == "1<0");
   CHECK(hidden_in({route(PathKind::Pattern, "/{a}/b"), route(PathKind::Pattern, "/b/*")}) == "");
   CHECK(hidden_in({route(PathKind::Regex, "/a+"), route(PathKind::Regex, "/a+")}) == "1<0");
+  CHECK(hidden_in({route(PathKind::Regex, "/a+"), route(PathKind::Regex, "/b+"),
+                   route(PathKind::Regex, "/a+")}) == "2<0");
   CHECK(hidden_in({{}, prefix("/"), {}}) == "1<0 2<0");
   CHECK(hidden_in({prefix("/%61"), prefix("/a")}) == "1<0");
 }

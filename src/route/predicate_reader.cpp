@@ -95,6 +95,7 @@ void PredicateReader::read_fields(Part part, const std::vector<FieldSpec>& field
 
 bool PredicateReader::is_valid(Part part, const FieldSpec& field) {
   if (auto why = impossible_name(part, field.name); !why.empty()) {
+    place_.is_name = true;
     report(Kind::Invalid, std::string(why));
     return false;
   }
@@ -131,6 +132,7 @@ void PredicateReader::contradict(const Predicate& one, std::uint32_t item) {
     bool excludes = (other->test == Test::Absent) != (one.test == Test::Absent);
     if (!same_field || !excludes) continue;
     place_ = at(one.part, item);
+    place_.is_name = true;
     return report(Kind::Contradiction,
                   "never matches, because the same field is asked to be there and to be absent");
   }

@@ -98,8 +98,14 @@ class Shadows {
 
   // Runs of a better class that have all the paths of `draft`.
   std::vector<Run> runs_around(const Draft& draft) const {
-    if (draft.form.kind == PathClass::Regex)
-      return runs_around_regex(predicates_.regex(draft.regex));
+    if (draft.form.kind == PathClass::Regex) {
+      auto around = runs_around_regex(predicates_.regex(draft.regex));
+      // Regexes stand in the order of the file, so that equal ones need not be side by side.
+      if (auto same = regexes_.find(draft.regex); same != regexes_.end()) {
+        around.insert(around.end(), same->second.begin(), same->second.end());
+      }
+      return around;
+    }
     if (draft.form.kind == PathClass::Any) return whole_regexes_;
     return {};
   }
@@ -143,6 +149,7 @@ class Shadows {
         if (is_prefix(draft.form.shape)) prefixes_[draft.key].push_back(run);
         break;
       case PathClass::Regex:
+        regexes_[draft.regex].push_back(run);
         if (draft.form.text == ".*") whole_regexes_.push_back(run);
         break;
       case PathClass::Any:
@@ -176,6 +183,7 @@ class Shadows {
   Findings& findings_;
   Known exact_;
   Known prefixes_;
+  std::unordered_map<std::uint32_t, std::vector<Run>> regexes_;
   std::vector<Run> whole_regexes_;
 };
 

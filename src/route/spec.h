@@ -44,6 +44,9 @@ struct RouteSpec {
   std::vector<FieldSpec> query = {};
   std::vector<FieldSpec> cookies = {};
   std::uint32_t target = 0;  // opaque: comes back in Match
+  // It asks for more than stands here, which could not be read: it takes nothing, hides nobody and
+  // is hidden by nobody.
+  bool is_torn = false;
 };
 
 // Names and the routes that serve them. A request that finds its host here and no route in it is a

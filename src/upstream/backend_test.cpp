@@ -62,11 +62,13 @@ TEST_CASE("an announced time-out is believed, less a margin, and never becomes n
 TEST_CASE("a claim counts one connection, wherever it moves") {
   auto b = backend();
   {
-    Claim first(b);
+    auto first = std::move(*Claim::try_make(b, 2));
     CHECK(b->connections == 1);
     Claim moved(std::move(first));
     CHECK(b->connections == 1);
-    Claim second(b);
+    auto second = std::move(*Claim::try_make(b, 2));
+    CHECK(b->connections == 2);
+    CHECK_FALSE(Claim::try_make(b, 2));
     CHECK(b->connections == 2);
     second = std::move(moved);
     CHECK(&*second == b.get());

@@ -39,6 +39,11 @@ class Gate {
   // Requests under way, where there is a limit.
   std::uint32_t in_use() const noexcept { return limit_.in_use(); }
 
+  // Of requests at a time; 0: any number.
+  std::uint32_t limit() const noexcept {
+    return has_limit_.load(std::memory_order_relaxed) ? limit_.limit() : 0;
+  }
+
   // How often its breaker has opened.
   std::uint64_t openings() const noexcept { return breaker_.openings(); }
 

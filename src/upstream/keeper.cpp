@@ -84,6 +84,8 @@ std::vector<OriginState> Keeper::states() const {
       ++state.members;
       state.usable += vitals.is_usable();
       state.is_cut &= seat.standing->gate.circuit(loop_.now()) == CircuitState::Open;
+      state.places += seat.standing->gate.in_use();
+      state.places_max += seat.standing->gate.limit();
       state.connections += seat.backend->connections.load(std::memory_order_relaxed);
     }
     state.is_ejected = state.is_healthy && !is_usable;

@@ -42,6 +42,8 @@ struct OriginState {
   bool is_ejected = false;  // all that are healthy were left out for what they did
   bool drains = false;
   bool is_cut = false;            // the breakers of all its addresses are open
+  std::uint32_t places = 0;       // taken with those of its addresses that limit their requests
+  std::uint32_t places_max = 0;   // of so many; 0: there is no limit
   std::uint32_t connections = 0;  // open ones, idle or not
   std::uint32_t members = 0;      // addresses
   std::uint32_t usable = 0;       // of these

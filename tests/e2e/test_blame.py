@@ -136,7 +136,7 @@ def test_our_limit_of_connections_opens_no_circuit(origin, pools):
     slow = origin(stage)
     front = pools({"p": {"backends": [slow.address], "circuit_breaker": BREAKER, "backend_circuit_breaker": BREAKER,
                          "passive_health": {"errors": 1}}},
-                  limits={"upstream_connections": 1}, timeouts={"upstream_connect": "100ms"})
+                  limits={"upstream_connections": 1}, timeouts={"upstream_connect": "100ms"}, server={"workers": 1})
     waiting = Crowd(lambda _: ask(front, "/slow"), 1)
     eventually(lambda: slow.targets == ["/slow"])
     refused = [ask(front) for _ in range(4)]

@@ -2,12 +2,13 @@
 import itertools
 import re
 import socket
+import threading
 
 import pytest
 import yaml
 from lib.http import Client, request
 from lib.proxy import cirque
-from lib.util import eventually
+from lib.util import PATIENCE, eventually
 
 BREAKER = {"circuit_breaker": {"failure_threshold": 1, "timeout": "1h"}}
 BREAKERS = {"backend_circuit_breaker": {"failure_threshold": 1, "timeout": "1h"}}
@@ -269,3 +270,28 @@ def test_explanations_tell_the_weights_of_a_split_and_its_header_the_side(start)
     assert "\n  then         pool spare, which stands in for old (upstream_unhealthy)\n" in text
     both.discard("old")
     eventually(lambda: is_right() or "spare" in both)
+
+
+def test_explanations_tell_limits_that_are_full(start, origin):
+    """A request that is held takes the one place, of the pool and then of its backend."""
+    go = threading.Event()
+
+    def held(conn):
+        while conn.read_request():
+            assert go.wait(PATIENCE)
+            conn.respond(body=b"late")
+
+    held_back = origin(held)
+    for limit, what in (("concurrency_limit", "main: full, 1 of 1 requests are under way and 0 wait"),
+                        ("backend_concurrency_limit", "full: 1 of 1 requests are under way")):
+        go.clear()
+        front = start({"main": {limit: 1, "backends": [held_back.address]}}, {"pool": "main"})
+        assert "\noutcome        pool main\n" in explain(front, "--live") and "full" not in explain(front, "--live")
+        with Client(front.port("web")) as one:
+            one.send(request("/", host="a.example"))
+            eventually(lambda: what in explain(front, "--live"))
+            assert "\noutcome        answered here with 429: concurrency_limit\n" in explain(front, "--live")
+            assert ask(front)[0].status == 429
+            go.set()
+            assert one.answer().status == 200
+        eventually(lambda: "\noutcome        pool main\n" in explain(front, "--live"))

@@ -141,8 +141,8 @@ def test_what_a_request_does_not_have_is_no_way_around(limited):
 
 
 def test_the_client_is_who_the_log_says(limited):
-    """X-Forwarded-For makes nobody another, neither from a client nor from a trusted proxy."""
-    front = limited({**HOUR, "burst": 2, "key": ["address"]}, server={"trusted_proxies": ["127.0.0.1"]})
+    """X-Forwarded-For makes nobody another whom we do not trust."""
+    front = limited({**HOUR, "burst": 2, "key": ["address"]}, server={"trusted_proxies": ["10.0.0.0/8"]})
     assert passes(front, "/1", "X-Forwarded-For: 192.0.2.1")
     assert passes(front, "/2", "X-Forwarded-For: 192.0.2.2", "Forwarded: for=192.0.2.3")
     assert not passes(front, "/3", "X-Forwarded-For: 192.0.2.4")

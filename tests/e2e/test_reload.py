@@ -366,6 +366,89 @@ def test_the_verb_where_something_else_listens(origin, proxy):
     assert said.returncode == 1 and "does not speak HTTP" in said.stderr
 
 
+# --- where operators ask -------------------------------------------------------------------------------------
+
+
+def orders_at(port):
+    """The status of /debug/config there, which is for operators; and of what is for everybody who watches."""
+    with Client(("127.0.0.1", port)) as one:
+        return one.ask(request("/debug/config")).status, one.ask(request("/metrics")).status
+
+
+def asked_at(front, **sections):
+    return changed(front, lambda config: config.update(sections))
+
+
+def at(port):
+    return {"listen": f"127.0.0.1:{port}"}
+
+
+def test_the_address_of_the_metrics_moves(origin, proxy):
+    front, first, second = proxy(origin(), metrics=at(free_port())), None, free_port()
+    first = front.port("admin")
+    with Client(("127.0.0.1", first)) as watcher:
+        assert watcher.ask(request("/healthz")).status == 200
+        assert front.reload(asked_at(front, metrics=at(second)))
+        assert front.port("admin") == second and orders_at(second) == (200, 200)
+        assert watcher.closed()
+    assert refused(first)
+    assert front.reload(asked_at(front, metrics=at(first))) and orders_at(first) == (200, 200) and refused(second)
+
+
+def test_an_address_of_the_metrics_that_is_taken_changes_nothing(origin, proxy):
+    front = proxy(origin(), metrics=at(free_port()))
+    port = front.port("admin")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        front.config_path.write_text(yaml.safe_dump(asked_at(front, metrics=at(number), timeouts={"drain": "5s"})))
+        with Client(("127.0.0.1", port)) as one:
+            said = one.ask(request("/reload", "X-Cirque-Control: 1", method="POST", host="localhost"))
+    assert said.status == 422 and f"admin 127.0.0.1:{number}: cannot listen: Address already in use" in said.body.decode()
+    assert orders_at(port) == (200, 200) and front.metric("config_reloads_total", result="success") == 0
+
+
+def test_operators_get_an_address_of_their_own_and_lose_it_again(origin, proxy):
+    front = proxy(origin(), metrics=at(free_port()))
+    metrics, admin = front.port("admin"), free_port()
+    both = asked_at(front, admin=at(admin))
+    assert front.reload(both) and orders_at(admin) == (200, 200) and orders_at(metrics) == (404, 200)
+    assert front.reload(changed(front, lambda config: config.update(admin=at(metrics), metrics=at(admin))))
+    assert orders_at(metrics) == (200, 200) and orders_at(admin) == (404, 200)
+    assert front.reload(changed(front, lambda config: config.update(admin=at(admin), metrics={"enabled": False})))
+    assert orders_at(admin) == (200, 200) and refused(metrics)
+
+
+def test_two_addresses_that_the_kernel_chose_stay_what_they_are(origin, proxy):
+    front = proxy(origin(), metrics=at(0), admin=at(0))
+    metrics, admin = (int(front.address(name).rpartition(":")[2]) for name in ("metrics", "admin"))
+    assert front.reload(asked_at(front, timeouts={"drain": "5s"}))
+    assert orders_at(admin) == (200, 200) and orders_at(metrics) == (404, 200)
+
+
+def test_the_verb_asks_where_the_process_still_is(origin, proxy, tmp_path):
+    front = proxy(origin(), metrics=at(free_port()), server={"state_dir": str(tmp_path / "state")})
+    first, second = front.port("admin"), free_port()
+    front.config_path.write_text(yaml.safe_dump(asked_at(front, metrics=at(second))))
+    assert "replay: no request has come yet" in subprocess.run(
+        [BINARY, "plan", front.config_path], capture_output=True, text=True, timeout=PATIENCE).stdout
+    said = ask_to_reload(front)
+    assert (said.returncode, said.stderr) == (0, "") and f"admin is at 127.0.0.1:{second} now\n" in said.stdout
+    assert refused(first) and orders_at(second) == (200, 200)
+
+
+def test_the_verb_orders_nobody_who_has_got_the_address_since(origin, proxy, tmp_path):
+    front = proxy(origin(), metrics=at(free_port()), server={"state_dir": str(tmp_path / "state")})
+    address = front.config["metrics"]
+    front.check_and_stop()
+    other = proxy(origin(), metrics=address)
+    front.config_path.write_text(yaml.safe_dump(asked_at(front, metrics=at(dead_port()))))
+    said = ask_to_reload(front)
+    assert said.returncode == 1 and "is cirque running with this configuration?" in said.stderr
+    assert other.metric("config_reloads_total") == 0
+
+
 @pytest.mark.parametrize("method,host,fields,status", [
     ("POST", "localhost", [], 403),  # what a browser can be made to send
     ("POST", "rebound.example:9090", ["X-Cirque-Control: 1"], 403),  # and what a page can whose name leads here

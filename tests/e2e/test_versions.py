@@ -377,6 +377,30 @@ def test_a_plan_replays_the_last_thousand(shop):
     assert 100 <= moved == kept <= 1000
 
 
+def test_a_plan_where_nothing_runs_is_beside_what_was_in_use_last(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(kept.text_for("two"))
+    assert kept.use("three")
+    assert "replay: " in cirque("plan", other).stdout
+    kept.check_and_stop()
+    three, two = kept.origins["three"].address, kept.origins["two"].address
+    told = cirque("plan", other)
+    assert told.returncode == 0 and told.stderr == ""
+    assert told.stdout.startswith(f"pool web: backends + {two}, - {three}\n")
+    assert "compared with version 2 of " in told.stdout and "no cirque runs with this configuration" in told.stdout
+    assert "replay: " not in told.stdout and "touches: " not in told.stdout
+    other.write_text("services: [")
+    assert cirque("plan", other).returncode == 1
+
+
+def test_a_plan_where_nothing_runs_and_nothing_ever_did(kept, tmp_path):
+    other = tmp_path / "other.yaml"
+    kept.check_and_stop()
+    other.write_text(kept.text_for("two").replace(str(kept.state), str(tmp_path / "nowhere")))
+    told = cirque("plan", other)
+    assert told.returncode == 1 and told.stdout == "" and "is cirque running with this configuration?" in told.stderr
+
+
 # --- the state folder ------------------------------------------------------------------------------------
 
 
