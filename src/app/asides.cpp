@@ -52,18 +52,34 @@ Asides::~Asides() = default;
 // Where it is written like that, and best for the same; or, written otherwise, at that address. Two
 // may be written alike: "127.0.0.1:0".
 Asides::Door* Asides::find(const Step& step, const Move& move) const {
+  auto is_taken = [&](const auto& door) {
+    return std::ranges::find(move, door.get(), &Step::door) != move.end();
+  };
   Door* found = nullptr;
   for (const auto& door : doors_) {
-    bool is_taken = std::ranges::find(move, door.get(), &Step::door) != move.end();
-    if (is_taken || door->where != step.where) continue;
+    if (is_taken(door) || door->where != step.where) continue;
     if (door->app.offer() == step.offer) return door.get();
     if (!found) found = door.get();
   }
   if (found) return found;
   auto address = address_of(step.where);
-  auto there = std::ranges::find_if(
-      doors_, [&](const auto& door) { return address && door->bound == *address; });
+  auto there = std::ranges::find_if(doors_, [&](const auto& door) {
+    return address && door->bound == *address && !is_taken(door);
+  });
   return there == doors_.end() ? nullptr : there->get();
+}
+
+// One of ours on the same port, such as 127.0.0.1:9090 where 0.0.0.0:9090 is wanted: it stays, as
+// the other cannot be there before it has gone.
+Asides::Door* Asides::in_the_way(const Step& step, const Move& move) const {
+  auto address = address_of(step.where);
+  for (const auto& door : doors_) {
+    bool is_taken = std::ranges::find(move, door.get(), &Step::door) != move.end();
+    bool is_it = address && address->is_ip() && door->bound.is_ip() &&
+                 door->bound.port() == address->port() && !is_taken;
+    if (is_it) return door.get();
+  }
+  return nullptr;
 }
 
 std::expected<Asides::Move, std::string> Asides::prepare(const config::Model& wanted) {
@@ -79,6 +95,10 @@ std::expected<Asides::Move, std::string> Asides::prepare(const config::Model& wa
       step.bound = std::move(*bound);
       continue;
     }
+    bool is_in_use = bound.error().sys == EADDRINUSE;
+    step.door = is_in_use ? in_the_way(step, move) : nullptr;
+    step.is_late = step.door != nullptr;
+    if (step.is_late) continue;
     std::string_view error = strerror(bound.error().sys);
     log::error("app", "cannot listen",
                {{"service", name_of(step.offer)},
@@ -98,8 +118,12 @@ std::string Asides::commit(Move move) {
   for (auto& step : move) {
     auto& door = step.door ? *step.door : open(step);
     wanted.push_back(&door);
-    door.where = step.where;
+    if (!step.is_late) door.where = step.where;
     door.app.set_offer(step.offer);
+    if (step.is_late) {
+      told += fmt::format("{} stays at {}, which is in the way of {}, until the next start\n",
+                          name_of(step.offer), door.bound.text(), step.where.text);
+    }
     bool is_news = !step.door && !is_first;
     if (is_news) told += fmt::format("{} is at {} now\n", name_of(step.offer), door.bound.text());
   }

@@ -31,6 +31,7 @@ class Asides {
     control::Admin::Offer offer;
     Door* door;                                 // null: a new one
     std::optional<proxy::Engine::Bound> bound;  // it begins to listen there
+    bool is_late = false;                       // only the next start can go there
   };
 
   using Move = std::vector<Step>;
@@ -44,6 +45,7 @@ class Asides {
 
  private:
   Door* find(const Step& step, const Move& move) const;
+  Door* in_the_way(const Step& step, const Move& move) const;
   Door& open(Step& step);
   void close_all_but(const std::vector<const Door*>& wanted);
   void forget_gone();

@@ -40,6 +40,7 @@ std::string converse(const Address& where, std::string_view request, int seconds
   std::string answer;
   char piece[4096];
   for (;;) {
+    errno = ECONNRESET;  // where it says nothing, that is what the end of it comes to
     auto got = ::recv(fd.get(), piece, sizeof piece, 0);
     if (got <= 0) return answer;
     answer.append(piece, static_cast<std::size_t>(got));
@@ -56,7 +57,7 @@ std::expected<Reply, Silence> ask(const config::Model& model, const Question& qu
     return std::unexpected(
         Silence{"the running process is asked at admin.listen or, without it, at metrics.listen, "
                 "which is off in this configuration",
-                true});
+                true, true});
   }
   const auto& [method, path, fields, body] = question;
   auto request =

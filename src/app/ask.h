@@ -24,8 +24,9 @@ struct Question {
 
 // Why there is no answer.
 struct Silence {
-  std::string why;         // in words
-  bool is_nobody = false;  // nothing listens there, or there is no address to ask at
+  std::string why;          // in words
+  bool is_nobody = false;   // nothing listens there, or there is no address to ask at
+  bool is_nowhere = false;  // the latter
 };
 
 std::expected<Reply, Silence> ask(const config::Model& model, const Question& question);

@@ -74,7 +74,10 @@ class Daemon {
                      .path = options.path}) {
     asides_.equip = [this](control::Admin& admin) {
       admin.on_order = [this](auto& order) { return succession_.obey(order); };
-      admin.on_report = [this] { return succession_.in_use().json(); };
+      admin.on_report = [this] {
+        const auto& in_use = succession_.in_use();
+        return control::Admin::Report{in_use.json(), in_use.hash};
+      };
       admin.on_explain = [this](const Headers& fields) { return explain(fields); };
     };
   }

@@ -13,9 +13,13 @@ namespace cirque::app {
 
 InUse InUse::now(const config::Loaded& loaded) {
   constexpr std::size_t kShown = 12;
+  auto hash = config::content_hash(from_root(loaded.sources));
   auto version = loaded.model.version;
-  if (version.empty()) version = config::content_hash(from_root(loaded.sources)).substr(0, kShown);
-  return {.version = std::move(version), .source = "file", .unix_time = std::time(nullptr)};
+  if (version.empty()) version = hash.substr(0, kShown);
+  return {.version = std::move(version),
+          .hash = std::move(hash),
+          .source = "file",
+          .unix_time = std::time(nullptr)};
 }
 
 std::string InUse::json() const {

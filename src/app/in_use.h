@@ -9,6 +9,7 @@ namespace cirque::app {
 
 struct InUse {
   std::string version;
+  std::string hash;  // of its files, whole
   std::string source = "file";
   std::int64_t unix_time = 0;  // since when
 

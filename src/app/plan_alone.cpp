@@ -22,10 +22,12 @@ int plan_alone(const Command& command, const config::Loaded& loaded, const Silen
   }
   auto changes = config::diff(before.model, loaded.model);
   auto told = fmt::format(
-      "{}{}compared with version {} of {}, which was in use last: no cirque runs with this "
-      "configuration, so there are no connections to tell of and no requests to replay\n",
+      "{}{}compared with version {} of {}, which was in use last: {}, so there are no connections "
+      "to tell of and no requests to replay\n",
       config::render(loaded.findings), config::render(changes, loaded.model), last->number,
-      utc(last->unix_time, "%Y-%m-%d %H:%M:%S"));
+      utc(last->unix_time, "%Y-%m-%d %H:%M:%S"),
+      nobody.is_nowhere ? "whether a cirque runs cannot be asked, as it has no address for that"
+                        : "no cirque runs with this configuration");
   std::fputs(told.c_str(), stdout);
   return 0;
 }

@@ -4,7 +4,6 @@
 
 #include "app/in_use.h"
 #include "app/versions.h"
-#include "base/json.h"
 #include "config/load.h"
 
 namespace cirque::app {
@@ -14,11 +13,12 @@ const config::HostPort& asked_at(const config::Model& model) {
   return model.admin.is_apart() ? model.admin.listen : model.metrics.listen;
 }
 
-// Others may have the address since: what answers has to have that configuration in use.
+// Others may have the address since: what answers has to have these very files in use.
 bool has_in_use(const config::Loaded& loaded) {
-  auto reply = ask(loaded.model, {.method = "GET", .path = "/debug/config"});
-  auto version = fmt::format("\"version\":{}", base::json_string(InUse::now(loaded).version));
-  return reply && reply->status == 200 && reply->body.contains(version);
+  auto tag = fmt::format("\"{}\"", InUse::now(loaded).hash);
+  auto reply =
+      ask(loaded.model, {.method = "GET", .path = "/debug/config", .fields = {{"If-Match", tag}}});
+  return reply && reply->status == 200;
 }
 
 }  // namespace

@@ -66,6 +66,9 @@ class Backends {
     share_out();
   }
 
+  // So few are well that all are asked.
+  bool panics() const noexcept { return !states_.empty() && footing_ == upstream::Footing::Panic; }
+
   // Those that come first in front.
   const std::vector<std::size_t>& in_order() const noexcept { return order_; }
 
@@ -82,6 +85,9 @@ class Backends {
                    : "health is not known here";
     }
     if (!state->is_known) return "its name has no address yet";
+    if (!state->is_healthy && panics() && !waits) {
+      return "down, and asked all the same: too few are well (balance.panic_below)";
+    }
     if (!state->is_healthy) return "down: gets nothing until a check succeeds";
     if (state->is_cut) return "its circuit breaker is open: gets nothing until that is over";
     if (state->is_ejected) return "left out for its bad answers";
@@ -130,7 +136,7 @@ class Backends {
       if (open[i] == 0) healths[i].usable = 0;
     }
     std::vector<double> shares(tiers.size());
-    upstream::share_out(healths, pool_.terms.balancer.spill, shares);
+    footing_ = upstream::share_out(healths, pool_.terms.balancer.spill, shares);
     for (std::size_t i = 0; i < tiers.size(); ++i) {
       if (shares[i] > 0) due_.push_back(tiers[i]);
     }
@@ -140,6 +146,7 @@ class Backends {
   const std::vector<upstream::OriginState>& states_;
   std::vector<std::size_t> order_;
   std::vector<Tier> due_;  // that get requests at this moment
+  upstream::Footing footing_ = upstream::Footing::Normal;
 };
 
 class Explainer {
@@ -348,6 +355,10 @@ class Explainer {
     return std::nullopt;
   }
 
+  bool panics(std::uint32_t pool) const {
+    return Backends(blueprint_.pools[pool], state_of(pool).origins).panics();
+  }
+
   // Where nothing is known of health, to the first.
   Way way_of(const Decision& decision) const {
     Way way{.arrival = {.pool = decision.index}, .passed = {}, .error = {}};
@@ -358,6 +369,10 @@ class Explainer {
     if (refusal == Obstacle::None) {
       bool may_wait = blueprint_.pools[way.arrival.pool].guard.queue.size > 0;
       if (!may_wait && are_all_full(last.origins)) way.error = {429, "concurrency_limit"};
+      return way;
+    }
+    if (refusal == Obstacle::Unhealthy && !way.arrival.is_circle && panics(way.arrival.pool)) {
+      way.passed.pop_back();
       return way;
     }
     bool is_unresolved = !way.arrival.is_circle && last.is_empty;

@@ -78,6 +78,7 @@ Value<Duration> parse_go_duration(std::string_view text) {
     auto part = take_part(text);
     if (!part || __builtin_add_overflow(total, *part, &total)) return refused;
   }
+  if (total > INT64_MAX - Duration(1ms).count()) return refused;  // to be rounded up
   return std::chrono::ceil<std::chrono::milliseconds>(Duration(total));
 }
 

@@ -643,6 +643,24 @@ limits: [1]
     CHECK(static_cast<std::size_t>(columns) == caret.find('^'));
   }
 
+  TEST_CASE("hosts without names are none of each other's") {
+    auto loaded = load_text(
+        "listeners: [{name: a, address: '127.0.0.1:8080'}, {name: b, address: '127.0.0.1:8081'}]\n"
+        "virtual_hosts:\n"
+        "- {hosts: ['*'], listeners: [a], routes: [{respond: {status: 200}}]}\n"
+        "- {hosts: ['*'], listeners: [b], routes: [{respond: {status: 201}}]}\n",
+        "t.yaml");
+    INFO(render(loaded.findings));
+    REQUIRE(loaded.ok());
+    const auto& blueprint = *loaded.blueprint;
+    CHECK(blueprint.hosts == std::vector<std::string>{"*", "*@b"});
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      auto decision = blueprint.decide(blueprint.lanes[i], {.host = "x"}, 0);
+      REQUIRE(decision.kind == Decision::Kind::Respond);
+      CHECK(blueprint.responds[decision.index].status == 200 + i);
+    }
+  }
+
   TEST_CASE("not every wrong name of a large file gets a hint, which would take hours") {
     std::string text =
         "listeners: [{name: l, address: '0.0.0.0:1'}]\npools: [{name: pool1, backends: ['a:1']}]\n"

@@ -1,5 +1,8 @@
 #include "config/lower.h"
 
+#include <set>
+#include <string>
+
 namespace cirque::config {
 namespace {
 
@@ -41,6 +44,30 @@ void lower_host(Model& model, const Service& service, Places& places) {
   places.same_record(&host.routes.front(), &service);
 }
 
+// For hosts that were given no name: the first of theirs, by which messages and metrics call them.
+// On another listener the same host may be again, and then has the listener in its name.
+class HostNames {
+ public:
+  explicit HostNames(const decltype(Model::virtual_hosts)& hosts) {
+    for (const auto& host : hosts) taken_.insert(host.name);
+  }
+
+  std::string name_for(const VirtualHost& host) {
+    auto name = host.hosts.front();
+    bool is_spoiled = host.listeners.size() == 1 && host.listeners.front().empty();
+    if (is_spoiled) return name;  // of a service whose mistakes are told already
+    if (taken_.contains(name) && !host.listeners.empty()) name += "@" + host.listeners.front();
+    // Still the same: it is one too many, which is told where the hosts are.
+    for (int n = 2; !taken_.insert(name).second; ++n) {
+      name = host.hosts.front() + "#" + std::to_string(n);
+    }
+    return name;
+  }
+
+ private:
+  std::set<std::string> taken_;
+};
+
 }  // namespace
 
 void lower(Model& model, Places& places) {
@@ -57,8 +84,9 @@ void lower(Model& model, Places& places) {
     lower_pool(model, service, places);
     lower_host(model, service, places);
   }
+  HostNames names(model.virtual_hosts);
   for (auto& host : model.virtual_hosts) {
-    if (host.name.empty() && !host.hosts.empty()) host.name = host.hosts.front();
+    if (host.name.empty() && !host.hosts.empty()) host.name = names.name_for(host);
   }
 }
 

@@ -347,8 +347,7 @@ const Option kOptions[] = {
      .max = kDay,
      .doc =
          "A backend that has the request has this long for the head of its answer, then the next "
-         "is asked; connecting has timeouts.upstream_connect. 0: timeouts.upstream_header, and "
-         "nobody else is asked.",
+         "is asked; connecting has timeouts.upstream_connect. 0: timeouts.upstream_header.",
      .example = "2s",
      .also = "try_timeout try_duration"},
     {.path = "pools[].retries.statuses",

@@ -49,10 +49,20 @@ Step Admin::on_request(Exchange& exchange) {
   if (path == "/metrics") return metrics(exchange);
   if (path == "/healthz") return exchange.answer(200, "ok\n");
   if (path == "/readyz") return readiness(exchange);
-  if (takes_orders && path == "/debug/config") {
-    return exchange.answer(200, on_report(), "application/json");
-  }
+  if (takes_orders && path == "/debug/config") return report(exchange);
   return exchange.answer(404, "here are /metrics, /healthz and /readyz\n");
+}
+
+Response& Admin::report(Exchange& exchange) {
+  auto report = on_report();
+  auto tag = std::string("\"").append(report.hash).append("\"");
+  auto wanted = exchange.request.headers.get("If-Match");
+  if (!wanted.empty() && wanted != tag && wanted != "*") {
+    return exchange.answer(412, "another configuration is in use\n");
+  }
+  auto& answer = exchange.answer(200, report.text, "application/json");
+  answer.headers.add(Name::ETag, tag);
+  return answer;
 }
 
 // From this machine alone. A browser that somebody has led here from another site cannot send the

@@ -35,8 +35,15 @@ class Admin final : public App {
   // Called for GET /explain: why a request goes where it goes. 404: it goes nowhere.
   std::function<Told(const Headers& fields)> on_explain = [](const Headers&) { return Told{}; };
 
-  // Called for GET /debug/config: what is in use, as JSON.
-  std::function<std::string()> on_report = [] { return std::string("{}\n"); };
+  // What is in use, as JSON, and the hash of its files: its ETag, so that If-Match tells one
+  // process from another (RFC 9110 13.1.1).
+  struct Report {
+    std::string text;
+    std::string hash;
+  };
+
+  // Called for GET /debug/config.
+  std::function<Report()> on_report = [] { return Report{"{}\n", {}}; };
 
   struct Order {
     std::string_view name;  // "reload"
@@ -53,6 +60,7 @@ class Admin final : public App {
   static bool may_order(const Exchange& exchange);
   Step obey(Exchange& exchange);
   Response& explain(Exchange& exchange);
+  Response& report(Exchange& exchange);
   Response& metrics(Exchange& exchange);
   Response& readiness(Exchange& exchange);
 

@@ -17,14 +17,16 @@ Outcome outcome_of(int status) noexcept {
   return is_gateways ? Outcome::Gateway : Outcome::Error;
 }
 
-// Nobody was asked: we have as many connections there as we may, or its name has no address.
-bool is_unasked(std::string_view reason) noexcept {
-  return reason == "upstream_connection_limit" || reason == "upstream_dns_failed";
+// Nobody was asked: we have as many connections there as we may, or its name has no address. Or
+// both sides waited for the other one to begin, which a client can bring about.
+bool is_nobodys_fault(std::string_view reason) noexcept {
+  return reason == "upstream_connection_limit" || reason == "upstream_dns_failed" ||
+         reason == "upstream_continue_timeout";
 }
 
 // Of one attempt; none: it was not the backend's doing, and nothing is known of it.
 std::optional<Outcome> outcome_of(const Error& error) noexcept {
-  if (is_unasked(error.reason)) return std::nullopt;
+  if (is_nobodys_fault(error.reason)) return std::nullopt;
   return error.reason == "upstream_status" ? outcome_of(error.status) : Outcome::Gateway;
 }
 
@@ -34,7 +36,8 @@ std::optional<Outcome> outcome_of(const Exchange& exchange) noexcept {
     bool is_answered = exchange.attempts > 0;
     return is_answered ? std::optional(outcome_of(exchange.response.status)) : std::nullopt;
   }
-  bool is_upstreams = exchange.reason.starts_with("upstream_") && !is_unasked(exchange.reason);
+  bool is_upstreams =
+      exchange.reason.starts_with("upstream_") && !is_nobodys_fault(exchange.reason);
   return is_upstreams ? std::optional(Outcome::Gateway) : std::nullopt;
 }
 
@@ -98,10 +101,13 @@ void Errand::tell_cookie(Exchange& exchange) const {
 Task<Peer> Errand::choose(Exchange& exchange) {
   if (is_retry_) return choose_again(exchange);
   if (exchange.request.body && exchange.attempts == 0) keep_body(exchange);
-  if (plan_->is_particular) [[unlikely]] {
+  if (plan_->is_particular) [[unlikely]]
     read_wish(exchange);
-    if (auto* gated = lobby()) return choose_with_room(exchange, *gated);
-  }
+  return choose_now(exchange);
+}
+
+Task<Peer> Errand::choose_now(Exchange& exchange) {
+  if (auto* gated = lobby()) return choose_with_room(exchange, *gated);
   auto pick = pool_->choose(tried_, wish_);
   if (!pick) return fail(nobody());
   return settle(exchange, std::move(pick));
@@ -145,9 +151,7 @@ Task<Peer> Errand::choose_again(Exchange& exchange) {
   is_retry_ = false;
   if (pause_ > Duration::zero()) {
     co_await exchange.sleep(pause_);
-    next_ = choose_next();
-    if (!next_) co_return fail(nobody());
-    if (auto* gated = lobby()) gated->move_on(std::nullopt);
+    co_return co_await ok(choose_now(exchange));
   }
   co_return settle(exchange, std::move(next_));
 }

@@ -22,6 +22,7 @@ class Errand {
   void on_done(const Exchange& exchange) noexcept;
 
  private:
+  Task<Peer> choose_now(Exchange& exchange);
   Task<Peer> choose_again(Exchange& exchange);
   Task<Peer> choose_with_room(Exchange& exchange, Lobby& lobby);
   Task<Peer> wait_for_room(Exchange& exchange);

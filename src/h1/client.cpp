@@ -54,7 +54,9 @@ Result<Unit> ClientTurn::heed(const Result<Unit>& readable) noexcept {
     head_until_ = in.stream().loop().now() + first_byte_;
     return done;
   }
-  error.reason = is_hurried_ ? "upstream_try_timeout" : "upstream_header_timeout";
+  error.reason = is_their_turn ? "upstream_continue_timeout"
+                 : is_hurried_ ? "upstream_try_timeout"
+                               : "upstream_header_timeout";
   error.replayable = !heard_;
   error.status = 504;
   return fail(error);

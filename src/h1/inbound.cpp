@@ -184,6 +184,7 @@ void Inbound::keep(std::string_view excess) {
 
 Piece Inbound::deliver(std::string_view data, bool last) noexcept {
   body_bytes_ += data.size();
+  is_excused_ = is_excused_ && data.empty();
   complete_ = last;
   return {.data = data, .last = last};
 }
@@ -204,7 +205,7 @@ Task<> Inbound::wait_excused() {
   constexpr Duration kLook = 1s;
   while (is_excused_) {
     auto readable = co_await stream_.readable(stream_.loop().now() + kLook);
-    if (readable) is_excused_ = false;
+    if (readable) is_excused_ = false;  // it has begun to send, or has gone
     if (!readable && readable.error().fault != Fault::Timeout) co_return fail(readable.error());
   }
   co_return done;
@@ -213,7 +214,7 @@ Task<> Inbound::wait_excused() {
 Task<> Inbound::wait() {
   if (first_wait_) co_await ok(std::exchange(first_wait_, nullptr)(first_wait_context_));
   window_ = std::max(window_ / 2, kWindowMin);
-  if (is_excused_ && body_bytes_ == 0) co_await ok(wait_excused());
+  if (is_excused_) co_await ok(wait_excused());
   Time began = stream_.loop().now();
   Duration patience = pace_.stall;
   if (pace_.bytes_per_second) {

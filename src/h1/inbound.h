@@ -65,6 +65,8 @@ class Inbound final : public Source {
   // all the same, its silence is not held against it.
   void excuse(bool is_excused) noexcept { is_excused_ = is_excused; }
 
+  bool is_excused() const noexcept { return is_excused_; }
+
   Task<Piece> next() override;
 
   bool is_ready() const noexcept override { return complete_ || at_ != filled_; }

@@ -4,7 +4,7 @@ namespace cirque::h1 {
 
 bool can_relay(const Inbound& from, const Outbound& to) noexcept {
   auto left = from.unbuffered();
-  return left >= kRelayBytesMin && left == to.left();
+  return left >= kRelayBytesMin && left == to.left() && !from.is_excused();
 }
 
 Task<> relay(Inbound& from, Outbound& to, net::Pipes& pipes) {

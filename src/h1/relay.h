@@ -9,8 +9,8 @@ namespace cirque::h1 {
 // Below this, moving pages costs more than copying bytes.
 inline constexpr std::uint64_t kRelayBytesMin = 128 * 1024;
 
-// Both bodies are of known length, nothing of the incoming one waits in our memory, and it is worth
-// it.
+// Both bodies are of known length, nothing of the incoming one waits in our memory, its sender has
+// no leave to be silent, and it is worth it.
 bool can_relay(const Inbound& from, const Outbound& to) noexcept;
 
 // Everything that is left. After an error neither connection can be used again.

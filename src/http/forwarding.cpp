@@ -1,5 +1,7 @@
 #include "http/forwarding.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 
@@ -117,11 +119,15 @@ void drop_spoofed(Headers& headers) noexcept {
   }
 }
 
-// With a port or without.
+// With a port or without. What a listener for both families calls an IPv4 client (RFC 4291 2.5.5.2)
+// is that client, as with one of ours.
 std::optional<Address> address_in(std::string_view element) {
   auto address = Address::parse_ip(element, 0);
   if (!address) address = Address::parse(element);
-  return address && address->is_ip() ? std::optional(std::move(*address)) : std::nullopt;
+  if (!address || !address->is_ip()) return std::nullopt;
+  sockaddr_storage storage;
+  auto length = address->to(storage);
+  return Address::from(reinterpret_cast<sockaddr*>(&storage), length);
 }
 
 }  // namespace

@@ -266,6 +266,8 @@ TEST_CASE("a client is whom the proxies that are trusted have met") {
   CHECK(in_one("unknown, 203.0.113.9") == "203.0.113.9");
   CHECK(in_one("203.0.113.9:4711, [2001:db8::7]:80") == "203.0.113.9");
   CHECK(in_one("unix:/run/x") == "nobody");
+  CHECK(in_one("::ffff:203.0.113.9") == "203.0.113.9");
+  CHECK(in_one("203.0.113.9, ::ffff:10.0.0.1") == "203.0.113.9");
   CHECK(in_one(" , ") == "nobody");
   CHECK(told({{"X-Forwarded-For", "203.0.113.9"}, {"x-forwarded-for", "10.0.0.1"}}) ==
         "203.0.113.9");

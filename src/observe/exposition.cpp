@@ -292,8 +292,7 @@ void write_turned_away(Page& page, const std::vector<PoolCounts>& all) {
                    {"circuit_open", one.refused_cut},
                    {"request_body_too_large", one.refused_too_large}});
   }
-  page.family("cirque_pool_failovers_total", "counter",
-              "Requests that another pool has taken over from this one.");
+  page.family("cirque_pool_failovers_total", "counter", "Requests that went on to another pool.");
   for (const auto& one : all) {
     write_reasons(
         page, one.pool,

@@ -214,6 +214,12 @@ constexpr std::array kReasons = {
            "See the backend's log: it crashed, or closed with bytes unread. A firewall in between "
            "that forgets connections does the same.",
            Seen::Attempt},
+    Reason{
+        "upstream_continue_timeout", Upstream, 504,
+        "The client sends its body once it is told 100 Continue, and within "
+        "timeouts.upstream_header the backend neither told so nor answered.",
+        "Have the backend answer Expect: 100-continue, or the client leave it out. It counts for "
+        "no breaker, as the backend may wait for the body."},
     Reason{"upstream_header_timeout", Upstream, 504, "No answer within timeouts.upstream_header.",
            "See what the backend is waiting for; raise timeouts.upstream_header if its answers may "
            "take so long to begin.",

@@ -11,6 +11,7 @@ using observe::NoRetry;
 // Every backend of a pool may refuse a connection, and so many may have to be asked to find the one
 // that is alive; but a request that ends connections is not shown to more peers than the terms say.
 constexpr unsigned kConnectAttemptsMax = 128;
+constexpr unsigned kSilentAttemptsMax = 16;  // of those that take their time to fail
 constexpr RetryTerms kUsualTerms;
 
 // The protocol that the client asks to switch to, where we would go along. HTTP/2 by upgrade is not
@@ -62,7 +63,8 @@ std::optional<NoRetry> judge(Journey& x, const Error& error, unsigned sent,
                              const RetryTerms& terms) {
   if (auto in_the_way = obstacle(x, error)) return in_the_way;
   if (!x.worker.allows_retries()) return NoRetry::Overload;
-  if (x.attempts >= kConnectAttemptsMax || sent >= terms.sends) return NoRetry::Attempts;
+  auto most = error.fault == Fault::Timeout ? kSilentAttemptsMax : kConnectAttemptsMax;
+  if (x.attempts >= most || sent >= terms.sends) return NoRetry::Attempts;
   if (!x.site.stations.failure) return std::nullopt;
   auto recovery = x.site.app->on_failure(x, error);
   return recovery == Recovery::Retry ? std::nullopt : std::optional(why_of(recovery));

@@ -218,7 +218,7 @@ std::expected<Admitted, Shut> Pool::choose_admitted(Tried& tried, const Wish& wi
     tried.add(*place);
     return Admitted{Pick(*this, local, *place), std::move(*leave)};
   }
-  return std::unexpected(why_shut(*local.roll, gates));
+  return std::unexpected(why_shut(*local.roll, gates, tried));
 }
 
 // A roll that has no gates any more may be met by a request from before.
@@ -232,11 +232,12 @@ std::optional<std::uint32_t> Pool::whose_room(LocalRoll& local, const Tried& tri
   return choice ? std::optional(choice->place) : std::nullopt;
 }
 
-Shut Pool::why_shut(const Roll& roll, const Doors& doors) noexcept {
+// Of those that were not tried.
+Shut Pool::why_shut(const Roll& roll, const Doors& doors, const Tried& tried) noexcept {
   auto why = Shut::Nobody;
   for (std::uint32_t place = 0; place < roll.seats.size(); ++place) {
     const auto& seat = roll.seats[place];
-    if (seat.weight == 0 || !is_well(seat.standing->vitals)) continue;
+    if (seat.weight == 0 || !is_well(seat.standing->vitals) || tried.has(place)) continue;
     if (doors.door(place) != Gate::Door::Cut) return Shut::Full;
     why = Shut::Cut;
   }
@@ -248,7 +249,7 @@ bool Pool::is_cut(Time now) {
 }
 
 bool Pool::is_cut(const Roll& roll, Time now) {
-  return roll.has_gates && why_shut(roll, Gates(roll, now)) == Shut::Cut;
+  return roll.has_gates && why_shut(roll, Gates(roll, now), {}) == Shut::Cut;
 }
 
 Duration Pool::until_open(Time now) {

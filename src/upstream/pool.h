@@ -191,7 +191,7 @@ class Pool {
   std::optional<std::uint32_t> whose_room(LocalRoll& local, const Tried& tried, const Wish& wish,
                                           const Gates& gates) noexcept;
   void count_request(LocalRoll& local) noexcept;
-  static Shut why_shut(const Roll& roll, const Doors& doors) noexcept;
+  static Shut why_shut(const Roll& roll, const Doors& doors, const Tried& tried) noexcept;
   std::optional<std::uint32_t> whose_turn(const Roll& roll, const Tried& tried) noexcept;
 
   const Bulletin& bulletin_;

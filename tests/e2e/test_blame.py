@@ -15,6 +15,12 @@ PATIENT = {"health_check": {"interval": "1h", "unhealthy_threshold": 100},
            "passive_health": {"errors": 0, "gateway_errors": 0}}
 
 
+def in_order(*origins):
+    """The keys of a pool, and a section, of backends each of which is asked before the next one."""
+    listed = [{"id": f"b{n}", "address": o.address, "tags": ["t"], "priority": n} for n, o in enumerate(origins)]
+    return {"tag": "t"}, {"backends": listed}
+
+
 @pytest.fixture
 def pools(proxy):
     """pools({name: {settings}}, [routes]): a proxy with these pools, on two workers unless told otherwise."""
@@ -114,9 +120,9 @@ def test_of_many_that_refuse_the_one_that_lives_is_found(origin, pools):
 
 def test_the_pause_before_a_retry_keeps_no_place(origin, pools):
     bad, other = origin(lambda conn: conn.read_request()), origin()
-    front = pools({"p": {"backends": [bad.address, other.address],
-                         "backend_concurrency_limit": 1, "retries": {"backoff": "2s", "backoff_max": "2s"}}},
-                  server={"workers": 1})
+    both, listed = in_order(bad, other)
+    front = pools({"p": {**both, "backend_concurrency_limit": 1, "retries": {"backoff": "2s", "backoff_max": "2s"}}},
+                  server={"workers": 1}, **listed)
     waiting = Crowd(lambda _: ask(front, "/first"), 1)
     eventually(lambda: bad.targets == ["/first"])
     eventually(lambda: front.metric("upstream_failures_total", backend=bad.address) == 1)
@@ -124,6 +130,25 @@ def test_the_pause_before_a_retry_keeps_no_place(origin, pools):
     assert ask(front, "/second").status == 200  # for whom only that one has room
     waiting.join()
     assert sorted(other.targets) == ["/first", "/second"]
+
+
+def test_after_the_pause_a_retry_waits_its_turn(origin, pools):
+    """Where nobody has room by then, and there is a queue."""
+    stage = Stage()
+    bad, other = origin(lambda conn: conn.read_request()), origin(stage)
+    both, listed = in_order(bad, other)
+    front = pools({"p": {**both, "backend_concurrency_limit": 1, "queue": {"size": 5, "timeout": "60s"},
+                         "retries": {"backoff": "3s", "backoff_max": "3s"}}}, server={"workers": 1}, **listed)
+    answers, crowds = [], []
+    for count in (1, 2):  # the second while the first pauses, and nobody is with the other one
+        crowds.append(Crowd(lambda _: answers.append(ask(front).status), 1))
+        eventually(lambda: front.metric("upstream_failures_total", backend=bad.address) == count)
+    eventually(lambda: front.metric("pool_queue_waiting", pool="p") == 1)
+    assert answers == [] and len(other.targets) == 1
+    stage.go.set()
+    for crowd in crowds:
+        crowd.join()
+    assert answers == [200, 200]
 
 
 # --- what is held against it -----------------------------------------------------------------------------
@@ -173,22 +198,43 @@ def test_a_name_without_an_address_opens_no_circuit(origin, pools, dns):
     assert front.metric("pool_circuit_openings_total", pool="p") == 0
 
 
-def test_who_waits_for_100_continue_is_not_blamed_for_a_backend_that_stalls(origin, pools, client):
+@pytest.mark.parametrize("length", [5, 1_000_000])
+def test_of_two_that_wait_for_each_other_nobody_is_blamed(origin, pools, client, length):
+    """The client for 100 Continue, the backend for the body."""
     go = threading.Event()
 
     def stall(conn):
         if conn.read_head():
             go.wait(60)
-    bad = origin(stall)
-    front = pools({"p": {"backends": [bad.address], "circuit_breaker": {"failure_threshold": 1, "timeout": "1h"}}},
+    front = pools({"p": {"backends": [origin(stall).address], "circuit_breaker": {"failure_threshold": 1, "timeout": "1h"}}},
                   timeouts={"upstream_header": "500ms", "client_body": "250ms"})
     one = client(front.port("web"))
-    one.send(request("/", "Expect: 100-continue", "Content-Length: 5", method="PUT"))
+    one.send(request("/", "Expect: 100-continue", f"Content-Length: {length}", method="PUT"))
     answer = one.answer()
-    assert answer.status == 504 and "upstream_header_timeout" in answer.get("Proxy-Status")
-    front.counts(1, "upstream_failures_total", reason="upstream_header_timeout")
-    assert front.metric("pool_circuit_openings_total", pool="p") == 1
+    assert answer.status == 504 and "upstream_continue_timeout" in answer.get("Proxy-Status")
+    front.counts(1, "upstream_failures_total", reason="upstream_continue_timeout")
+    assert front.metric("pool_circuit_openings_total", pool="p") == 0
     go.set()
+
+
+@pytest.mark.parametrize("length", [5, 1_000_000])
+def test_who_was_told_to_continue_late_has_all_its_time_from_then_on(origin, pools, client, length):
+    told = threading.Event()
+
+    def go_on(conn):
+        head = conn.read_head()
+        told.wait(60)
+        conn.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        conn.body_of(head)
+        conn.respond(body=b"%d" % len(head.body))
+    front = pools({"p": {"backends": [origin(go_on).address]}}, timeouts={"client_body": "400ms"})
+    one = client(front.port("web"))
+    one.send(request("/", "Expect: 100-continue", f"Content-Length: {length}", method="PUT"))
+    assert one.silent(0.8)
+    told.set()
+    assert one.head().status == 100
+    one.send(b"x" * length)
+    assert one.answer().body == b"%d" % length
 
 
 def test_who_was_told_to_continue_and_does_not_is_blamed(origin, pools, client):

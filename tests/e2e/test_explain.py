@@ -295,3 +295,15 @@ def test_explanations_tell_limits_that_are_full(start, origin):
             go.set()
             assert one.answer().status == 200
         eventually(lambda: "\noutcome        pool main\n" in explain(front, "--live"))
+
+
+def test_who_is_asked_in_a_panic_is_told(start):
+    """Too few are well: the explanation says that all are asked, and they are."""
+    check = {"path": "/health", "interval": "50ms", "unhealthy_threshold": 1}
+    front = start({"main": {"health_check": check, "balance": {"panic_below": 60}}}, {"pool": "main"})
+    front.origins["main"].status = 500
+    eventually(lambda: front.metric("upstream_healthy", pool="main") == 0)
+    answer, told = ask(front)
+    assert answer.get("X-Origin") == "main" and told["pool"] == "main"
+    live = explain(front, "--live")
+    assert "\noutcome        pool main\n" in live and "down, and asked all the same: too few are well" in live

@@ -341,6 +341,14 @@ def test_a_backend_that_does_not_answer(origin, proxy, client):
     answered(front, "upstream_header_timeout", client(front).ask(request()))
 
 
+@shows("upstream_continue_timeout")
+def test_a_backend_that_does_not_say_continue(origin, proxy, client):
+    front = proxy(origin(silent), timeouts={"upstream_header": "300ms"})
+    one = client(front)
+    one.send(request("/", "Expect: 100-continue", "Content-Length: 5", method="PUT"))
+    answered(front, "upstream_continue_timeout", one.answer())
+
+
 def pool_of(proxy, *backends, sections=None, **settings):
     return proxy({}, **(sections or {}), listeners=[{"name": "web", "address": "127.0.0.1:0"}],
                  virtual_hosts=[{"name": "h", "hosts": ["*"], "routes": [{"pool": "p"}]}],

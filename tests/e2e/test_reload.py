@@ -420,6 +420,19 @@ def test_operators_get_an_address_of_their_own_and_lose_it_again(origin, proxy):
     assert orders_at(admin) == (200, 200) and refused(metrics)
 
 
+def test_an_address_that_is_in_its_own_way_waits_for_the_next_start(origin, proxy):
+    port = free_port()
+    front = proxy(origin(), metrics=at(port))
+    before = front.metric("config_reloads_total", result="success")
+    front.config_path.write_text(yaml.safe_dump(asked_at(front, metrics={"listen": f"0.0.0.0:{port}"},
+                                                         timeouts={"drain": "5s"})))
+    with Client(("127.0.0.1", port)) as one:
+        said = one.ask(request("/reload", "X-Cirque-Control: 1", method="POST", host="localhost"))
+    assert said.status == 200, said.body
+    assert f"admin stays at 127.0.0.1:{port}, which is in the way of 0.0.0.0:{port}, until the next start" in said.body.decode()
+    assert orders_at(port) == (200, 200) and front.metric("config_reloads_total", result="success") == before + 1
+
+
 def test_two_addresses_that_the_kernel_chose_stay_what_they_are(origin, proxy):
     front = proxy(origin(), metrics=at(0), admin=at(0))
     metrics, admin = (int(front.address(name).rpartition(":")[2]) for name in ("metrics", "admin"))
@@ -439,10 +452,11 @@ def test_the_verb_asks_where_the_process_still_is(origin, proxy, tmp_path):
 
 
 def test_the_verb_orders_nobody_who_has_got_the_address_since(origin, proxy, tmp_path):
-    front = proxy(origin(), metrics=at(free_port()), server={"state_dir": str(tmp_path / "state")})
+    """Nor if their files call themselves the same."""
+    front = proxy(origin(), version="1", metrics=at(free_port()), server={"state_dir": str(tmp_path / "state")})
     address = front.config["metrics"]
     front.check_and_stop()
-    other = proxy(origin(), metrics=address)
+    other = proxy(origin(), version="1", metrics=address)
     front.config_path.write_text(yaml.safe_dump(asked_at(front, metrics=at(dead_port()))))
     said = ask_to_reload(front)
     assert said.returncode == 1 and "is cirque running with this configuration?" in said.stderr
