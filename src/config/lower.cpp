@@ -1,7 +1,9 @@
 #include "config/lower.h"
 
-#include <set>
+#include <deque>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 
 namespace cirque::config {
 namespace {
@@ -48,24 +50,35 @@ void lower_host(Model& model, const Service& service, Places& places) {
 // On another listener the same host may be again, and then has the listener in its name.
 class HostNames {
  public:
-  explicit HostNames(const decltype(Model::virtual_hosts)& hosts) {
+  using Hosts = decltype(Model::virtual_hosts);
+
+  // They stay where they are.
+  explicit HostNames(const Hosts& hosts) {
+    taken_.reserve(hosts.size());
     for (const auto& host : hosts) taken_.insert(host.name);
   }
 
   std::string name_for(const VirtualHost& host) {
-    auto name = host.hosts.front();
+    const auto& first = host.hosts.front();
     bool is_spoiled = host.listeners.size() == 1 && host.listeners.front().empty();
-    if (is_spoiled) return name;  // of a service whose mistakes are told already
-    if (taken_.contains(name) && !host.listeners.empty()) name += "@" + host.listeners.front();
+    if (is_spoiled) return first;  // of a service whose mistakes are told already
+    if (taken_.insert(first).second) return first;
+    if (!host.listeners.empty() && take(first + "@" + host.listeners.front())) return made_.back();
     // Still the same: it is one too many, which is told where the hosts are.
-    for (int n = 2; !taken_.insert(name).second; ++n) {
-      name = host.hosts.front() + "#" + std::to_string(n);
+    for (int n = 2;; ++n) {
+      if (take(first + "#" + std::to_string(n))) return made_.back();
     }
-    return name;
   }
 
  private:
-  std::set<std::string> taken_;
+  bool take(std::string name) {
+    if (taken_.contains(name)) return false;
+    taken_.insert(made_.emplace_back(std::move(name)));
+    return true;
+  }
+
+  std::unordered_set<std::string_view> taken_;
+  std::deque<std::string> made_;
 };
 
 }  // namespace
