@@ -1,6 +1,7 @@
 """SIGHUP: the new configuration as a whole or the old one as it was, and nobody who is served notices."""
 import contextlib
 import copy
+import errno
 import itertools
 import json
 import pathlib
@@ -479,6 +480,11 @@ def test_who_may_ask_over_http(origin, proxy, client, method, host, fields, stat
     assert front.metric("config_reloads_total", result="success") == (status == 200)
 
 
+def has_nobody(path):
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(str(path)) in (errno.ECONNREFUSED, errno.ENOENT)
+
+
 def test_a_unix_listener_comes_and_goes_while_somebody_knocks(origin, proxy, client, tmp_path):
     """All workers accept from one socket: when one of them lets go, the others still have it."""
     backend = origin()
@@ -500,6 +506,8 @@ def test_a_unix_listener_comes_and_goes_while_somebody_knocks(origin, proxy, cli
         for i in range(20):
             assert front.reload({**config, "services": config["services"] + [local] * (i % 2 == 0)})
             assert one.ask(request()).status == 200
+            if i % 2:
+                eventually(lambda: has_nobody(path))  # the workers let go of it one after the other
     finally:
         done.set()
         crowd.join()
