@@ -29,6 +29,10 @@ Asides::Move wanted_by(const config::Model& model) {
   return wanted;
 }
 
+bool is_taken(const Asides::Door* door, const Asides::Move& move) {
+  return std::ranges::find(move, door, &Asides::Step::door) != move.end();
+}
+
 }  // namespace
 
 struct Asides::Door {
@@ -52,19 +56,16 @@ Asides::~Asides() = default;
 // Where it is written like that, and best for the same; or, written otherwise, at that address. Two
 // may be written alike: "127.0.0.1:0".
 Asides::Door* Asides::find(const Step& step, const Move& move) const {
-  auto is_taken = [&](const auto& door) {
-    return std::ranges::find(move, door.get(), &Step::door) != move.end();
-  };
   Door* found = nullptr;
   for (const auto& door : doors_) {
-    if (is_taken(door) || door->where != step.where) continue;
+    if (is_taken(door.get(), move) || door->where != step.where) continue;
     if (door->app.offer() == step.offer) return door.get();
     if (!found) found = door.get();
   }
   if (found) return found;
   auto address = address_of(step.where);
   auto there = std::ranges::find_if(doors_, [&](const auto& door) {
-    return address && door->bound == *address && !is_taken(door);
+    return address && door->bound == *address && !is_taken(door.get(), move);
   });
   return there == doors_.end() ? nullptr : there->get();
 }
@@ -74,9 +75,8 @@ Asides::Door* Asides::find(const Step& step, const Move& move) const {
 Asides::Door* Asides::in_the_way(const Step& step, const Move& move) const {
   auto address = address_of(step.where);
   for (const auto& door : doors_) {
-    bool is_taken = std::ranges::find(move, door.get(), &Step::door) != move.end();
     bool is_it = address && address->is_ip() && door->bound.is_ip() &&
-                 door->bound.port() == address->port() && !is_taken;
+                 door->bound.port() == address->port() && !is_taken(door.get(), move);
     if (is_it) return door.get();
   }
   return nullptr;

@@ -277,6 +277,9 @@ class Explainer {
       tell_backends(pool);
     }
     if (way.error) return tell_error("outcome", way);
+    if (auto refusal = tell_full_stand_in("pool", way, decision)) {
+      return line("outcome", answered(*refusal));
+    }
     line("outcome", fmt::format("pool {}{}", name_of_pool(way.arrival.pool), stead(way, decision)));
     tell_backends(way.arrival.pool);
     tell_reserve(way, decision);
@@ -306,6 +309,9 @@ class Explainer {
       tell_backends(pool);
     }
     if (way.error) return tell_error("  then", way);
+    if (auto refusal = tell_full_stand_in("  not now", way, side)) {
+      return line("  then", answered(*refusal));
+    }
     if (!way.passed.empty()) {
       line("  then", fmt::format("pool {}{}", name_of_pool(way.arrival.pool), stead(way, side)));
     }
@@ -353,6 +359,13 @@ class Explainer {
     if (most == 0) return Refusal{429, "concurrency_limit"};
     if (now.waiting >= most) return Refusal{503, "queue_full"};
     return std::nullopt;
+  }
+
+  // Who stands in is asked for its own limit, too.
+  std::optional<Refusal> tell_full_stand_in(std::string_view key, const Way& way,
+                                            const Decision& decision) {
+    bool is_another = way.arrival.pool != decision.index;
+    return is_another ? tell_full(key, way.arrival.pool) : std::nullopt;
   }
 
   bool panics(std::uint32_t pool) const {

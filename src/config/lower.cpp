@@ -65,9 +65,9 @@ class HostNames {
     if (taken_.insert(first).second) return first;
     if (!host.listeners.empty() && take(first + "@" + host.listeners.front())) return made_.back();
     // Still the same: it is one too many, which is told where the hosts are.
-    for (int n = 2;; ++n) {
-      if (take(first + "#" + std::to_string(n))) return made_.back();
+    while (!take(first + "#" + std::to_string(++number_))) {
     }
+    return made_.back();
   }
 
  private:
@@ -79,6 +79,7 @@ class HostNames {
 
   std::unordered_set<std::string_view> taken_;
   std::deque<std::string> made_;
+  unsigned number_ = 1;  // never the same again, so that thousands cost no more than each a look
 };
 
 }  // namespace

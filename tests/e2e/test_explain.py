@@ -307,3 +307,24 @@ def test_who_is_asked_in_a_panic_is_told(start):
     assert answer.get("X-Origin") == "main" and told["pool"] == "main"
     live = explain(front, "--live")
     assert "\noutcome        pool main\n" in live and "down, and asked all the same: too few are well" in live
+
+
+def test_a_pool_that_stands_in_may_be_full(start, origin):
+    go = threading.Event()
+
+    def held(conn):
+        while conn.read_request():
+            assert go.wait(PATIENCE)
+            conn.respond(body=b"late")
+    front = start({"main": {"fallback": "spare", "health_check": {"path": "/up", "interval": "50ms", "unhealthy_threshold": 1}},
+                   "spare": {"concurrency_limit": 1, "backends": [origin(held).address]}}, {"pool": "main"})
+    front.origins["main"].status = 500
+    eventually(lambda: front.metric("upstream_healthy", pool="main") == 0)
+    assert "\noutcome        pool spare" in explain(front, "--live")
+    with Client(front.port("web")) as one:
+        one.send(request("/", host="a.example"))
+        eventually(lambda: "spare: full, 1 of 1 requests are under way" in explain(front, "--live"))
+        assert "\noutcome        answered here with 429: concurrency_limit\n" in explain(front, "--live")
+        assert ask(front)[0].status == 429
+        go.set()
+        assert one.answer().status == 200
