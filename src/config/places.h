@@ -3,10 +3,9 @@
 // can be shown there. Values are known by their addresses: the model must not move meanwhile, nor a
 // list grow that is not a deque.
 #include <cstddef>
-#include <memory_resource>
 #include <string>
-#include <unordered_map>
 
+#include "config/address_map.h"
 #include "config/options.h"
 #include "config/report.h"
 
@@ -17,10 +16,8 @@ class Places {
   static constexpr std::size_t kWhole = static_cast<std::size_t>(-1);
 
   // `nodes`: of the tree that is to be filled in, about.
-  explicit Places(std::size_t nodes = 0) {
-    fields_.reserve(nodes / 3);  // keys are nodes as well, and so are maps and lists
-    records_.reserve(nodes / 6);
-  }
+  explicit Places(std::size_t nodes = 0)
+      : fields_(nodes / 3), records_(nodes / 6) {}  // keys, maps and lists are nodes as well
 
   // A list's item, which is `record`; `in` is the record that has the list.
   void put_record(const void* record, Spot spot, const void* in, const Option& list,
@@ -32,7 +29,7 @@ class Places {
   void same(const void* made, const void* written);
   void same_record(const void* made, const void* written);
 
-  // Null: not given, or wrong and reported already.
+  // Null: not given, or wrong and reported already. Lives until the next place is put.
   const Spot* at(const void* field) const;
   const Spot* at_record(const void* record) const;
 
@@ -48,11 +45,8 @@ class Places {
     std::size_t item;
   };
 
-  // There may be millions, and all of them go at once: taken from the heap one by one they would
-  // be a fifth of the time that a large configuration takes to load.
-  std::pmr::monotonic_buffer_resource memory_;
-  std::pmr::unordered_map<const void*, Mark> fields_{&memory_};
-  std::pmr::unordered_map<const void*, Mark> records_{&memory_};
+  AddressMap<Mark> fields_;
+  AddressMap<Mark> records_;  // a record begins where its first field does
 };
 
 }  // namespace cirque::config

@@ -145,6 +145,21 @@ TEST_SUITE("config") {
     CHECK(value_of(r.root, "a").text == "1");
   }
 
+  TEST_CASE("every duplicate key is reported, of how many keys it may be") {
+    for (std::size_t keys : {1UL, 15UL, 16UL, 17UL, 18UL, 100UL}) {
+      for (std::size_t again = 0; again < keys; ++again) {
+        std::string text;
+        for (std::size_t i = 0; i < keys; ++i) text += fmt::format("k{}: {{a: {}}}\n", i, i);
+        text += fmt::format("k{}: 1\nlast: 1\nlast: 2\n", again);
+        Reading r(text);
+        CHECK(r.told() == fmt::format("CQ1004@{}:1 CQ1004@{}:1", keys + 1, keys + 3));
+        CHECK(r.root.entries.size() == keys + 1);
+        CHECK(value_of(r.root, fmt::format("k{}", again)).entries.size() == 1);
+        CHECK(value_of(r.root, "last").text == "1");
+      }
+    }
+  }
+
   TEST_CASE("a syntax error has its place") {
     CHECK(Reading("a: [1, 2\nb: 3\n").told() == "CQ1003@3:1");
     CHECK(Reading("a:\n\t- b\n").told() == "CQ1003@2:1");

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 #include <libfyaml.h>
 
+#include <iterator>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
+#include <unordered_map>
 
 #include "config/expansion.h"
 
@@ -36,11 +37,13 @@ class Builder {
   Node finish() { return std::move(root_); }
 
  private:
+  // A map or a list that is still being read: what is in it stands at the end of `parts_`, of a map
+  // the keys and the values in turn, so that it can be given exactly the room that it takes.
   struct Open {
     Node node;
     std::string anchor;
-    std::optional<Node> key;  // of a map: read, and its value is still to come
-    std::map<std::string, Spot, std::less<>> seen;
+    std::size_t first;                           // of its parts
+    std::unordered_map<std::string, Spot> seen;  // its keys, once they are many
   };
 
   bool open(Node::Kind kind, fy_token* at, fy_token* anchor, fy_token* tag);
@@ -48,7 +51,10 @@ class Builder {
   bool alias(fy_token* anchor);
   bool close(fy_token* end);
   bool complete(Node node, const std::string& anchor);
-  bool add_key(Open& map, Node key);
+  bool is_key_next() const;
+  const Spot* first_of(const Node& key);
+  void take_value(Node value);
+  void take_parts(Open& open);
   void merge(Node& map);
   bool copy_is_affordable(const Node& node);
   bool start_document(fy_token* at);
@@ -69,6 +75,7 @@ class Builder {
   Intake& intake_;
   Node root_;
   std::vector<Open> stack_;
+  std::vector<Node> parts_;
   std::map<std::string, Node> anchors_;
   std::size_t copied_bytes_ = 0;
   unsigned documents_ = 0;
@@ -111,6 +118,7 @@ bool Builder::open(Node::Kind kind, fy_token* at, fy_token* anchor, fy_token* ta
   o.node.spot = spot_of(at);
   o.node.spot.width = 1;
   o.anchor = text_of(anchor);
+  o.first = parts_.size();
   if (!refuse_tag(tag) || !intake_.count(o.node.spot)) return false;
   last_ = o.node.spot;
   if (stack_.size() == kDepthMax) {
@@ -157,8 +165,7 @@ bool Builder::scalar(fy_token* value, fy_token* anchor, fy_token* tag) {
   static const std::set<std::string_view> kNulls = {"", "~", "null", "Null", "NULL"};
   bool is_null = node.plain && kNulls.contains(node.text);
   node.kind = is_null ? Node::Kind::Null : Node::Kind::Scalar;
-  bool is_key = !stack_.empty() && stack_.back().node.kind == Node::Kind::Map && !stack_.back().key;
-  if (!is_key) expand(node, intake_.environment, report_);
+  if (!is_key_next()) expand(node, intake_.environment, report_);
   refuse_hidden_controls(node, report_);
   return intake_.count(node.spot) && complete(std::move(node), text_of(anchor));
 }
@@ -181,6 +188,7 @@ bool Builder::alias(fy_token* anchor) {
 bool Builder::close(fy_token*) {
   auto open = std::move(stack_.back());
   stack_.pop_back();
+  take_parts(open);
   if (open.node.kind == Node::Kind::Map) merge(open.node);
   return complete(std::move(open.node), open.anchor);
 }
@@ -195,33 +203,69 @@ bool Builder::complete(Node node, const std::string& anchor) {
     root_ = std::move(node);
     return true;
   }
-  auto& parent = stack_.back();
-  if (parent.node.kind == Node::Kind::List) {
-    parent.node.items.push_back(std::move(node));
-    return true;
+  if (is_key_next() && node.kind != Node::Kind::Scalar) {
+    return refuse(Code::Unsupported, node.spot, "a key must be a word");
   }
-  if (!parent.key) return add_key(parent, std::move(node));
-  auto key = std::move(*parent.key);
-  parent.key.reset();
-  auto [first, is_new] = parent.seen.emplace(key.text, key.spot);
-  if (is_new) {
-    parent.node.entries.push_back({std::move(key), std::move(node)});
+  bool is_value = stack_.back().node.kind == Node::Kind::Map && !is_key_next();
+  if (is_value) {
+    take_value(std::move(node));
   } else {
-    report_
-        .add(Code::DuplicateKey, key.spot, {},
-             fmt::format("'{}' stands here a second time; the first is on line {}", key.text,
-                         first->second.line))
-        .expected = "every key once";
+    parts_.push_back(std::move(node));
   }
   return true;
 }
 
-bool Builder::add_key(Open& map, Node key) {
-  if (key.kind != Node::Kind::Scalar) {
-    return refuse(Code::Unsupported, key.spot, "a key must be a word");
+bool Builder::is_key_next() const {
+  if (stack_.empty() || stack_.back().node.kind != Node::Kind::Map) return false;
+  return (parts_.size() - stack_.back().first) % 2 == 0;
+}
+
+// Of a key that stands behind all others.
+const Spot* Builder::first_of(const Node& key) {
+  constexpr std::size_t kFew = 16;
+  auto& map = stack_.back();
+  std::size_t end = parts_.size() - 1;
+  if (end - map.first <= 2 * kFew) {
+    for (auto at = map.first; at < end; at += 2) {
+      if (parts_[at].text == key.text) return &parts_[at].spot;
+    }
+    return nullptr;
   }
-  map.key = std::move(key);
-  return true;
+  // The first time all of them, and later the one before it.
+  for (auto at = map.seen.empty() ? map.first : end - 2; at < end; at += 2) {
+    map.seen.emplace(parts_[at].text, parts_[at].spot);
+  }
+  auto found = map.seen.find(key.text);
+  return found == map.seen.end() ? nullptr : &found->second;
+}
+
+void Builder::take_value(Node value) {
+  const auto& key = parts_.back();
+  const auto* first = first_of(key);
+  if (!first) {
+    parts_.push_back(std::move(value));
+    return;
+  }
+  report_
+      .add(Code::DuplicateKey, key.spot, {},
+           fmt::format("'{}' stands here a second time; the first is on line {}", key.text,
+                       first->line))
+      .expected = "every key once";
+  parts_.pop_back();
+}
+
+void Builder::take_parts(Open& open) {
+  auto first = parts_.begin() + static_cast<std::ptrdiff_t>(open.first);
+  auto size = parts_.size() - open.first;
+  if (open.node.kind == Node::Kind::List) {
+    open.node.items.assign(std::move_iterator(first), std::move_iterator(parts_.end()));
+  } else {
+    open.node.entries.reserve(size / 2);
+    for (auto at = first; at != parts_.end(); at += 2) {
+      open.node.entries.push_back({std::move(at[0]), std::move(at[1])});
+    }
+  }
+  parts_.erase(first, parts_.end());
 }
 
 // `<<: *defaults` brings the entries of another map, or of several, unless the key is here already.
