@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "base/hash.h"
@@ -19,17 +18,18 @@
 #include "config/redirect_circle.h"
 #include "config/route_reader.h"
 #include "config/secrets.h"
+#include "route/name_index.h"
 
 namespace cirque::config {
 namespace {
 
-using Index = std::unordered_map<std::string_view, std::uint32_t>;
+using Index = route::NameIndex;
 
 // The name that was meant, or none.
 std::string nearest(const Index& known, std::string_view name) {
   std::string_view best;
   std::size_t distance = name.size() < 2 ? 1 : name.size() < 4 ? 2 : 3;
-  for (const auto& [candidate, index] : known) {
+  for (const auto& [candidate, number] : known.entries()) {
     auto d = base::edit_distance(name, candidate);
     if (d < distance || (d == distance && !best.empty() && candidate < best)) {
       distance = d;
@@ -64,20 +64,21 @@ class Compiler : Critic {
     for (const auto& backend : model_.backends) {
       auto number = static_cast<std::uint32_t>(backends_.size());
       auto [first, is_new] = backends_.emplace(backend.id, number);
-      if (!is_new) twice("backends", backend.id, model_.backends[first->second].id);
+      if (!is_new) twice("backends", backend.id, model_.backends[first].id);
     }
     for (const auto& backend : model_.backends) {
       for (const auto& tag : backend.tags) tags_.emplace(tag, 0);
     }
-    std::unordered_map<std::string_view, const std::string*> certificates;
-    for (const auto& one : model_.certificates) {
-      auto [first, is_new] = certificates.emplace(one.name, &one.name);
-      if (!is_new) twice("certificates", one.name, *first->second);
+    Index certificates;
+    for (std::uint32_t i = 0; i < model_.certificates.size(); ++i) {
+      const auto& one = model_.certificates[i];
+      auto [first, is_new] = certificates.emplace(one.name, i);
+      if (!is_new) twice("certificates", one.name, model_.certificates[first].name);
     }
     for (std::uint32_t i = 0; i < model_.listeners.size(); ++i) {
       const auto& listener = model_.listeners[i];
       auto [first, is_new] = listeners_.emplace(listener.name, i);
-      if (!is_new) twice("listeners", listener.name, model_.listeners[first->second].name);
+      if (!is_new) twice("listeners", listener.name, model_.listeners[first].name);
     }
   }
 
@@ -102,8 +103,8 @@ class Compiler : Critic {
       auto [first, is_new] = pools_.emplace(pool.name, i);
       auto is_service = [&](std::size_t number) { return number >= first_of_services(); };
       // Two services of one name are told as such.
-      bool is_told = !is_new && is_service(i) && is_service(first->second);
-      if (!is_new && !is_told) twice("pools", pool.name, model_.pools[first->second].name);
+      bool is_told = !is_new && is_service(i) && is_service(first);
+      if (!is_new && !is_told) twice("pools", pool.name, model_.pools[first].name);
       auto& plan = plan_.pools.emplace_back(
           pool_plan_of(pool, {model_.timeouts, places_, secrets_, report_}));
       plan.rates = rates_of(pool.rate_limits);
@@ -118,7 +119,7 @@ class Compiler : Critic {
     for (std::uint32_t i = 0; i < model_.rate_limits.size(); ++i) {
       const auto& limit = model_.rate_limits[i];
       auto [first, is_new] = rates_.emplace(limit.name, i);
-      if (!is_new) twice("rate_limits", limit.name, model_.rate_limits[first->second].name);
+      if (!is_new) twice("rate_limits", limit.name, model_.rate_limits[first].name);
       plan_.rates.push_back(rate_plan_of(limit, places_, report_));
       check_entries(limit, entries += plan_.rates.back().entries);
     }
@@ -139,13 +140,13 @@ class Compiler : Critic {
 
   // kNone: reported.
   std::uint32_t rate_of(const std::string& name) {
-    auto found = rates_.find(name);
-    if (found == rates_.end()) {
+    const auto* found = rates_.find(name);
+    if (!found) {
       unknown("rate limit", name, rates_, &name);
       return kNone;
     }
-    named_rates_[found->second] = true;
-    return found->second;
+    named_rates_[*found] = true;
+    return *found;
   }
 
   RateList rates_of(const std::vector<std::string>& names) {
@@ -226,10 +227,9 @@ class Compiler : Critic {
   void add_member(PoolPlan& plan, const HostPort& member) {
     bool is_id = member.port == 0 && !member.address;
     if (!is_id) return add_origin(plan, member);
-    auto found = backends_.find(member.text);
-    if (found != backends_.end()) {
-      named_backends_[found->second] = true;
-      return add_origin(plan, model_.backends[found->second]);
+    if (const auto* found = backends_.find(member.text)) {
+      named_backends_[*found] = true;
+      return add_origin(plan, model_.backends[*found]);
     }
     unknown("backend", member.text, backends_, &member);
   }
@@ -277,7 +277,7 @@ class Compiler : Critic {
 
   static std::string list(const Index& known) {
     std::vector<std::string_view> names;
-    for (const auto& [name, index] : known) names.push_back(name);
+    for (const auto& [name, number] : known.entries()) names.push_back(name);
     std::ranges::sort(names);
     constexpr std::size_t kListedMax = 12;
     bool more = names.size() > kListedMax;
@@ -287,8 +287,7 @@ class Compiler : Critic {
 
   // kNone: reported, or to be.
   std::uint32_t find_pool(const std::string& name, const void* field) {
-    auto found = pools_.find(name);
-    if (found != pools_.end()) return found->second;
+    if (const auto* found = pools_.find(name)) return *found;
     unknown("pool", name, pools_, field);
     return kNone;
   }
@@ -325,7 +324,7 @@ class Compiler : Critic {
       const auto& table = model_.routing_tables[i];
       auto [first, is_new] = tables_.emplace(table.name, i);
       if (!is_new) {
-        twice("routing_tables", table.name, model_.routing_tables[first->second].name);
+        twice("routing_tables", table.name, model_.routing_tables[first].name);
       }
       read_table(table);
     }
@@ -372,15 +371,17 @@ class Compiler : Critic {
   }
 
   void read_hosts() {
-    host_routes_.resize(model_.virtual_hosts.size());
-    Index names;
+    specs_.resize(model_.virtual_hosts.size());
+    Index names(model_.virtual_hosts.size());
     for (std::uint32_t i = 0; i < model_.virtual_hosts.size(); ++i) {
       const auto& host = model_.virtual_hosts[i];
+      specs_[i].names = host.hosts;
+      specs_[i].routes.reserve(host.routes.size());
       plan_.hosts.push_back(host.name);
       plan_.host_rates.push_back(rates_of(host.rate_limits));
       auto [first, is_new] = names.emplace(host.name, i);
       bool is_twin = !is_new;
-      if (is_twin) twice("virtual_hosts", host.name, model_.virtual_hosts[first->second].name);
+      if (is_twin) twice("virtual_hosts", host.name, model_.virtual_hosts[first].name);
       is_twin_.push_back(is_twin);
       if (host.listeners.empty() && places_.at(&host.listeners)) {
         add(Code::NoValue, host.listeners, "'listeners' is empty: the host would be on none")
@@ -394,7 +395,7 @@ class Compiler : Critic {
         auto number = static_cast<std::uint32_t>(&route - host.routes.data());
         if (!route.name.empty()) {
           auto [first_route, is_new_route] = routes.emplace(route.name, number);
-          if (!is_new_route) twice("routes", route.name, host.routes[first_route->second].name);
+          if (!is_new_route) twice("routes", route.name, host.routes[first_route].name);
         }
         read_route(i, host, route);
       }
@@ -408,7 +409,7 @@ class Compiler : Critic {
     for (const auto& test : route.cookies) ask_for(plan_.interests.cookies, test.name);
     spec.target = static_cast<std::uint32_t>(plan_.routes.size());
     spec.is_torn = asks_unknown(route);
-    host_routes_[host_number].push_back(std::move(spec));
+    specs_[host_number].routes.push_back(std::move(spec));
     auto label = route.name.empty() ? std::string() : fmt::format("{}/{}", host.name, route.name);
     auto id = base::hash(
         label.empty() ? fmt::format("{}#{}", host.name, &route - host.routes.data()) : label);
@@ -490,10 +491,9 @@ class Compiler : Critic {
   }
 
   std::uint32_t table_of(const Route& route) {
-    auto found = tables_.find(route.routing_table);
-    if (found != tables_.end()) {
-      named_tables_[found->second] = true;
-      return found->second;
+    if (const auto* found = tables_.find(route.routing_table)) {
+      named_tables_[*found] = true;
+      return *found;
     }
     unknown("routing table", route.routing_table, tables_, &route.routing_table);
     return kNone;
@@ -521,8 +521,7 @@ class Compiler : Critic {
       if (is_twin_[i]) continue;
       const auto& host = model_.virtual_hosts[i];
       for (const auto& name : host.listeners) {
-        auto found = listeners_.find(name);
-        if (found != listeners_.end()) all[found->second].push_back(i);
+        if (const auto* found = listeners_.find(name)) all[*found].push_back(i);
       }
       bool is_on_all = host.listeners.empty() && !is_spoiled(&host, "listeners");
       for (std::size_t k = 0; is_on_all && k < all.size(); ++k) all[k].push_back(i);
@@ -567,9 +566,9 @@ class Compiler : Critic {
   }
 
   std::shared_ptr<const route::Router> router_of(const std::vector<std::uint32_t>& hosts) {
-    std::vector<route::VirtualHostSpec> specs;
-    for (auto host : hosts) specs.push_back({model_.virtual_hosts[host].hosts, host_routes_[host]});
-    auto compiled = route::Router::compile(specs);
+    std::vector<const route::VirtualHostSpec*> specs;
+    for (auto host : hosts) specs.push_back(&specs_[host]);
+    auto compiled = route::Router::compile_selected(specs);
     for (const auto& finding : compiled.findings) tell(finding, hosts);
     return std::move(compiled.router);
   }
@@ -598,7 +597,7 @@ class Compiler : Critic {
     const auto& host = model_.virtual_hosts[lane.hosts.front()];
     bool takes_all = host.hosts == std::vector<std::string>{"*"} && host.routes.size() == 1;
     if (!takes_all) return kNone;
-    const auto& spec = host_routes_[lane.hosts.front()].front();
+    const auto& spec = specs_[lane.hosts.front()].routes.front();
     bool asks = spec.path.kind != route::PathKind::Any || !spec.methods.empty() ||
                 !spec.sources.empty() || !spec.headers.empty() || !spec.query.empty() ||
                 !spec.cookies.empty();
@@ -743,7 +742,7 @@ class Compiler : Critic {
     for (std::size_t i = 0; i < host.routes.size() && !host.hosts.empty(); ++i) {
       const auto& to = host.routes[i].redirect;
       bool is_circle =
-          to.is_set() && leads_to_itself(to, host_routes_[number][i], router, host.hosts.front());
+          to.is_set() && leads_to_itself(to, specs_[number].routes[i], router, host.hosts.front());
       if (!is_circle) continue;
       const auto& field = to.path.empty() ? to.scheme : to.path;
       if (!places_.at(&field)) continue;
@@ -770,9 +769,9 @@ class Compiler : Critic {
   bool asks_for_tags_ = false;
   std::map<std::string, std::uint32_t> tag_pools_;
   upstream::HealthPolicy tag_health_;
-  std::vector<bool> asked_;  // by pool of the model: a route leads there
-  std::vector<std::vector<route::RouteSpec>> host_routes_;
-  std::vector<bool> is_twin_;  // by host: another has its name
+  std::vector<bool> asked_;                    // by pool of the model: a route leads there
+  std::vector<route::VirtualHostSpec> specs_;  // of the hosts
+  std::vector<bool> is_twin_;                  // by host: another has its name
 };
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <deque>
 #include <string>
-#include <string_view>
-#include <unordered_set>
+
+#include "route/name_index.h"
 
 namespace cirque::config {
 namespace {
@@ -53,16 +53,15 @@ class HostNames {
   using Hosts = decltype(Model::virtual_hosts);
 
   // They stay where they are.
-  explicit HostNames(const Hosts& hosts) {
-    taken_.reserve(hosts.size());
-    for (const auto& host : hosts) taken_.insert(host.name);
+  explicit HostNames(const Hosts& hosts) : taken_(hosts.size()) {
+    for (const auto& host : hosts) taken_.emplace(host.name, 0);
   }
 
   std::string name_for(const VirtualHost& host) {
     const auto& first = host.hosts.front();
     bool is_spoiled = host.listeners.size() == 1 && host.listeners.front().empty();
     if (is_spoiled) return first;  // of a service whose mistakes are told already
-    if (taken_.insert(first).second) return first;
+    if (taken_.emplace(first, 0).second) return first;
     if (!host.listeners.empty() && take(first + "@" + host.listeners.front())) return made_.back();
     // Still the same: it is one too many, which is told where the hosts are.
     while (!take(first + "#" + std::to_string(++number_))) {
@@ -73,11 +72,11 @@ class HostNames {
  private:
   bool take(std::string name) {
     if (taken_.contains(name)) return false;
-    taken_.insert(made_.emplace_back(std::move(name)));
+    taken_.emplace(made_.emplace_back(std::move(name)), 0);
     return true;
   }
 
-  std::unordered_set<std::string_view> taken_;
+  route::NameIndex taken_;
   std::deque<std::string> made_;
   unsigned number_ = 1;  // never the same again, so that thousands cost no more than each a look
 };

@@ -133,6 +133,7 @@ class Walk {
     const auto& records = std::get<Records>(option.slot);
     auto* parent = record_;
     records.resize(parent, value.items.size());
+    auto inside = inside_of(option);
     for (std::size_t i = 0; i < value.items.size(); ++i) {
       const auto& item = value.items[i];
       Trail here{trail.up, trail.key, i};
@@ -143,7 +144,7 @@ class Walk {
       record_ = records.at(parent, i);
       places_.put_record(record_, item.spot, parent, option, i);
       if (item.kind == Node::Kind::Map) {
-        map(item, item.spot, inside_of(option), here);
+        map(item, item.spot, inside, here);
       } else {
         wrong_item(option, item, here);
       }
@@ -176,6 +177,7 @@ class Walk {
     const auto& records = std::get<Records>(option.slot);
     auto* parent = record_;
     records.resize(parent, value.entries.size());
+    auto inside = inside_of(option);
     for (std::size_t i = 0; i < value.entries.size(); ++i) {
       const auto& [name, item] = value.entries[i];
       record_ = records.at(parent, i);
@@ -188,7 +190,7 @@ class Walk {
         continue;
       }
       if (item.kind == Node::Kind::Map) {
-        map(item, name.spot, inside_of(option), here);
+        map(item, name.spot, inside, here);
       } else {
         wrong_item(option, item, here);
       }

@@ -9,20 +9,22 @@
 namespace cirque::route {
 namespace {
 
-// As a key: an exact name and a wildcard of the same suffix are two different names.
-std::string key_of(const HostPattern& name) {
-  if (name.kind == HostPattern::Kind::Default) return "*";
-  return name.kind == HostPattern::Kind::Wildcard ? "*." + name.text : name.text;
-}
-
 bool is_keyed(PathClass kind) noexcept {
   return kind == PathClass::Exact || kind == PathClass::Shaped;
 }
 
-std::size_t count_routes(std::span<const VirtualHostSpec> hosts) noexcept {
+using Specs = std::span<const VirtualHostSpec* const>;
+
+std::size_t count_routes(Specs hosts) noexcept {
   std::size_t routes = 0;
-  for (const VirtualHostSpec& host : hosts) routes += host.routes.size();
+  for (const auto* host : hosts) routes += host->routes.size();
   return routes;
+}
+
+std::size_t count_names(Specs hosts) noexcept {
+  std::size_t names = 0;
+  for (const auto* host : hosts) names += host->names.size();
+  return names;
 }
 
 void sort_by_place(Findings& findings) {
@@ -35,7 +37,18 @@ void sort_by_place(Findings& findings) {
 }  // namespace
 
 Router::Compiled Router::compile(std::span<const VirtualHostSpec> hosts) {
+  std::vector<const VirtualHostSpec*> all;
+  for (const auto& host : hosts) all.push_back(&host);
+  return compile_selected(all);
+}
+
+Router::Compiled Router::compile_selected(std::span<const VirtualHostSpec* const> hosts) {
   return Compiler(hosts).compile();
+}
+
+Compiler::Compiler(Specs hosts) : specs_(hosts), exact_names_(count_names(hosts)) {
+  names_.reserve(count_names(hosts));
+  name_places_.reserve(count_names(hosts));
 }
 
 Router::Compiled Compiler::compile() {
@@ -61,33 +74,53 @@ Router::Compiled Compiler::compile() {
 }
 
 void Compiler::read_names(std::uint32_t host) {
-  const auto& names = specs_[host].names;
+  const auto& names = specs_[host]->names;
   for (std::uint32_t i = 0; i < names.size(); ++i) {
     Place place{.host = host, .part = Part::Name, .item = i};
     auto name = HostPattern::parse(names[i]);
-    if (!name) {
-      refuse(place, std::move(name.error()));
-      continue;
-    }
-    auto [first, is_new] = first_named_.emplace(key_of(*name), place);
-    if (is_new) {
-      names_.push_back({std::move(*name), host});
+    if (name) {
+      read_name(std::move(*name), place);
     } else {
-      findings_.push_back({Finding::Kind::DuplicateHost, place, first->second, 0,
-                           "is named already, and the first to name it serves it"});
+      refuse(place, std::move(name.error()));
     }
   }
 }
 
+void Compiler::read_name(HostPattern name, Place place) {
+  names_.push_back({std::move(name), place.host});
+  name_places_.push_back(place);
+  auto last = static_cast<std::uint32_t>(names_.size() - 1);
+  std::uint32_t first = first_named(names_.back().name, last);
+  if (first == last) return;
+  findings_.push_back({Finding::Kind::DuplicateHost, place, name_places_[first], 0,
+                       "is named already, and the first to name it serves it"});
+  names_.pop_back();
+  name_places_.pop_back();
+}
+
+// An exact name and a wildcard of the same suffix are two different names.
+std::uint32_t Compiler::first_named(const HostPattern& name, std::uint32_t number) {
+  switch (name.kind) {
+    case HostPattern::Kind::Exact:
+      return exact_names_.emplace(name.text, number).first;
+    case HostPattern::Kind::Wildcard:
+      return wildcards_.emplace(name.text, number).first;
+    case HostPattern::Kind::Default:
+      break;
+  }
+  if (!default_name_) default_name_ = number;
+  return *default_name_;
+}
+
 void Compiler::read_routes(std::uint32_t host) {
   drafts_.clear();
-  for (std::uint32_t i = 0; i < specs_[host].routes.size(); ++i) read_route(host, i);
+  for (std::uint32_t i = 0; i < specs_[host]->routes.size(); ++i) read_route(host, i);
   std::ranges::sort(drafts_, is_tried_before);
   find_unreachable(drafts_, plan_.predicates, host, findings_);
 }
 
 void Compiler::read_route(std::uint32_t host, std::uint32_t route) {
-  const RouteSpec& spec = specs_[host].routes[route];
+  const RouteSpec& spec = specs_[host]->routes[route];
   std::size_t told = findings_.size();
   Draft draft{.in_host = route, .target = spec.target};
   draft.predicates = plan_.predicates.add(spec, {.host = host, .route = route}, findings_);

@@ -19,6 +19,8 @@ class Router {
  public:
   struct Compiled;
   static Compiled compile(std::span<const VirtualHostSpec> hosts);
+  // The same, of hosts that are kept elsewhere, with others between them.
+  static Compiled compile_selected(std::span<const VirtualHostSpec* const> hosts);
 
   // Only for compile(): every Plan that it makes is sound.
   explicit Router(Plan plan) noexcept : plan_(std::move(plan)) {}
