@@ -49,9 +49,13 @@ std::string converse(const Address& where, std::string_view request, int seconds
 
 }  // namespace
 
+const config::HostPort& asked_at(const config::Model& model) {
+  return model.admin.is_apart() ? model.admin.listen : model.metrics.listen;
+}
+
 std::expected<Reply, Silence> ask(const config::Model& model, const Question& question) {
   bool is_apart = model.admin.is_apart();
-  const auto& where = is_apart ? model.admin.listen : model.metrics.listen;
+  const auto& where = asked_at(model);
   auto address = address_of(where);
   if (!address || (!is_apart && !model.metrics.enabled)) {
     return std::unexpected(

@@ -31,6 +31,9 @@ struct Silence {
 
 std::expected<Reply, Silence> ask(const config::Model& model, const Question& question);
 
+// The address where the process with this model answers, if it answers anywhere.
+const config::HostPort& asked_at(const config::Model& model);
+
 // Does a cirque answer operators there?
 bool is_admin(const Address& where);
 

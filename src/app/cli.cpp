@@ -179,6 +179,10 @@ const FlagRow kFlags[] = {
      "config/default.yaml, else /etc/cirque/cirque.yaml.",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {
        if (value.empty()) return Misuse{"--config has no file", {}};
+       if (!c.config.empty()) {
+         return Misuse{fmt::format("two configurations are named: '{}' and '{}'", c.config, value),
+                       {}};
+       }
        c.config = value;
        return std::nullopt;
      }},

@@ -124,6 +124,9 @@ TEST_SUITE("app") {
     CHECK(bad({"-c", ""}).message.contains("no file"));
     CHECK(bad({"run", "a", "b"}).message.contains("too many"));
     CHECK(bad({"version", "a"}).message.contains("too many"));
+    CHECK(bad({"apply", "a", "-c", "b"}).message == "two configurations are named: 'a' and 'b'");
+    CHECK(bad({"-c", "a", "--config=b"}).message.contains("two configurations"));
+    CHECK(good({"validate", "-c", "a"}, {{"CONFIG_PATH", "b"}}).config == "a");
     CHECK(bad({"--log-level", "loud"}).message.contains("expected one of trace"));
   }
 

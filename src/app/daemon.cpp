@@ -83,13 +83,14 @@ class Daemon {
   }
 
   // False: something cannot be had, and the log says what.
-  bool open(config::Loaded loaded, const StateDir& state_dir) {
+  bool open(config::Loaded loaded, const RunOptions& options) {
     auto* access_log = server_.engine().access_log();
     if (access_log && !access_log->is_open()) {
       log::error("app", "cannot open the access log", {{"path", model_.logging.access.path}});
       return false;
     }
-    return succession_.start(std::move(loaded), state_dir);
+    auto how = options.is_last_known_good ? "last known good of " : "start ";
+    return succession_.start(std::move(loaded), options.state_dir, how);
   }
 
   int run(std::optional<Background> background) {
@@ -153,7 +154,7 @@ int serve(config::Loaded loaded, const RunOptions& options) {
   if (options.daemon) background = Background::detach();
   if (!configure_log(loaded.model.logging)) return 1;
   Daemon daemon(loaded.model, options);
-  if (!daemon.open(std::move(loaded), options.state_dir)) return 1;
+  if (!daemon.open(std::move(loaded), options)) return 1;
   return daemon.run(std::move(background));
 }
 

@@ -10,6 +10,7 @@ struct RunOptions {
   Load load = {};         // for reloads
   std::string path = {};  // of the configuration, absolute; empty: there is nothing to read again
   StateDir state_dir = {};
+  bool is_last_known_good = false;  // what is loaded is that, and not what `path` has
 };
 
 // Serves until told to stop; the exit status.

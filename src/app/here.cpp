@@ -1,5 +1,6 @@
 #include "app/here.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,27 +16,6 @@
 namespace cirque::app {
 namespace {
 
-// By trying. A running cirque has the address as well and lets others of its user have it: it is
-// not in the way. Nobody can connect meanwhile, as it does not listen.
-std::string why_not_listen(const config::HostPort& at) {
-  auto address = address_of(at);
-  if (!address) return "the name does not resolve";
-  if (!address->is_ip()) return {};  // the file of a socket is replaced, or not: see net/listener.h
-  sockaddr_storage storage;
-  auto length = address->to(storage);
-  net::Fd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return strerrordesc_np(errno);
-  int on = 1;
-  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0) return {};
-  int error = errno;
-  // Where operators are answered nobody else is let in, but it may well be the one that is to
-  // reload this.
-  if (error == EADDRINUSE && is_admin(*address)) return {};
-  return strerrordesc_np(error);
-}
-
 std::string why_not_write(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0) {
@@ -45,6 +25,54 @@ std::string why_not_write(const std::string& path) {
   auto slash = path.rfind('/');
   auto folder = slash == path.npos ? std::string(".") : path.substr(0, slash + 1);
   return ::access(folder.c_str(), W_OK | X_OK) == 0 ? "" : strerrordesc_np(errno);
+}
+
+// The process that is to reload this is not in the way of it.
+std::string unless_ours(const std::string& why, const config::Model& model) {
+  auto address = address_of(asked_at(model));
+  bool may_be_asked = address && (model.admin.is_apart() || model.metrics.enabled);
+  if (!may_be_asked || is_admin(*address)) return {};
+  return fmt::format("{}, and no cirque answers at {}", why, asked_at(model).text);
+}
+
+// The file of a socket without a process is replaced: see net/socket.h.
+std::string why_no_socket(const Address& at, const config::Model& model) {
+  std::string path(at.path());
+  if (path.starts_with('@')) return {};
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return why_not_write(path);
+  if (!S_ISSOCK(status.st_mode)) return "the path is taken by something else than a socket";
+  sockaddr_storage storage;
+  auto length = at.to(storage);
+  net::Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  bool lives = ::connect(probe.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0;
+  return lives ? unless_ours(strerrordesc_np(EADDRINUSE), model) : std::string();
+}
+
+// 0, or the errno. Nobody can connect meanwhile, as it does not listen.
+int bind_trial(const Address& at, bool shares) {
+  sockaddr_storage storage;
+  auto length = at.to(storage);
+  net::Fd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return errno;
+  int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (shares) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  return ::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0 ? 0 : errno;
+}
+
+// By trying.
+std::string why_not_listen(const config::HostPort& at, const config::Model& model) {
+  auto address = address_of(at);
+  if (!address) return "the name does not resolve";
+  if (!address->is_ip()) return why_no_socket(*address, model);
+  int error = bind_trial(*address, false);
+  if (error == 0) return {};
+  if (error != EADDRINUSE) return strerrordesc_np(error);
+  // Workers of one process share an address, and so would another cirque of this user.
+  if (bind_trial(*address, true) == 0) return unless_ours(strerrordesc_np(error), model);
+  // Where operators are answered nobody else is let in.
+  return is_admin(*address) ? "" : strerrordesc_np(error);
 }
 
 }  // namespace

@@ -161,6 +161,7 @@ int run(const Command& command) {
     auto last = command.last_known_good ? last_known_good(command, loaded.model) : std::nullopt;
     if (!last) return kFailed;
     loaded = std::move(*last);
+    options.is_last_known_good = true;
   }
   options.state_dir = state_dir_of(command.state_dir, loaded.model);
   return serve(std::move(loaded), options);

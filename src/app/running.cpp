@@ -9,10 +9,6 @@
 namespace cirque::app {
 namespace {
 
-const config::HostPort& asked_at(const config::Model& model) {
-  return model.admin.is_apart() ? model.admin.listen : model.metrics.listen;
-}
-
 // Others may have the address since: what answers has to have these very files in use.
 bool has_in_use(const config::Loaded& loaded) {
   auto tag = fmt::format("\"{}\"", InUse::now(loaded).hash);

@@ -97,11 +97,11 @@ std::string seconds(Duration duration) {
 
 Succession::Succession(Means means) : means_(std::move(means)) {}
 
-bool Succession::start(config::Loaded first, const StateDir& state_dir) {
+bool Succession::start(config::Loaded first, const StateDir& state_dir, std::string_view how) {
   if (!versions_.open(state_dir, first.model.server.versions_kept)) return false;
   if (!put_to_use(first)) return false;
   loaded_ = std::move(first);
-  number({.source = "start " + means_.path, .note = {}});
+  number({.source = fmt::format("{}{}", how, means_.path), .note = {}});
   tidy_.arm(means_.engine.steward_loop().timers(), means_.engine.steward_loop().now() + kTidyAfter);
   return true;
 }

@@ -35,8 +35,9 @@ class Succession {
 
   explicit Succession(Means means);
 
-  // False: something cannot be bound or kept, and the log says what.
-  bool start(config::Loaded first, const StateDir& state_dir);
+  // False: something cannot be bound or kept, and the log says what. `how` it came to this file:
+  // "start ".
+  bool start(config::Loaded first, const StateDir& state_dir, std::string_view how);
 
   // By itself, and in its turn. `how` it came to this, which is remembered: "SIGHUP".
   void reload(std::string_view how) { reloads_.spawn(reload_alone(how)); }

@@ -146,7 +146,7 @@ std::string location_of(const Redirect& redirect, std::string_view scheme,
                                      : host_of(authority);
   if (redirect.port != 0) location += fmt::format(":{}", redirect.port);
   location += redirect.path.empty() ? path : redirect.path;
-  if (!query.empty()) location += fmt::format("?{}", query);
+  if (!query.empty()) location += (redirect.path.contains('?') ? '&' : '?') + std::string(query);
   return location;
 }
 

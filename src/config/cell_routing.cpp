@@ -94,7 +94,7 @@ class Lowering {
       auto& finding =
           report_.add(code, spot ? *spot : Spot{}, places_.path(&url),
                       fmt::format("invalid URL for placement '{}': {} {}", name, shown, why));
-      if (has_user) finding.source.clear();
+      if (has_user && spot) report_.hide(*spot);
       return finding;
     };
     constexpr std::string_view kExpected = "http:// and a host, such as http://cell-tier1:9001";

@@ -114,7 +114,7 @@ class Check : Critic {
     auto look = [&](const HostPort& at, const char* path) {
       const auto* spot = place(at);
       if (!spot && report_.has_errors()) return;  // what is written may be among them
-      auto why = here_->why_not_listen(at);
+      auto why = here_->why_not_listen(at, model_);
       if (why.empty()) return;
       report_.add(Code::CannotListen, spot ? *spot : Spot{}, spot ? places_.path(&at) : path,
                   fmt::format("{} cannot be listened on here: {}", at.text, why));

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <unordered_set>
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "config/answer_check.h"
 #include "config/blueprint.h"
 #include "config/critic.h"
 #include "config/error_pages.h"
@@ -449,6 +449,11 @@ class Compiler : Critic {
     if (targets != 1) {
       // What is wrong in itself is reported already, and counts as given.
       if (targets == 0 && is_spoiled(&route)) return {};
+      if (targets == 0 && places_.at(&route.redirect.status)) {
+        add(Code::OneTarget, &route.redirect.status, "the redirect leads nowhere").expected =
+            "scheme, host, port or path beside the status";
+        return {};
+      }
       add_record(Code::OneTarget, &route,
                  targets == 0 ? "the route leads nowhere" : "the route leads to several places")
           .expected = kTargets;
@@ -458,10 +463,9 @@ class Compiler : Critic {
     if (route.target.is_set()) return {Pool, pool_of(route.target)};
     if (!route.split.empty()) return {Split, split_of(route)};
     if (!route.routing_table.empty()) return {Table, table_of(route)};
-    if (route.redirect.is_set()) return {Redirect, redirect_of(route)};
+    if (route.redirect.is_set()) return {Redirect, redirect_of(route.redirect)};
     if (!route.report.empty()) return {Report, 0};
-    plan_.responds.push_back(route.respond);
-    return {Respond, static_cast<std::uint32_t>(plan_.responds.size() - 1)};
+    return {Respond, response_of(route.respond)};
   }
 
   std::uint32_t split_of(const Route& route) {
@@ -499,19 +503,16 @@ class Compiler : Critic {
     return kNone;
   }
 
-  std::uint32_t redirect_of(const Route& route) {
-    const auto& redirect = route.redirect;
-    static const std::set<unsigned> kStatuses = {301, 302, 303, 307, 308};
-    if (!kStatuses.contains(redirect.status)) {
-      add(Code::OutOfRange, &redirect.status, fmt::format("{} is no redirect", redirect.status))
-          .expected = "301, 302, 303, 307 or 308";
-    }
-    if (!redirect.path.empty() && !redirect.path.starts_with('/')) {
-      add(Code::BadRoute, &redirect.path, fmt::format("'{}' is not a path", redirect.path))
-          .expected = "a path that begins with a slash";
-    }
+  std::uint32_t redirect_of(const Redirect& redirect) {
+    check_redirect(redirect, places_, report_);
     plan_.redirects.push_back(redirect);
     return static_cast<std::uint32_t>(plan_.redirects.size() - 1);
+  }
+
+  std::uint32_t response_of(const Respond& respond) {
+    check_response(respond, places_, report_);
+    plan_.responds.push_back(respond);
+    return static_cast<std::uint32_t>(plan_.responds.size() - 1);
   }
 
   // By listener. Where two have the same name, which is an error, the second counts no further.

@@ -58,7 +58,7 @@ class Expansion {
                fmt::format("the environment variable {} is not set", name))
           .hint = fmt::format("set it, or give a default: ${{{}:-value}}", name);
     }
-    scalar.plain = true;
+    scalar.plain = scalar.expanded = true;
     return used;
   }
 

@@ -290,8 +290,9 @@ constexpr Explanation kExplanations[] = {
      "balance: {hash_by: path}", "balance: {method: hash, hash_by: path}"},
     {Code::CannotListen, "an address that cannot be listened on here (warning)",
      "On the machine where this was checked another process has the address, or the machine does "
-     "not have it, or the user may not listen on it. A running cirque of the same user is not in "
-     "the way. With --elsewhere it is not looked at; files that the configuration names are.",
+     "not have it, or the user may not listen on it. The cirque that runs with this configuration "
+     "is not in the way: it answers at the configuration's admin.listen, or else metrics.listen. "
+     "With --elsewhere it is not looked at; files that the configuration names are.",
      "", ""},
     {Code::OverBudget, "more connections than descriptors (warning)",
      "Every client takes a file descriptor, and its backend another. Beyond the hard limit of the "

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <vector>
 
 #include "base/json.h"
@@ -66,6 +67,28 @@ std::string sarif_region(const Finding& f) {
                      column, column + std::max(1U, f.width));
 }
 
+// Included files are named by the way that led to them; who looks for them in a repository needs
+// the shortest.
+std::string plain_path(const std::string& path) {
+  return std::filesystem::path(path).lexically_normal().string();
+}
+
+// A path as a reference: RFC 3986 3.3 has what stands for itself in it.
+std::string uri_of(std::string_view path) {
+  constexpr std::string_view kPlain = "-._~/!$&'()*+,;=@";
+  std::string uri;
+  for (char c : path) {
+    bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    kPlain.contains(c);
+    if (is_plain) {
+      uri += c;
+    } else {
+      uri += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    }
+  }
+  return uri;
+}
+
 std::string sarif(std::span<const Finding> findings, std::string_view version) {
   std::vector<std::string> results;
   for (const auto& f : findings) {
@@ -73,7 +96,7 @@ std::string sarif(std::span<const Finding> findings, std::string_view version) {
         R"({{"ruleId":"{}","level":"{}","message":{{"text":{}}},"locations":[{{"physicalLocation":)"
         R"({{"artifactLocation":{{"uri":{}}}{}}}}}]}})",
         text_of(f.code), severity_text(f), base::json_string(whole_message(f)),
-        base::json_string(f.file), sarif_region(f)));
+        base::json_string(uri_of(plain_path(f.file))), sarif_region(f)));
   }
   return fmt::format(
       R"({{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":[)"
@@ -100,8 +123,8 @@ std::string github(std::span<const Finding> findings) {
   std::string out;
   for (const auto& f : findings) {
     out += fmt::format("::{} file={},line={},col={},title={}::{}\n", severity_text(f),
-                       escaped(f.file, true), std::max(1U, f.line), std::max(1U, f.column),
-                       text_of(f.code), escaped(whole_message(f), false));
+                       escaped(plain_path(f.file), true), std::max(1U, f.line),
+                       std::max(1U, f.column), text_of(f.code), escaped(whole_message(f), false));
   }
   return out;
 }

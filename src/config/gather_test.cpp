@@ -106,7 +106,7 @@ TEST_SUITE("config") {
              {"a.yaml", "include: b.toml\nservr: 1\n"},
              {"b.toml", "[server]\nworkers = 'many'\n"}});
     CHECK(w.told() == "CQ1203@main.yaml:4:1 CQ1203@a.yaml:2:1 CQ1201@b.toml:2:11");
-    CHECK(w.loaded.findings[1].hint == "did you mean 'server'?; included from main.yaml:2");
+    CHECK(w.loaded.findings[1].hint == "did you mean 'server'? included from main.yaml:2");
     CHECK(w.loaded.findings[2].hint.ends_with("included from a.yaml:1, main.yaml:2"));
     CHECK(w.loaded.findings[2].source == "workers = 'many'");
   }

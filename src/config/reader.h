@@ -17,8 +17,9 @@ struct Entry;
 struct Node {
   enum class Kind : std::uint8_t { Null, Scalar, List, Map };
   Kind kind = Kind::Null;
-  bool plain = false;   // a scalar without quotes, or one that the environment has filled
-  bool broken = false;  // already reported: do not look at the value
+  bool plain = false;     // a scalar without quotes, or one that the environment has filled
+  bool expanded = false;  // the environment has filled it, or part of it
+  bool broken = false;    // already reported: do not look at the value
   Spot spot;
   std::string text;            // of a scalar
   std::vector<Node> items;     // of a list

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/text.h"
+
 namespace cirque::config {
 namespace {
 
@@ -17,7 +19,41 @@ std::vector<std::size_t> line_starts_of(std::string_view text) {
   return starts;
 }
 
+// A line of which nobody knows what it means. Keys are also those of sticky sessions.
+bool may_have_secrets(std::string_view line) {
+  return speaks_of_secrets(line) || line.contains("keys") || line.contains("sticky");
+}
+
+// What it is about names nothing else, or names it well enough.
+bool names_nothing(Code code) noexcept {
+  switch (code) {
+    case Code::OutOfRange:
+    case Code::BadDuration:
+    case Code::BadSize:
+    case Code::BadChoice:
+    case Code::BadNetwork:
+    case Code::DuplicateBind:
+    case Code::ProxyLoop:
+    case Code::LimitsContradict:
+    case Code::BadSecret:
+    case Code::BadCertificate:
+    case Code::BadKey:
+    case Code::KeyMismatch:
+    case Code::BadHealthCheck:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
+
+bool speaks_of_secrets(std::string_view text) {
+  auto lowered = base::lowered(text);
+  constexpr std::string_view kWords[] = {"token",  "secret",     "password",
+                                         "passwd", "credential", "-----begin"};
+  return std::ranges::any_of(kWords, [&](auto word) { return lowered.contains(word); });
+}
 
 Report::Report(std::string file, std::string_view text) {
   add_file(std::move(file), text);
@@ -40,6 +76,7 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
   ++taken;
   if (severity_of(code) == Severity::Error) note(spot, path);
   const auto& file = files_.at(spot.file);
+  if (code == Code::Syntax && may_have_secrets(file.line(spot.line))) hide(spot);
   auto part = excerpt(file.line(spot.line), spot.column);
   Finding finding{.severity = severity_of(code),
                   .code = code,
@@ -83,7 +120,7 @@ bool Report::has_errors_but_in(std::span<const std::string_view> sections) const
   if (left_out_ > 0 && has_errors()) return true;
   return std::ranges::any_of(findings_, [&](const Placed& placed) {
     const auto& [finding, file] = placed;
-    if (finding.severity != Severity::Error) return false;
+    if (finding.severity != Severity::Error || names_nothing(finding.code)) return false;
     auto section = std::string_view(finding.path).substr(0, finding.path.find_first_of(".["));
     return std::ranges::find(sections, section) == sections.end();
   });
@@ -151,8 +188,10 @@ std::vector<Finding> Report::take() {
   taken.reserve(findings_.size() + 1);
   for (auto& [finding, file] : findings_) {
     if (auto chain = chain_of(file); !chain.empty()) {
-      finding.hint += (finding.hint.empty() ? "" : "; ") + chain;
+      bool is_question = finding.hint.ends_with('?');
+      finding.hint += (finding.hint.empty() ? "" : is_question ? " " : "; ") + chain;
     }
+    if (hidden_.contains({file, finding.line})) finding.source.clear();
     taken.push_back(std::move(finding));
   }
   findings_.clear();

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/finding.h"
@@ -20,6 +21,10 @@ struct Spot {
   unsigned width = 1;
   unsigned file = 0;  // as Report::add_file has numbered it; 0 is the main file
 };
+
+// What stands behind such a key, or on such a line, is not to be repeated, though nobody knows the
+// key or can read the line.
+bool speaks_of_secrets(std::string_view text);
 
 class Report {
  public:
@@ -42,6 +47,10 @@ class Report {
   // value at that path. By an alias it may be in several.
   void attribute(Spot spot, std::string path);
 
+  // A secret stands there: no finding shows that line, whatever it is about. Of lines that cannot
+  // be read only their words tell.
+  void hide(Spot spot) { hidden_.emplace(spot.file, spot.line); }
+
   bool has_errors() const noexcept { return errors_ > 0; }
 
   // A file could not be read, or nobody knows which one was meant: what seems to be missing may
@@ -52,7 +61,8 @@ class Report {
 
   bool has_errors_in(unsigned file) const noexcept;
 
-  // In another section of the file than these.
+  // That may be why a name of something is missing: in another section of the file than these, and
+  // not in a value that names nothing.
   bool has_errors_but_in(std::span<const std::string_view> sections) const noexcept;
 
   // In the value at that path, or in anything that it holds; or who knows where: not every mistake
@@ -107,6 +117,7 @@ class Report {
   // Of errors alone: the paths, and those of whom nobody knows one, by file, line and column.
   std::set<std::string, std::less<>> wrong_;
   std::map<std::array<unsigned, 3>, std::vector<std::size_t>> unplaced_;
+  std::set<std::pair<unsigned, unsigned>> hidden_;  // files and their lines
   Finding beyond_;
   Found last_;
   std::size_t errors_ = 0;

@@ -22,10 +22,9 @@ class Reading : Critic {
     if (!spot) return std::nullopt;
     auto named = secret_path(reference);
     if (named.empty()) {
-      auto& finding =
-          add(Code::BadSecret, reference, "a secret is not written into a configuration");
-      finding.expected = "file: and the path of a file that has it";
-      finding.source.clear();
+      add(Code::BadSecret, reference, "a secret is not written into a configuration").expected =
+          "file: and the path of a file that has it";
+      report_.hide(*spot);
       return std::nullopt;
     }
     auto path = path_at(report_, *spot, std::string(named));

@@ -10,8 +10,9 @@
 namespace cirque::config {
 
 struct Surroundings {
-  // In words, such as "Address already in use"; empty: nothing speaks against it.
-  std::function<std::string(const HostPort&)> why_not_listen;
+  // In words, such as "Address already in use"; empty: nothing speaks against it. A process that
+  // runs with this model may have the address.
+  std::function<std::string(const HostPort&, const Model&)> why_not_listen;
   // The same, of a file that is to be written, or made.
   std::function<std::string(const std::string& path)> why_not_write;
   std::uint64_t descriptors = 0;  // that a process may have

@@ -415,7 +415,7 @@ class Lowering {
 
   void lead_to_https(const Domain& domain) {
     constexpr unsigned kHttps = 443;
-    auto& host = served(domain, domain.domain + " (http)", kPlain);
+    auto& host = served(domain, fmt::format("{}@{}", domain.domain, kPlain), kPlain);
     auto& redirect = host.routes.front().redirect;
     redirect.scheme = "https";
     redirect.status = 301;

@@ -408,8 +408,10 @@ class Walk {
 
   // Is it one that the option takes? Also for the elements of lists and tables.
   bool is_text(const Option& option, const Node& value, const Trail& trail) {
-    bool is_other = value.plain && (looks_like_number(value.text) || value.text == "true" ||
-                                    value.text == "false");
+    // Of a variable nobody can write its value in quotes.
+    bool is_other =
+        value.plain && !value.expanded &&
+        (looks_like_number(value.text) || value.text == "true" || value.text == "false");
     if (is_other) {
       auto& finding = wrong_type(option, value, trail);
       if (!option.is_secret) {
@@ -479,28 +481,21 @@ class Walk {
     return std::nullopt;
   }
 
-  // What stands behind such a key is not to be repeated, though nobody knows the key.
-  static bool is_secrets_name(std::string_view key) {
-    auto word = base::lowered(key);
-    constexpr std::string_view kNames[] = {"token", "secret", "password", "passwd", "credential"};
-    return std::ranges::any_of(kNames, [&](auto name) { return word.contains(name); });
-  }
-
   // The key that was probably meant.
   std::string unknown_key(const Node& key, std::string_view table, const Trail& trail) {
     const auto* later = &schema_ == &canonical() ? reserved_at(table, key.text) : nullptr;
     if (later) {
       auto what = later->doc.substr(0, later->doc.size() - 1);  // without the full stop
-      auto& finding = report_.add(Code::NotYet, key.spot, Trail{&trail, key.text}.text(),
-                                  fmt::format("'{}' is not supported yet ({})", key.text, what));
-      if (is_secrets_name(key.text)) finding.source.clear();
+      report_.add(Code::NotYet, key.spot, Trail{&trail, key.text}.text(),
+                  fmt::format("'{}' is not supported yet ({})", key.text, what));
+      if (speaks_of_secrets(key.text)) report_.hide(key.spot);
       return {};
     }
     auto shown = trail.text();
     auto where = shown.empty() ? std::string("at the top level") : fmt::format("in {}", shown);
     auto& finding = report_.add(Code::UnknownKey, key.spot, Trail{&trail, key.text}.text(),
                                 fmt::format("unknown key '{}' {}", key.text, where));
-    if (is_secrets_name(key.text)) finding.source.clear();
+    if (speaks_of_secrets(key.text)) report_.hide(key.spot);
     auto nearest = schema_.nearest_key(table, key.text);
     if (nearest == key.text) {
       finding.hint = fmt::format("'{}' stands at the top level", nearest);
@@ -517,7 +512,11 @@ class Walk {
     if (value.kind == kind) return true;
     auto& finding = wrong_type(option, value, trail);
     bool is_single = kind == Node::Kind::List && value.kind == Node::Kind::Scalar;
-    if (is_single && !option.is_secret) finding.hint = fmt::format("write ['{}']", value.text);
+    if (is_single && value.expanded) {
+      finding.hint = "a variable is one value of a list: write ['${NAME}']";
+    } else if (is_single && !option.is_secret) {
+      finding.hint = fmt::format("write ['{}']", value.text);
+    }
     return false;
   }
 
@@ -548,7 +547,7 @@ class Walk {
                     std::string message) {
     auto& finding = report_.add(code, spot, trail.text(), std::move(message));
     finding.expected = expected_of(option);
-    if (option.is_secret) finding.source.clear();
+    if (option.is_secret) report_.hide(spot);
     return finding;
   }
 

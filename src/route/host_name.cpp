@@ -28,6 +28,9 @@ std::string complaint_about(char c) {
 // Labels of letters, digits, hyphens and underscores between single dots. `from` is where `name`
 // begins in what the user wrote.
 Parsed<std::string> parse_name(std::string_view name, std::size_t from) {
+  if (auto scheme_end = name.find("://"); scheme_end != name.npos) {
+    return flaw(from + scheme_end, "is a URL: a host is a name, without scheme and path");
+  }
   std::string_view labels = without_final_dot(name);
   if (labels.empty()) return flaw(from, "has no name");
   for (std::size_t i = 0; i < labels.size(); ++i) {

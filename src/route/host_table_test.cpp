@@ -127,7 +127,7 @@ TEST_CASE("what cannot be a host's name is refused where it goes wrong") {
        {Row{"", 0, "no name"}, Row{".", 0, "no name"}, Row{"*.", 2, "no name"},
         Row{"a..b", 2, "empty label"}, Row{".a", 0, "empty label"}, Row{"a..", 2, "empty label"},
         Row{"a.*.b", 2, "star"}, Row{"*a.b", 0, "star"}, Row{"*.*.a", 2, "star"},
-        Row{"a:80", 1, "port"}, Row{"[::1]:80", 0, "IPv6"}, Row{"http://a", 4, "port"},
+        Row{"a:80", 1, "port"}, Row{"[::1]:80", 0, "IPv6"}, Row{"http://a", 4, "URL"},
         Row{"a/b", 1, "slash"}, Row{"m\xc3\xbcller.de", 1, "xn--"}, Row{"a b", 1, "character"},
         Row{std::string(254, 'a'), 253, "253"}}) {
     CAPTURE(row.name);

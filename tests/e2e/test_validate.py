@@ -8,9 +8,11 @@ import resource
 import socket
 import subprocess
 import tomllib
+import urllib.parse
 
 import pytest
 import yaml
+from lib.util import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("CIRQUE_BIN", ROOT / "build/release/cirque")).resolve()
@@ -94,6 +96,75 @@ logging: {{output: file, path: {tmp_path}/none/a.log, access: {{output: file, pa
         assert "No such file or directory" in told[3][2] and "Is a directory" in told[4][2]
         assert "Address already in use" in told[0][2] and "Cannot assign requested address" in told[1][2]
         assert cirque("validate", "--elsewhere", config).stderr == ""
+
+
+def holder(address):
+    """A configuration with that listener, and operators at an address of its own."""
+    return {
+        "listeners": [{"name": "web", "address": address}],
+        "virtual_hosts": [{"hosts": ["*"], "routes": [{"respond": {"status": 204}}]}],
+        "admin": {"listen": f"127.0.0.1:{free_port()}"},
+        "metrics": {"listen": f"127.0.0.1:{free_port()}"},
+    }
+
+
+def test_the_cirque_of_another_configuration_is_in_the_way(proxy, tmp_path):
+    for address in (f"127.0.0.1:{free_port()}", f"unix:{tmp_path}/web.sock"):
+        config = holder(address)
+        proxy(config=config)
+        mine, other = tmp_path / "mine.yaml", tmp_path / "other.yaml"
+        mine.write_text(yaml.safe_dump(config))
+        other.write_text(yaml.safe_dump(holder(address)))
+        assert cirque("validate", mine).stderr == "", "the one that is to reload it"
+        done = cirque("validate", other)
+        assert f"CQ1510: {address} cannot be listened on here: Address already in use, and no cirque answers at 127.0" in done.stderr
+
+
+def test_sockets_are_looked_at(tmp_path):
+    config = tmp_path / "cirque.yaml"
+
+    def told(path):
+        config.write_text(yaml.safe_dump(holder(f"unix:{path}")))
+        return [line.partition("listened on here: ")[2] for line in cirque("validate", config).stderr.splitlines() if "CQ1510" in line]
+
+    (tmp_path / "file").write_text("")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "left.sock"))
+    assert told(tmp_path / "new.sock") == [] and told(tmp_path / "left.sock") == []
+    assert told(tmp_path / "none" / "a.sock") == ["No such file or directory"]
+    assert told(tmp_path / "file") == ["the path is taken by something else than a socket"]
+
+
+def test_two_configurations_are_one_too_many():
+    for line in (["validate", "empty.yaml", "-c", "no-value.yaml"], ["apply", "-c", "empty.yaml", "--config=no-value.yaml"]):
+        done = cirque(*line)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "two configurations are named: 'empty.yaml' and 'no-value.yaml'" in done.stderr
+    assert cirque("plan", "-c", "empty.yaml", "no-value.yaml").returncode == 2
+
+
+def test_a_secret_is_shown_by_no_finding():
+    for name in ("secrets-beside-mistakes.yaml", "secrets-that-cannot-be-read.yaml", "secrets-in-the-file.yaml"):
+        assert "UNSPEAKABLE" in (CONFIGS / name).read_text() or name == "secrets-in-the-file.yaml"
+        for form in ("text", "json", "sarif", "github"):
+            done = cirque("validate", "--elsewhere", "--format", form, name)
+            assert done.returncode == 1 and "UNSPEAKABLE" not in done.stdout + done.stderr
+
+
+def test_a_variable_fills_a_text_with_whatever_it_has():
+    text = """
+version: "${BUILD}"
+listeners: [{name: '${NAME:-web}', address: '127.0.0.1:${PORT:-8080}'}]
+server: {workers: "${WORKERS:-2}"}
+virtual_hosts: [{hosts: ['${HOST:-a.example}'], routes: [{pool: "${NAME:-web}"}]}]
+pools: [{name: "${NAME:-web}", backends: ['127.0.0.1:3000']}]
+"""
+    for word in ("20261122", "true", "1e5", "v1.2"):
+        done = cirque("validate", "--elsewhere", "-", text=text, BUILD=word, NAME=word, HOST="true")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert yaml.safe_load(cirque("adapt", "-", text=text, BUILD=word).stdout)["version"] == word
+    assert "CQ1201" in cirque("validate", "--elsewhere", "-", text=text, BUILD="1", WORKERS="many").stderr
+    assert "write '7', in quotes" in cirque("validate", "--elsewhere", "-", text=text.replace('"${BUILD}"', "7")).stderr
 
 
 def test_the_default_is_the_example_of_the_requirements():
@@ -219,7 +290,7 @@ def test_every_format_tells_the_same_findings(config):
     assert {r["ruleId"] for r in results} == rules
     for result, file, (_, _, line, column) in zip(results, files, wanted):
         [place] = result["locations"]
-        assert place["physicalLocation"]["artifactLocation"]["uri"] == file
+        assert place["physicalLocation"]["artifactLocation"]["uri"] == urllib.parse.quote(os.path.normpath(file))
         region = place["physicalLocation"].get("region")
         assert region is None if line == 0 else (region["startLine"], region["startColumn"]) == (line, column)
         assert region is None or region["endColumn"] > region["startColumn"] >= 1
@@ -246,6 +317,8 @@ def test_names_that_need_escaping(tmp_path):
     odd = tmp_path / 'a "b", 100%: c\u00e9.yaml'
     odd.write_text("services: [{name: \"x\\ty\"}]\n")
     assert json.loads(cirque("validate", "--elsewhere", "--format", "json", odd).stdout)["findings"][0]["file"] == str(odd)
-    json.loads(cirque("validate", "--elsewhere", "--format", "sarif", odd).stdout)
+    run = json.loads(cirque("validate", "--elsewhere", "--format", "sarif", odd).stdout)
+    uri = run["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert urllib.parse.unquote(uri) == str(odd) and re.fullmatch(r"[!-~]+", uri) and '"' not in uri
     first = cirque("validate", "--elsewhere", "--format", "github", odd).stdout.splitlines()[0]
     assert "%2C 100%25%3A c\u00e9.yaml,line=" in first

@@ -422,6 +422,7 @@ def test_the_last_known_good_one(kept):
         try:
             eventually(lambda: " ready" in again.stderr)
             assert "starting with version 2, the last that was in use" in again.stderr
+            assert f'version=2 source="last known good of {kept.config_path}"' in again.stderr
         finally:
             again.stop()
     assert len(history(kept)) == 2
