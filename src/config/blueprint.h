@@ -54,6 +54,11 @@ struct PoolPlan {
   std::uint32_t fallback = kNone;
   std::uint64_t body_max = 0;  // 0: any
   RateList rates = {};
+  // For explanations: the backends behind the first so many origins are there for their tag. The
+  // ids of `backends`, by origin: shorter where the last have none.
+  std::string tag = {};
+  std::size_t untagged = 0;
+  std::vector<std::string> ids = {};
 
   // Nothing has to be looked at before a request goes there.
   bool is_plain() const noexcept {

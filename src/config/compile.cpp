@@ -108,6 +108,7 @@ class Compiler : Critic {
           pool_plan_of(pool, {model_.timeouts, places_, secrets_, report_}));
       plan.rates = rates_of(pool.rate_limits);
       for (const auto& member : pool.backends) add_member(plan, member);
+      plan.untagged = plan.origins.size();
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
     }
     asked_.resize(model_.pools.size());
@@ -241,6 +242,8 @@ class Compiler : Critic {
 
   static void add_origin(PoolPlan& plan, const Backend& backend) {
     add_origin(plan, backend.address);
+    plan.ids.resize(plan.origins.size());
+    plan.ids.back() = backend.id;
     auto& origin = plan.origins.back();
     origin.weight = backend.weight;
     origin.priority = backend.priority;
@@ -250,6 +253,7 @@ class Compiler : Critic {
 
   void add_tagged(PoolPlan& plan, const std::string& tag, const void* field) {
     asks_for_tags_ = true;
+    plan.tag = tag;
     if (!tags_.contains(tag)) {
       unknown("backend with the tag", tag, tags_, field);
       return;

@@ -250,6 +250,24 @@ def test_explanations_tell_who_drains_and_who_stands_by(start, origin):
     assert {ask(front)[0].get("X-Origin") for _ in range(8)} == {"backup"}
 
 
+@pytest.mark.parametrize("method", ["round_robin", "least_requests", "latency", "random", "hash"])
+def test_a_backend_without_weight_gets_nothing_and_is_said_to(start, origin, method):
+    one, none = Named(origin, "one"), Named(origin, "none")
+    by = {"hash_by": "header:X-N"} if method == "hash" else {}
+    front = start({"p": {"backends": [], "tag": "t", "balance": {"method": method, **by}}}, {"pool": "p"},
+                  backends=[{"id": "one", "address": one.address, "tags": ["t"]},
+                            {"id": "none", "address": none.address, "tags": ["t"], "weight": 0}])
+    assert {ask(front, f"X-N: {n}")[0].get("X-Origin") for n in range(30)} == {"one"}
+    assert shown(explain(front, "--live")) == [
+        (one.address, "healthy: takes its turn; one, by its tag t"),
+        (none.address, "healthy: gets nothing for its weight; weight 0; none, by its tag t")]
+    one.origin.stop()
+    eventually(lambda: not front.healthy(one.address))
+    answer, told = ask(front)
+    assert (answer.status, told["reason"]) == (503, "no_healthy_backend")
+    assert "\noutcome        answered here with 503: no_healthy_backend\n" in explain(front, "--live")
+
+
 def test_explanations_tell_the_weights_of_a_split_and_its_header_the_side(start):
     front = start({"old": {"fallback": "spare"}, "new": {}, "spare": {}},
                   {"split": [{"pool": "old", "weight": 3}, {"pool": "new"}]})
