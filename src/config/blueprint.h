@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cirque/address.h"
 #include "cirque/exchange.h"
 #include "config/model.h"
 #include "config/places.h"
@@ -176,6 +177,7 @@ struct Blueprint {
   std::vector<RatePlan> rates;
   std::vector<RateList> host_rates;  // by host
   Interests interests;
+  std::vector<Network> trusted_proxies;
 
   // `random` chooses between the sides of a split.
   Decision decide(const LanePlan& lane, const route::Facts& facts,

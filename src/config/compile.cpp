@@ -19,6 +19,8 @@
 #include "config/redirect_circle.h"
 #include "config/route_reader.h"
 #include "config/secrets.h"
+#include "http/forwarding.h"
+#include "route/predicate_reader.h"
 
 namespace cirque::config {
 namespace {
@@ -55,10 +57,18 @@ class Compiler : Critic {
     warn_of_what_is_unused();
     warn_of_circles();
     read_error_pages();
+    read_trusted_proxies();
     return std::make_shared<const Blueprint>(std::move(plan_));
   }
 
  private:
+  // What is none is told by others.
+  void read_trusted_proxies() {
+    for (const auto& text : model_.server.trusted_proxies) {
+      if (auto network = Network::parse(text)) plan_.trusted_proxies.push_back(*network);
+    }
+  }
+
   void read_names() {
     named_backends_.resize(model_.backends.size());
     for (const auto& backend : model_.backends) {
@@ -351,6 +361,9 @@ class Compiler : Critic {
       refuse_key(table, compiled.error());
     }
     read_key_rates(table, plan);
+    for (const auto& [key, pool] : table.keys) check_key(key);
+    for (const auto& [key, rate] : table.rate_limits) check_key(key);
+    check_key_header(table.header);
     ask_for_field(table.header);
     const auto& tiers = table.tiers.empty() ? kTiers : table.tiers;
     for (const auto& pool : model_.pools) {
@@ -360,6 +373,19 @@ class Compiler : Critic {
       if (!pools_.contains(tier)) unknown("pool", tier, pools_, &tier);
     }
     plan_.tables.push_back(std::move(plan));
+  }
+
+  // A key is what a field of a request says.
+  void check_key(const std::string& key) {
+    auto why = route::impossible_value(route::Test::Exact, key);
+    bool is_told = why.empty() || !places_.at(&key);
+    if (!is_told) add(Code::DeadRoute, &key, fmt::format("'{}' {}", key, why));
+  }
+
+  void check_key_header(const std::string& header) {
+    if (http::is_kept(header)) return;
+    add(Code::DeadRoute, &header,
+        fmt::format("no request has a key in '{}': {}", header, why_kept_back(header)));
   }
 
   void refuse_key(const RoutingTable& table, const route::KeyTable::Refusal& refusal) {

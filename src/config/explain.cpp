@@ -192,8 +192,10 @@ class Explainer {
         options_.listener.empty() ? &blueprint_.lanes.front() : blueprint_.lane(options_.listener);
     if (!lane) return fmt::format("there is no listener '{}'\n", options_.listener);
     const auto& request = question_.request();
-    line("request", fmt::format("{} {}://{}{} from {}", request.method_text, request.scheme,
-                                request.authority, request.target, question_.source().ip_text()));
+    bool is_told = question_.source() != question_.peer();
+    line("request", fmt::format("{} {}://{}{} from {}{}", request.method_text, request.scheme,
+                                request.authority, request.target, question_.source().ip_text(),
+                                is_told ? ", told by " + question_.peer().ip_text() : ""));
     line("listener", fmt::format("{} ({})", lane->name, lane->address.text));
     if (auto refusal = question_.refusal()) {
       line("outcome", answered(*refusal));

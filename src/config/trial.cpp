@@ -27,7 +27,8 @@ class Trial {
       if (base::is_token(field.key)) continue;
       return complain(field.key, fmt::format("'{}' is not the name of a field", field.key));
     }
-    auto question = Question::of({test_.method, test_.url, test_.headers, test_.from});
+    auto question = Question::of({test_.method, test_.url, test_.headers, test_.from},
+                                 blueprint_.trusted_proxies);
     if (!question) return complain(test_.url, question.error());
     if (auto refusal = (*question)->refusal()) {
       refuse(*refusal);

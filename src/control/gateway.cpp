@@ -1,12 +1,11 @@
 #include "control/gateway.h"
 
-#include <algorithm>
-
 #include "base/random.h"
 #include "config/explain.h"
 #include "control/errand.h"
 #include "control/rate_limits.h"
 #include "http/bodies.h"
+#include "http/forwarding.h"
 
 namespace cirque::control {
 namespace {
@@ -101,7 +100,7 @@ void tell_error(Exchange& exchange, const Error& error) {
 
 bool Routing::trusts(const Address& client) const noexcept {
   if (client.is_loopback() || client.family() == Address::Family::Unix) return true;
-  return std::ranges::any_of(trusted, [&](const Network& n) { return n.contains(client); });
+  return http::is_in(trusted, client);
 }
 
 const Lane& Gateway::lane_of(const Exchange& exchange) const noexcept {

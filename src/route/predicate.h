@@ -75,6 +75,7 @@ class Predicates {
   bool has_method(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_field(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_header(const Predicate& predicate, const Facts& facts) const noexcept;
+  bool has_upgrade(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_parameter(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_cookie(const Predicate& predicate, const Facts& facts) const noexcept;
   bool is_wanted(const Predicate& predicate, std::string_view value) const noexcept;
