@@ -58,6 +58,7 @@ class Compiler : Critic {
     warn_of_circles();
     read_error_pages();
     read_trusted_proxies();
+    plan_.interests = std::make_shared<const Interests>(std::move(interests_));
     return std::make_shared<const Blueprint>(std::move(plan_));
   }
 
@@ -434,8 +435,8 @@ class Compiler : Critic {
   void read_route(std::uint32_t host_number, const VirtualHost& host, const Route& route) {
     auto spec = route_spec_of(route, places_, report_);
     for (const auto& test : route.headers) ask_for_field(test.name);
-    for (const auto& test : route.query) ask_for(plan_.interests.parameters, test.name);
-    for (const auto& test : route.cookies) ask_for(plan_.interests.cookies, test.name);
+    for (const auto& test : route.query) ask_for(interests_.parameters, test.name);
+    for (const auto& test : route.cookies) ask_for(interests_.cookies, test.name);
     spec.target = static_cast<std::uint32_t>(plan_.routes.size());
     spec.is_torn = asks_unknown(route);
     host_routes_[host_number].push_back(std::move(spec));
@@ -459,10 +460,7 @@ class Compiler : Critic {
   }
 
   void ask_for_field(const std::string& name) {
-    auto lowered = base::lowered(name);
-    bool is_secret =
-        lowered == "authorization" || lowered == "proxy-authorization" || lowered == "cookie";
-    if (!is_secret) ask_for(plan_.interests.fields, lowered);
+    if (!is_secret_field(name)) ask_for(interests_.fields, base::lowered(name));
   }
 
   Target target_of(const Route& route) {
@@ -563,6 +561,7 @@ class Compiler : Critic {
   // Listeners with the same hosts share a router.
   void read_lanes() {
     std::map<std::vector<std::uint32_t>, std::shared_ptr<const route::Router>> routers;
+    std::unordered_map<const route::Router*, std::vector<SecretTest>> secrets;
     auto hosts = hosts_by_listener();
     bool may_be_used = hides_uses();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
@@ -579,6 +578,8 @@ class Compiler : Critic {
                     .router = router->second,
                     .hosts = std::move(hosts[i]),
                     .rates = rates_of(listener.rate_limits)};
+      if (is_new && lane.router) secrets[lane.router.get()] = secret_tests_of(*lane.router);
+      lane.secrets = secrets[lane.router.get()];
       find_only_way(lane);
       plan_.lanes.push_back(std::move(lane));
     }
@@ -793,6 +794,7 @@ class Compiler : Critic {
   const Model& model_;
   const Secrets& secrets_;
   Blueprint plan_;
+  Interests interests_;
   std::size_t unknown_ = 0;
   Index backends_, tags_, listeners_, pools_, tables_, rates_;
   // By number in the model: a pool or a route has it.

@@ -110,7 +110,7 @@ const Lane& Gateway::lane_of(const Exchange& exchange) const noexcept {
 Step Gateway::on_request(Exchange& exchange) {
   const Lane& lane = lane_of(exchange);
   if (Sampler::is_due(exchange.started)) [[unlikely]] {
-    routing_of(exchange).sampler->offer(exchange, lane.plan->name, lane.blueprint->interests);
+    routing_of(exchange).sampler->offer(exchange, *lane.blueprint, *lane.plan);
   }
   if (exchange.request.headers.has(Name::XCirqueExplain)) return lead_told(exchange, lane);
   if (lane.plan->only_pool != config::kNone) {

@@ -2,6 +2,7 @@
 // What a route asks of a request beside its host and path, compiled: method, source address, header
 // fields, parameters, cookies.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -45,6 +46,8 @@ class Predicates {
   static constexpr std::size_t kDecodedBytesMax = 8 * 1024;
   const Predicate* first_failed(Span span, const Facts& facts) const noexcept;
   bool holds(const Predicate& predicate, const Facts& facts) const noexcept;
+
+  std::span<const Predicate> all() const noexcept { return all_; }
 
   const Predicate* begin_of(Span span) const noexcept { return all_.data() + span.first; }
 
