@@ -25,6 +25,8 @@ class Address {
   static Result<Address> parse(std::string_view text);
   // "127.0.0.1", "::1", "[::1]"
   static Result<Address> parse_ip(std::string_view ip, std::uint16_t port);
+  // Whoever has connected to a unix socket.
+  static Address nameless_unix() noexcept;
   static Address from(const sockaddr* socket_address, std::uint32_t bytes) noexcept;
 
   // Fills `to`; the bytes used.
@@ -35,6 +37,10 @@ class Address {
   bool is_ip() const noexcept { return family_ == Family::V4 || family_ == Family::V6; }
 
   bool is_loopback() const noexcept;
+
+  // What a listener for both families calls an IPv4 client (::ffff:10.0.0.1, RFC 4291 2.5.5.2) is
+  // that client; every other address is itself.
+  Address unmapped() const noexcept;
 
   std::uint16_t port() const noexcept { return port_; }
 
@@ -60,7 +66,8 @@ class Address {
   std::shared_ptr<const std::string> path_;
 };
 
-// An address block: "10.0.0.0/8", "::1/128"; without a length, that address alone.
+// An address block: "10.0.0.0/8", "::1/128"; without a length, that address alone. A block of IPv4
+// addresses that is written in IPv6 (::ffff:10.0.0.0/104) is that block.
 class Network {
  public:
   static Result<Network> parse(std::string_view text);

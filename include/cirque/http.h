@@ -278,6 +278,7 @@ struct Request {
   std::string_view scheme = "http";
   std::string_view authority;  // the Host field, or the target's authority, as the client sent it
   std::string_view target = "/";  // path and query in canonical form: what is matched and forwarded
+  std::string_view upgrade = {};  // the protocol that the client asks to switch to; empty: none
   Headers headers;
   Body body;
 

@@ -243,7 +243,7 @@ const FlagRow kFlags[] = {
        c.headers.emplace_back(std::string(value.substr(0, colon)), std::string(text));
        return std::nullopt;
      }},
-    {"--from", "IP", "", "explain", "The client's address; 127.0.0.1 when not given.",
+    {"--from", "IP", "", "explain", "The address that connects; 127.0.0.1 when not given.",
      [](Command& c, std::string_view value) -> std::optional<Misuse> {
        c.from = value;
        return std::nullopt;

@@ -127,10 +127,10 @@ class Daemon {
 
   control::Admin::Told explain(const Headers& fields) {
     auto [asked, listener] = asked_of(fields);
-    auto question = config::Question::of(asked);
-    if (!question) return {422, question.error() + "\n"};
     const auto& loaded = succession_.loaded();
     const auto& plan = *loaded.blueprint;
+    auto question = config::Question::of(asked, plan.trusted_proxies);
+    if (!question) return {422, question.error() + "\n"};
     const auto* lane = listener.empty() ? &plan.lanes.front() : plan.lane(listener);
     if (!lane) return {422, "there is no listener '" + listener + "'\n"};
     config::ExplainOptions options{

@@ -46,9 +46,9 @@ int explain(const Command& command) {
     return complain("nothing can be explained by a configuration with errors");
   }
   if (command.live) return ask_live(loaded.model, command);
-  auto question = config::Question::of(asked_by(command));
-  if (!question) return complain(question.error());
   const auto& plan = *loaded.blueprint;
+  auto question = config::Question::of(asked_by(command), plan.trusted_proxies);
+  if (!question) return complain(question.error());
   const auto* lane = command.listener.empty() ? &plan.lanes.front() : plan.lane(command.listener);
   if (!lane) return complain(fmt::format("there is no listener '{}'", command.listener));
   auto text = config::explain_text(loaded.model, plan, **question, {.listener = command.listener});

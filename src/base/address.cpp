@@ -63,6 +63,12 @@ Result<Address> Address::parse_ip(std::string_view ip, std::uint16_t port) {
   return address;
 }
 
+Address Address::nameless_unix() noexcept {
+  Address address;
+  address.family_ = Family::Unix;
+  return address;
+}
+
 Address Address::from(const sockaddr* socket_address, std::uint32_t bytes) noexcept {
   Address address;
   if (socket_address->sa_family == AF_INET && bytes >= sizeof(sockaddr_in)) {
@@ -81,9 +87,16 @@ Address Address::from(const sockaddr* socket_address, std::uint32_t bytes) noexc
       std::memcpy(address.ip_.data(), &in->sin6_addr, 16);
     }
   } else if (socket_address->sa_family == AF_UNIX) {
-    address.family_ = Family::Unix;  // a client's unix socket has no name worth keeping
+    return nameless_unix();  // a client's has no name worth keeping
   }
   return address;
+}
+
+Address Address::unmapped() const noexcept {
+  if (family_ != Family::V6) return *this;
+  sockaddr_storage storage;
+  auto length = to(storage);
+  return from(reinterpret_cast<const sockaddr*>(&storage), length);
 }
 
 std::uint32_t Address::to(sockaddr_storage& to) const noexcept {
@@ -178,10 +191,18 @@ Result<Network> Network::parse(std::string_view text) {
   network.base_ = TRY(Address::parse_ip(text.substr(0, slash), 0));
   unsigned most = network.base_.family() == Address::Family::V4 ? 32 : 128;
   network.bits_ = most;
-  if (slash == std::string_view::npos) return network;
-  auto bits = base::parse_number(text.substr(slash + 1), most);
-  if (!bits) return fail(kNotAnAddress);
-  network.bits_ = static_cast<unsigned>(*bits);
+  if (slash != std::string_view::npos) {
+    auto bits = base::parse_number(text.substr(slash + 1), most);
+    if (!bits) return fail(kNotAnAddress);
+    network.bits_ = static_cast<unsigned>(*bits);
+  }
+  constexpr unsigned kMappedBits = 96;  // in front of the IPv4 address
+  auto base = network.base_.unmapped();
+  bool is_mapped = base.family() != network.base_.family() && network.bits_ >= kMappedBits;
+  if (is_mapped) {
+    network.base_ = std::move(base);
+    network.bits_ -= kMappedBits;
+  }
   return network;
 }
 

@@ -134,6 +134,19 @@ TEST_CASE("a network holds the addresses that begin with its bits") {
   CHECK(contains("::/0", "2001:db8::1"));
 }
 
+TEST_CASE("a block of IPv4 addresses may be written in IPv6") {
+  CHECK(contains("::ffff:127.0.0.0/104", "127.9.9.9"));
+  CHECK_FALSE(contains("::ffff:127.0.0.0/104", "128.0.0.0"));
+  CHECK(contains("::ffff:10.1.2.3", "10.1.2.3"));
+  CHECK_FALSE(contains("::ffff:10.1.2.3", "10.1.2.4"));
+  CHECK(contains("::ffff:0:0/96", "8.8.8.8"));
+  CHECK_FALSE(contains("::ffff:0:0/96", "::1"));
+  CHECK_FALSE(contains("::/0", "8.8.8.8"));
+  CHECK_FALSE(contains("::ffff:0:0/95", "8.8.8.8"));
+  CHECK(Address::parse_ip("::ffff:10.1.2.3", 5)->unmapped() == at("10.1.2.3:5"));
+  for (auto text : {"10.1.2.3:5", "[::1]:5", "unix:/a"}) CHECK(at(text).unmapped() == at(text));
+}
+
 TEST_CASE("what is no network is refused") {
   for (auto text : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0/8",
                     "::/129", "10.0.0.0/8/8", "10.0.0.0/8 ", "any"}) {

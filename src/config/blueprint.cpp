@@ -14,22 +14,17 @@ std::string_view host_of(std::string_view authority) noexcept {
   return authority.substr(0, authority.find(':', end));
 }
 
-}  // namespace
-
-std::string_view Decision::route_reason(std::uint32_t pool) const noexcept {
-  if (!key_known) return "default";
-  return table->is_tier[pool] ? "tier" : "dedicated";
-}
-
-Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
-                           std::uint64_t random) const noexcept {
-  auto match = lane.router->match(facts);
+// Once for the workers and once for those who look for the route in another way.
+[[gnu::always_inline]] inline Decision decision_on(const Blueprint& plan, const LanePlan& lane,
+                                                   const route::Match& match,
+                                                   const route::Facts& facts,
+                                                   std::uint64_t random) noexcept {
   if (!match) {
     bool has_host = match.host != kNone;
     return {.kind = has_host ? Decision::Kind::NoRoute : Decision::Kind::NoHost,
             .host = has_host ? lane.hosts[match.host] : kNone};
   }
-  const RoutePlan& route = routes[match.target];
+  const RoutePlan& route = plan.routes[match.target];
   const Target& target = route.target;
   Decision decision{.kind = Decision::Kind::Forward, .index = target.index, .route = &route};
   decision.host = lane.hosts[match.host];
@@ -37,12 +32,12 @@ Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
     case Target::Kind::Pool:
       break;
     case Target::Kind::Split: {
-      const auto& split = splits[target.index];
+      const auto& split = plan.splits[target.index];
       decision.index = split.pools[split.split.by_chance(random)];
       break;
     }
     case Target::Kind::Table: {
-      decision.table = &tables[target.index];
+      decision.table = &plan.tables[target.index];
       if (facts.headers) decision.key = facts.headers->get(decision.table->header);
       if (decision.key.empty()) {
         decision.kind = Decision::Kind::NoKey;
@@ -64,6 +59,23 @@ Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
       break;
   }
   return decision;
+}
+
+}  // namespace
+
+std::string_view Decision::route_reason(std::uint32_t pool) const noexcept {
+  if (!key_known) return "default";
+  return table->is_tier[pool] ? "tier" : "dedicated";
+}
+
+Decision Blueprint::decide(const LanePlan& lane, const route::Facts& facts,
+                           std::uint64_t random) const noexcept {
+  return decision_on(*this, lane, lane.router->match(facts), facts, random);
+}
+
+Decision Blueprint::lead(const LanePlan& lane, const route::Match& match, const route::Facts& facts,
+                         std::uint64_t random) const noexcept {
+  return decision_on(*this, lane, match, facts, random);
 }
 
 void RatesMet::add(std::uint32_t rate) noexcept {

@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "cirque/address.h"
 #include "cirque/exchange.h"
 #include "config/model.h"
 #include "config/places.h"
 #include "config/rate_plan.h"
 #include "config/request_part.h"
+#include "config/secret_tests.h"
 #include "http/page.h"
 #include "route/key_table.h"
 #include "route/router.h"
@@ -54,6 +56,11 @@ struct PoolPlan {
   std::uint32_t fallback = kNone;
   std::uint64_t body_max = 0;  // 0: any
   RateList rates = {};
+  // For explanations: the backends behind the first so many origins are there for their tag. The
+  // ids of `backends`, by origin: shorter where the last have none.
+  std::string tag = {};
+  std::size_t untagged = 0;
+  std::vector<std::string> ids = {};
 
   // Nothing has to be looked at before a request goes there.
   bool is_plain() const noexcept {
@@ -104,6 +111,7 @@ struct LanePlan {
   // together, and past what stands before the pool.
   std::uint32_t only_route = kNone;  // in Blueprint::routes
   RateList only_rates = {};
+  std::vector<SecretTest> secrets = {};  // of its router
 };
 
 // What is to be done with a request.
@@ -170,11 +178,16 @@ struct Blueprint {
   std::vector<http::ErrorPages> host_error_pages;  // by host; empty when none has pages of its own
   std::vector<RatePlan> rates;
   std::vector<RateList> host_rates;  // by host
-  Interests interests;
+  std::shared_ptr<const Interests> interests = std::make_shared<const Interests>();
+  std::vector<Network> trusted_proxies;
 
   // `random` chooses between the sides of a split.
   Decision decide(const LanePlan& lane, const route::Facts& facts,
                   std::uint64_t random) const noexcept;
+
+  // The same, where the route is known.
+  Decision lead(const LanePlan& lane, const route::Match& match, const route::Facts& facts,
+                std::uint64_t random) const noexcept;
 
   // Of a lane with an only_route: what decide() comes to, whatever is asked.
   Decision only_decision(const LanePlan& lane) const noexcept;

@@ -18,7 +18,9 @@
 #include "config/redirect_circle.h"
 #include "config/route_reader.h"
 #include "config/secrets.h"
+#include "http/forwarding.h"
 #include "route/name_index.h"
+#include "route/predicate_reader.h"
 
 namespace cirque::config {
 namespace {
@@ -55,10 +57,19 @@ class Compiler : Critic {
     warn_of_what_is_unused();
     warn_of_circles();
     read_error_pages();
+    read_trusted_proxies();
+    plan_.interests = std::make_shared<const Interests>(std::move(interests_));
     return std::make_shared<const Blueprint>(std::move(plan_));
   }
 
  private:
+  // What is none is told by others.
+  void read_trusted_proxies() {
+    for (const auto& text : model_.server.trusted_proxies) {
+      if (auto network = Network::parse(text)) plan_.trusted_proxies.push_back(*network);
+    }
+  }
+
   void read_names() {
     named_backends_.resize(model_.backends.size());
     for (const auto& backend : model_.backends) {
@@ -109,6 +120,7 @@ class Compiler : Critic {
           pool_plan_of(pool, {model_.timeouts, places_, secrets_, report_}));
       plan.rates = rates_of(pool.rate_limits);
       for (const auto& member : pool.backends) add_member(plan, member);
+      plan.untagged = plan.origins.size();
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
     }
     asked_.resize(model_.pools.size());
@@ -241,6 +253,8 @@ class Compiler : Critic {
 
   static void add_origin(PoolPlan& plan, const Backend& backend) {
     add_origin(plan, backend.address);
+    plan.ids.resize(plan.origins.size());
+    plan.ids.back() = backend.id;
     auto& origin = plan.origins.back();
     origin.weight = backend.weight;
     origin.priority = backend.priority;
@@ -250,6 +264,7 @@ class Compiler : Critic {
 
   void add_tagged(PoolPlan& plan, const std::string& tag, const void* field) {
     asks_for_tags_ = true;
+    plan.tag = tag;
     if (!tags_.contains(tag)) {
       unknown("backend with the tag", tag, tags_, field);
       return;
@@ -346,6 +361,9 @@ class Compiler : Critic {
       refuse_key(table, compiled.error());
     }
     read_key_rates(table, plan);
+    for (const auto& [key, pool] : table.keys) check_key(key);
+    for (const auto& [key, rate] : table.rate_limits) check_key(key);
+    check_key_header(table.header);
     ask_for_field(table.header);
     const auto& tiers = table.tiers.empty() ? kTiers : table.tiers;
     for (const auto& pool : model_.pools) {
@@ -355,6 +373,19 @@ class Compiler : Critic {
       if (!pools_.contains(tier)) unknown("pool", tier, pools_, &tier);
     }
     plan_.tables.push_back(std::move(plan));
+  }
+
+  // A key is what a field of a request says.
+  void check_key(const std::string& key) {
+    auto why = route::impossible_value(route::Test::Exact, key);
+    bool is_told = why.empty() || !places_.at(&key);
+    if (!is_told) add(Code::DeadRoute, &key, fmt::format("'{}' {}", key, why));
+  }
+
+  void check_key_header(const std::string& header) {
+    if (http::is_kept(header)) return;
+    add(Code::DeadRoute, &header,
+        fmt::format("no request has a key in '{}': {}", header, why_kept_back(header)));
   }
 
   void refuse_key(const RoutingTable& table, const route::KeyTable::Refusal& refusal) {
@@ -405,8 +436,8 @@ class Compiler : Critic {
   void read_route(std::uint32_t host_number, const VirtualHost& host, const Route& route) {
     auto spec = route_spec_of(route, places_, report_);
     for (const auto& test : route.headers) ask_for_field(test.name);
-    for (const auto& test : route.query) ask_for(plan_.interests.parameters, test.name);
-    for (const auto& test : route.cookies) ask_for(plan_.interests.cookies, test.name);
+    for (const auto& test : route.query) ask_for(interests_.parameters, test.name);
+    for (const auto& test : route.cookies) ask_for(interests_.cookies, test.name);
     spec.target = static_cast<std::uint32_t>(plan_.routes.size());
     spec.is_torn = asks_unknown(route);
     specs_[host_number].routes.push_back(std::move(spec));
@@ -430,10 +461,7 @@ class Compiler : Critic {
   }
 
   void ask_for_field(const std::string& name) {
-    auto lowered = base::lowered(name);
-    bool is_secret =
-        lowered == "authorization" || lowered == "proxy-authorization" || lowered == "cookie";
-    if (!is_secret) ask_for(plan_.interests.fields, lowered);
+    if (!is_secret_field(name)) ask_for(interests_.fields, base::lowered(name));
   }
 
   Target target_of(const Route& route) {
@@ -533,6 +561,7 @@ class Compiler : Critic {
   // Listeners with the same hosts share a router.
   void read_lanes() {
     std::map<std::vector<std::uint32_t>, std::shared_ptr<const route::Router>> routers;
+    std::unordered_map<const route::Router*, std::vector<SecretTest>> secrets;
     auto hosts = hosts_by_listener();
     bool may_be_used = hides_uses();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
@@ -549,6 +578,8 @@ class Compiler : Critic {
                     .router = router->second,
                     .hosts = std::move(hosts[i]),
                     .rates = rates_of(listener.rate_limits)};
+      if (is_new && lane.router) secrets[lane.router.get()] = secret_tests_of(*lane.router);
+      lane.secrets = secrets[lane.router.get()];
       find_only_way(lane);
       plan_.lanes.push_back(std::move(lane));
     }
@@ -763,6 +794,7 @@ class Compiler : Critic {
   const Model& model_;
   const Secrets& secrets_;
   Blueprint plan_;
+  Interests interests_;
   std::size_t unknown_ = 0;
   Index backends_, tags_, listeners_, pools_, tables_, rates_;
   // By number in the model: a pool or a route has it.

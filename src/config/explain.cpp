@@ -48,11 +48,15 @@ bool is_full(const PoolState& pool) {
 }
 
 // Of those who would take a request, each has as many as it may have.
-bool are_all_full(const std::vector<upstream::OriginState>& backends) {
-  auto takes = [](const auto& one) { return one.usable > 0 && !one.drains && !one.is_cut; };
-  bool is_any = std::ranges::any_of(backends, takes);
-  return is_any && std::ranges::all_of(
-                       backends, [&](const auto& one) { return !takes(one) || is_full(one); });
+bool are_all_full(const PoolPlan& pool, const std::vector<upstream::OriginState>& backends) {
+  bool is_any = false;
+  for (std::size_t i = 0; i < backends.size() && i < pool.origins.size(); ++i) {
+    const auto& one = backends[i];
+    bool takes = one.usable > 0 && !one.drains && !one.is_cut && pool.origins[i].weight > 0;
+    if (takes && !is_full(one)) return false;
+    is_any |= takes;
+  }
+  return is_any;
 }
 
 // The backends of a pool beside each other: who takes turns, and who waits for them to fail.
@@ -72,8 +76,17 @@ class Backends {
   // Those that come first in front.
   const std::vector<std::size_t>& in_order() const noexcept { return order_; }
 
+  // Who is well has no weight, and so nobody gets anything.
+  bool give_nothing() const {
+    auto is_idle = [&](std::size_t i) { return pool_.origins[i].weight == 0 && !drains(i); };
+    return std::ranges::any_of(order_, is_idle) &&
+           std::ranges::none_of(order_, [&](std::size_t i) { return gets_some(i); });
+  }
+
   std::string told(std::size_t place) const {
     const auto* state = state_of(place);
+    bool has_weight = pool_.origins[place].weight > 0;
+    if (!has_weight && !drains(place)) return told_without_weight(state);
     if (drains(place)) {
       if (!state) return "drains: gets nothing new";
       return fmt::format("drains: gets nothing new, {} connection{} left", state->connections,
@@ -99,6 +112,21 @@ class Backends {
 
  private:
   using Tier = std::tuple<upstream::Rank, std::uint32_t>;
+
+  bool gets_some(std::size_t place) const {
+    if (pool_.origins[place].weight == 0 || drains(place)) return false;
+    const auto* state = state_of(place);
+    return !state || (state->is_known && (state->is_healthy || panics()));
+  }
+
+  // Whoever has its cookie is sent there past all methods, as long as it is well.
+  std::string told_without_weight(const upstream::OriginState* state) const {
+    bool is_well = !state || (state->is_known && state->is_healthy && !state->is_ejected);
+    std::string_view how = !state ? "health is not known here" : is_well ? "healthy" : "not well";
+    bool keeps = pool_.terms.sticky && is_well;
+    return fmt::format("{}: gets nothing{} for its weight", how,
+                       keeps ? " but the clients that it keeps," : "");
+  }
 
   Tier tier_of(std::size_t place) const {
     return {pool_.origins[place].rank, pool_.origins[place].priority};
@@ -164,8 +192,10 @@ class Explainer {
         options_.listener.empty() ? &blueprint_.lanes.front() : blueprint_.lane(options_.listener);
     if (!lane) return fmt::format("there is no listener '{}'\n", options_.listener);
     const auto& request = question_.request();
-    line("request", fmt::format("{} {}://{}{} from {}", request.method_text, request.scheme,
-                                request.authority, request.target, question_.source().ip_text()));
+    bool is_told = question_.source() != question_.peer();
+    line("request", fmt::format("{} {}://{}{} from {}{}", request.method_text, request.scheme,
+                                request.authority, request.target, question_.source().ip_text(),
+                                is_told ? ", told by " + question_.peer().ip_text() : ""));
     line("listener", fmt::format("{} ({})", lane->name, lane->address.text));
     if (auto refusal = question_.refusal()) {
       line("outcome", answered(*refusal));
@@ -291,8 +321,10 @@ class Explainer {
     auto sum = std::accumulate(split.weights.begin(), split.weights.end(), std::uint64_t{0});
     line("outcome", "one of several pools, by chance");
     for (std::size_t i = 0; i < split.pools.size(); ++i) {
-      line("  pool", fmt::format("{} (weight {} of {})", name_of_pool(split.pools[i]),
-                                 split.weights[i], sum));
+      bool is_asked = split.weights[i] > 0;
+      line("  pool", fmt::format("{} (weight {} of {}{})", name_of_pool(split.pools[i]),
+                                 split.weights[i], sum, is_asked ? "" : ": gets nothing"));
+      if (!is_asked) continue;
       auto side = decision;
       side.index = split.pools[i];
       tell_side(side);
@@ -372,16 +404,27 @@ class Explainer {
     return Backends(blueprint_.pools[pool], state_of(pool).origins).panics();
   }
 
+  // A client that one of them keeps by its cookie may still be taken.
+  bool gives_nothing(std::uint32_t pool) const {
+    const auto& plan = blueprint_.pools[pool];
+    return !plan.terms.sticky && Backends(plan, state_of(pool).origins).give_nothing();
+  }
+
   // Where nothing is known of health, to the first.
   Way way_of(const Decision& decision) const {
     Way way{.arrival = {.pool = decision.index}, .passed = {}, .error = {}};
-    if (!options_.look) return way;
+    if (!options_.look) {
+      if (gives_nothing(decision.index)) way.error = {503, "no_healthy_backend"};
+      return way;
+    }
     way.arrival = find_open(blueprint_, decision, Eyes{*this, way});
     auto refusal = way.arrival.refusal;
     const auto& last = state_of(way.arrival.pool);
     if (refusal == Obstacle::None) {
-      bool may_wait = blueprint_.pools[way.arrival.pool].guard.queue.size > 0;
-      if (!may_wait && are_all_full(last.origins)) way.error = {429, "concurrency_limit"};
+      if (gives_nothing(way.arrival.pool)) way.error = {503, "no_healthy_backend"};
+      const auto& pool = blueprint_.pools[way.arrival.pool];
+      bool may_wait = pool.guard.queue.size > 0;
+      if (!may_wait && are_all_full(pool, last.origins)) way.error = {429, "concurrency_limit"};
       return way;
     }
     if (refusal == Obstacle::Unhealthy && !way.arrival.is_circle && panics(way.arrival.pool)) {
@@ -459,9 +502,15 @@ class Explainer {
     Backends backends(pool, now.origins);
     for (auto i : backends.in_order()) {
       const auto& origin = pool.origins[i];
-      line("  backend",
-           fmt::format("{} ({}{})", origin.text, backends.told(i), standing_of(origin)));
+      line("  backend", fmt::format("{} ({}{}{})", origin.text, backends.told(i),
+                                    standing_of(origin), descent_of(pool, i)));
     }
+  }
+
+  // Why it is among them, where nobody has named it.
+  static std::string descent_of(const PoolPlan& pool, std::size_t place) {
+    if (place < pool.untagged || place >= pool.ids.size()) return {};
+    return fmt::format("; {}, by its tag {}", pool.ids[place], pool.tag);
   }
 
   // What is not as usual.

@@ -106,6 +106,7 @@ class World {
     for (auto name : {"X", "y", "Z"}) {
       if (below(3) == 0) asked.headers.push_back({name, pick({"a", "b", "ab", "abd"})});
     }
+    add_hop(asked);
     if (below(2) == 0) asked.headers.push_back({"X-Key", pick({"k1", "k2", "K1", "other", ""})});
     if (below(3) == 0) {
       asked.headers.push_back(
@@ -203,7 +204,10 @@ class World {
     }
     for (auto list : {"headers", "query", "cookies"}) {
       if (below(7) != 0) continue;
-      text += fmt::format(R"(,"{}":[{{"name":"{}"{}}}])", list, pick({"x", "y"}),
+      auto field = list == std::string_view("headers")
+                       ? pick({"x", "y", "Upgrade", "Connection", "te"})
+                       : pick({"x", "y"});
+      text += fmt::format(R"(,"{}":[{{"name":"{}"{}}}])", list, field,
                           pick({"", R"(,"value":"a")", R"(,"prefix":"ab")", R"(,"regex":"[ab]+")",
                                 R"(,"present":false)"}));
     }
@@ -262,6 +266,15 @@ class World {
   std::string some_path() {
     if (below(20) == 0) return "/";
     return some_segments({"a", "b", "c", "ab"}) + (below(5) == 0 ? "/" : "");
+  }
+
+  // What is for the proxy alone, and may take other fields with it.
+  void add_hop(Asked& asked) {
+    if (below(4) != 0) return;
+    asked.headers.push_back({"Connection", pick({"upgrade", "x, upgrade", "Y", "te, keep-alive"})});
+    for (auto name :
+         {"Upgrade", "TE", "Keep-Alive", "X-Cirque-Explain", "x_key", "X-Forwarded-For"})
+      if (below(2) == 0) asked.headers.push_back({name, pick({"a", "b", "ab", "10.0.0.1"})});
   }
 
   std::string some_query() {

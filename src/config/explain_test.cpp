@@ -77,6 +77,52 @@ TEST_SUITE("config") {
     CHECK(world.told().contains("\noutcome        answered here with 503: queue_full\n"));
   }
 
+  TEST_CASE("who has no weight gets nothing, and is told so") {
+    World world("");
+    world.loaded = load_text(
+        "listeners: [{name: web, address: '0.0.0.0:80'}]\n"
+        "virtual_hosts: [{hosts: ['*'], routes: [{pool: main}]}]\n"
+        "backends:\n"
+        "- {id: one, address: '10.0.0.1:80', tags: [a]}\n"
+        "- {id: two, address: '10.0.0.2:80', tags: [a], weight: 0}\n"
+        "pools:\n"
+        "- {name: main, tag: a, backends: ['10.0.0.3:80']}\n",
+        "t.yaml");
+    REQUIRE(world.loaded.ok());
+    auto& backends = world.states[0].origins;
+    backends.assign(3, backends.front());
+    auto told = world.told();
+    CHECK(told.contains("  backend      10.0.0.3:80 (healthy: takes its turn)\n"));
+    CHECK(
+        told.contains("  backend      10.0.0.1:80 (healthy: takes its turn; one, by its tag a)\n"));
+    CHECK(
+        told.contains("  backend      10.0.0.2:80 (healthy: gets nothing for its weight; weight 0; "
+                      "two, by its tag a)\n"));
+    CHECK(told.contains("\noutcome        pool main\n"));
+    backends[0].is_healthy = backends[1].is_healthy = false;
+    backends[0].usable = backends[1].usable = 0;
+    CHECK(world.told().contains("\noutcome        answered here with 503: no_healthy_backend\n"));
+  }
+
+  TEST_CASE("a side of a split without weight gets nothing") {
+    World world("");
+    world.loaded = load_text(
+        "listeners: [{name: web, address: '0.0.0.0:80'}]\n"
+        "virtual_hosts: [{hosts: ['*'], routes: [{split: [{pool: main}, {pool: spare, weight: "
+        "0}]}]}]\n"
+        "pools:\n"
+        "- {name: main, backends: ['10.0.0.1:80']}\n"
+        "- {name: spare, backends: ['10.0.0.2:80']}\n"
+        "tests: [{url: /, expect: {pool: main}}, {url: /, expect: {pool: spare}}]\n",
+        "t.yaml");
+    REQUIRE(world.loaded.findings.size() == 1);
+    CHECK(world.loaded.findings[0].message == "test '/': pool spare was expected, but it is main");
+    auto told = world.told();
+    CHECK(told.contains("\n  pool         main (weight 1 of 1)\n"));
+    CHECK(told.contains("\n  pool         spare (weight 0 of 1: gets nothing)\n"));
+    CHECK_FALSE(told.contains("10.0.0.2"));
+  }
+
   TEST_CASE("a backend that is full says so, and when all are, the request is refused") {
     World world(", backend_concurrency_limit: 4");
     auto& backend = world.states[0].origins.front();

@@ -201,7 +201,9 @@ constexpr Explanation kExplanations[] = {
      "- hosts: [a.example]\n- hosts: [A.example]", "- hosts: [a.example]"},
     {Code::DeadRoute, "a route that can never match",
      "Another route of the host, which goes before it, takes every request that it would take, or "
-     "what it asks for contradicts itself. The message names the other one.",
+     "what it asks for contradicts itself, or is nothing that a request can have: a method that is "
+     "always refused, a field that is taken off every request, a key with a space in front. The "
+     "message says which.",
      "- path: /a\n- path: /a\n  methods: [GET, HEAD]\n- path: /a\n  methods: [GET]",
      "- path_prefix: /api"},
     {Code::NotYet, "something that cirque cannot do yet",

@@ -49,7 +49,8 @@ const Option kOptions[] = {
      .slot = IN(TestCase, from),
      .min = 1,
      .max = 64,
-     .doc = "The client's IP address.",
+     .doc = "The IP address that connects; whom X-Forwarded-For names is the client, if "
+            "server.trusted_proxies has this address. unix: for a unix socket.",
      .example = "10.1.2.3",
      .also = "source client ip"},
     {.path = "tests[].listener",

@@ -3,32 +3,65 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "http/forwarding.h"
+#include "http/framing.h"
 #include "http/target.h"
 
 namespace cirque::config {
 
-std::expected<std::unique_ptr<Question>, std::string> Question::of(const Asked& asked) {
+std::expected<std::unique_ptr<Question>, std::string> Question::of(
+    const Asked& asked, std::span<const Network> trusted) {
   std::unique_ptr<Question> question(new Question);
-  if (auto why = question->read(asked)) return std::unexpected(std::move(*why));
+  if (auto why = question->read(asked, trusted)) return std::unexpected(std::move(*why));
   return question;
 }
 
-std::optional<Refusal> Question::refusal() const noexcept {
-  if (http::is_served(request_.method)) return std::nullopt;
-  return Refusal{405, "method_not_allowed"};
-}
-
-std::optional<std::string> Question::read(const Asked& asked) {
+std::optional<std::string> Question::read(const Asked& asked, std::span<const Network> trusted) {
   if (!base::is_token(asked.method)) return fmt::format("'{}' is not a method", asked.method);
   request_.method_text = arena_.copy(asked.method);
   request_.method = method_of(request_.method_text);
-  auto source = Address::parse_ip(asked.from.empty() ? "127.0.0.1" : asked.from, 1);
-  if (!source) return fmt::format("'{}' is not an IP address", asked.from);
-  source_ = *source;
+  judge_method();
+  if (auto why = read_peer(asked.from)) return why;
   if (auto why = read_url(asked.url)) return why;
   if (auto why = read_headers(asked.headers)) return why;
   add_host();
+  take_hop();
+  client_ = http::client_behind(peer_, trusted, request_.headers);
   return std::nullopt;
+}
+
+// As the parser does.
+void Question::judge_method() {
+  if (!http::is_method(request_.method_text)) return refuse({400, "bad_method"});
+  if (!http::is_served(request_.method)) refuse({405, "method_not_allowed"});
+}
+
+std::optional<std::string> Question::read_peer(const std::string& from) {
+  if (from == "unix:") {
+    peer_ = Address::nameless_unix();
+    return std::nullopt;
+  }
+  auto peer = Address::parse_ip(from.empty() ? "127.0.0.1" : from, 1);
+  if (!peer) return fmt::format("'{}' is not an IP address", from);
+  peer_ = peer->unmapped();
+  return std::nullopt;
+}
+
+// As h1::ServerTurn does with a head that was read. X-Cirque-Explain ends where routes are looked
+// for.
+void Question::take_hop() {
+  if (auto framing = http::judge_request(request_); !framing) {
+    refuse({framing.error().status, framing.error().reason});
+  }
+  if (auto connection = http::take_hop(request_); !connection) {
+    refuse({connection.error().status, connection.error().reason});
+  }
+  request_.headers.drop(Name::XCirqueExplain);
+}
+
+// The first that is found is the one that is told.
+void Question::refuse(const Refusal& refusal) {
+  if (!refusal_) refusal_ = refusal;
 }
 
 std::optional<std::string> Question::read_url(std::string_view url) {
@@ -53,6 +86,7 @@ std::optional<std::string> Question::read_headers(const std::vector<TableEntry>&
       if (!http::is_authority(value)) return fmt::format("'{}' is not a host", value);
       request_.authority = arena_.copy(value);
     }
+    if (http::is_dropped(name)) continue;
     if (!request_.headers.add(name, value)) {
       return fmt::format("the value of {} has characters that no field can have", name);
     }

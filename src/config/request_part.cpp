@@ -6,6 +6,8 @@
 #include <array>
 
 #include "base/text.h"
+#include "config/route_reader.h"
+#include "http/forwarding.h"
 
 namespace cirque::config {
 namespace {
@@ -98,6 +100,9 @@ Value<RequestPart> parse_request_part(std::string_view text, PartKinds allowed) 
   if (name.empty()) return complain("has no name", fmt::format("write {}:NAME", word));
   bool is_good = kind == Kind::Query || base::is_token(name);
   if (!is_good) return complain(fmt::format("has a name that no {} has", word));
+  if (kind == Kind::Header && !http::is_kept(name)) {
+    return complain(fmt::format("says nothing: {}", why_kept_back(name)));
+  }
   if (kind != Kind::Header) return RequestPart{.kind = kind, .name = std::string(name)};
   return RequestPart{.kind = kind, .name = base::lowered(name), .id = name_of(name)};
 }

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "config/critic.h"
+#include "http/forwarding.h"
+#include "http/target.h"
 
 namespace cirque::config {
 namespace {
@@ -43,14 +44,24 @@ class Reading : Critic {
   void check_lists(const Route& route) {
     check_list(route.methods, "methods");
     check_list(route.sources, "sources");
+    for (const auto& method : route.methods) check_method(method);
+    bool is_any_served = std::ranges::any_of(
+        route.methods, [](const auto& method) { return http::is_served(method_of(method)); });
+    if (is_any_served) return;
     for (const auto& method : route.methods) {
-      bool is_taken = std::ranges::none_of(method, [](char c) { return c >= 'a' && c <= 'z'; });
-      if (is_taken || !base::is_token(method)) continue;
       add(Code::DeadRoute, &method,
-          fmt::format("'{}' never matches: no request with small letters in its method is taken",
-                      method))
-          .hint = fmt::format("write {}", in_capitals(method));
+          fmt::format("'{}' never matches: every such request is answered with 405", method));
     }
+  }
+
+  // What is no token, or too long for a method, is told by others.
+  void check_method(const std::string& method) {
+    auto capitals = in_capitals(method);
+    if (http::is_method(method) || !http::is_method(capitals)) return;
+    add(Code::DeadRoute, &method,
+        fmt::format("'{}' never matches: no request with small letters in its method is taken",
+                    method))
+        .hint = fmt::format("write {}", capitals);
   }
 
   void check_list(const std::vector<std::string>& list, std::string_view key) {
@@ -84,9 +95,25 @@ class Reading : Critic {
     }
     return specs;
   }
+
+  // What the proxy takes off every request is there for no route.
+  void check_headers(const std::vector<FieldTest>& tests) {
+    for (const auto& test : tests) {
+      if (!test.present || http::reaches_routes(test.name)) continue;
+      add(Code::DeadRoute, &test.name,
+          fmt::format("'{}' never matches: {}", test.name, why_kept_back(test.name)));
+    }
+  }
 };
 
 }  // namespace
+
+std::string_view why_kept_back(std::string_view name) {
+  if (http::is_dropped(name)) {
+    return "fields with an underscore in their names are not taken from clients";
+  }
+  return "the field is for the proxy itself, and gone before a route is looked for";
+}
 
 route::RouteSpec route_spec_of(const Route& route, const Places& places, Report& report) {
   Reading reading(places, report);
@@ -96,6 +123,7 @@ route::RouteSpec route_spec_of(const Route& route, const Places& places, Report&
   spec.methods = route.methods;
   spec.sources = route.sources;
   spec.headers = reading.fields_of(route.headers);
+  reading.check_headers(route.headers);
   spec.query = reading.fields_of(route.query);
   spec.cookies = reading.fields_of(route.cookies);
   return spec;

@@ -9,4 +9,7 @@ namespace cirque::config {
 // Without its target. Two paths, or two tests of one field, are reported.
 route::RouteSpec route_spec_of(const Route& route, const Places& places, Report& report);
 
+// Of a field that no request has any more when it is asked for: why, in words.
+std::string_view why_kept_back(std::string_view name);
+
 }  // namespace cirque::config

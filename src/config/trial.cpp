@@ -27,7 +27,8 @@ class Trial {
       if (base::is_token(field.key)) continue;
       return complain(field.key, fmt::format("'{}' is not the name of a field", field.key));
     }
-    auto question = Question::of({test_.method, test_.url, test_.headers, test_.from});
+    auto question = Question::of({test_.method, test_.url, test_.headers, test_.from},
+                                 blueprint_.trusted_proxies);
     if (!question) return complain(test_.url, question.error());
     if (auto refusal = (*question)->refusal()) {
       refuse(*refusal);
@@ -119,9 +120,9 @@ class Trial {
     const auto& wanted = test_.expect.pool;
     bool is_split = decision.route && decision.route->target.kind == Target::Kind::Split;
     if (is_split) {
-      const auto& pools = blueprint_.splits[decision.route->target.index].pools;
-      if (std::ranges::any_of(pools, [&](auto i) { return blueprint_.pools[i].name == wanted; })) {
-        return;
+      const auto& split = blueprint_.splits[decision.route->target.index];
+      for (std::size_t i = 0; i < split.pools.size(); ++i) {
+        if (split.weights[i] > 0 && blueprint_.pools[split.pools[i]].name == wanted) return;
       }
     }
     bool is_sent = decision.kind == Decision::Kind::Forward;

@@ -1,12 +1,11 @@
 #include "control/gateway.h"
 
-#include <algorithm>
-
 #include "base/random.h"
 #include "config/explain.h"
 #include "control/errand.h"
 #include "control/rate_limits.h"
 #include "http/bodies.h"
+#include "http/forwarding.h"
 
 namespace cirque::control {
 namespace {
@@ -101,7 +100,7 @@ void tell_error(Exchange& exchange, const Error& error) {
 
 bool Routing::trusts(const Address& client) const noexcept {
   if (client.is_loopback() || client.family() == Address::Family::Unix) return true;
-  return std::ranges::any_of(trusted, [&](const Network& n) { return n.contains(client); });
+  return http::is_in(trusted, client);
 }
 
 const Lane& Gateway::lane_of(const Exchange& exchange) const noexcept {
@@ -111,7 +110,7 @@ const Lane& Gateway::lane_of(const Exchange& exchange) const noexcept {
 Step Gateway::on_request(Exchange& exchange) {
   const Lane& lane = lane_of(exchange);
   if (Sampler::is_due(exchange.started)) [[unlikely]] {
-    routing_of(exchange).sampler->offer(exchange, lane.plan->name, lane.blueprint->interests);
+    routing_of(exchange).sampler->offer(exchange, *lane.blueprint, *lane.plan);
   }
   if (exchange.request.headers.has(Name::XCirqueExplain)) return lead_told(exchange, lane);
   if (lane.plan->only_pool != config::kNone) {

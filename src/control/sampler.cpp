@@ -3,64 +3,115 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "route/parameters.h"
 
 namespace cirque::control {
 namespace {
 
 bool is_asked(const std::vector<std::string>& names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
+  return std::ranges::any_of(names, [&](const auto& one) { return base::equal_fold(one, name); });
 }
 
-// Those of "a=1&b=2" (or "; " between them) whose names are asked for.
-std::string only_asked(std::string_view list, char separator,
-                       const std::vector<std::string>& names) {
+// Those of "a=1&b=2" whose names are asked for.
+std::string only_asked_parameters(std::string_view query, const std::vector<std::string>& names) {
   std::string kept;
-  while (!list.empty()) {
-    auto end = list.find(separator);
-    auto pair = base::trim(list.substr(0, end));
-    list.remove_prefix(end == list.npos ? list.size() : end + 1);
-    if (!is_asked(names, pair.substr(0, pair.find('=')))) continue;
-    if (!kept.empty()) kept += separator;
-    kept += pair;
+  route::any_parameter(query, [&](std::string_view name, std::string_view value) {
+    bool is_asked = std::ranges::any_of(
+        names, [&](const auto& wanted) { return route::decodes_to(name, wanted); });
+    if (!is_asked) return false;
+    if (!kept.empty()) kept += '&';
+    kept.append(name).append("=").append(value);
+    return false;
+  });
+  return kept;
+}
+
+// The same of all cookies, "a=1; b=2".
+std::string only_asked_cookies(const Headers& headers, const std::vector<std::string>& names) {
+  std::string kept;
+  for (const Field& field : headers) {
+    if (field.id != Name::Cookie) continue;
+    route::any_cookie(field.value, [&](std::string_view name, std::string_view value) {
+      if (std::ranges::find(names, name) == names.end()) return false;
+      if (!kept.empty()) kept += "; ";
+      kept.append(name).append("=").append(value);
+      return false;
+    });
   }
   return kept;
 }
 
-void describe(const Exchange& exchange, const config::Interests& asks, config::Asked& asked) {
-  const auto& request = exchange.request;
+bool has_long_chain(const Headers& headers) {
+  std::size_t bytes = 0;
+  for (const Field& field : headers) {
+    if (field.id == Name::XForwardedFor) bytes += field.value.size();
+  }
+  return bytes > Sampler::kTextMax;
+}
+
+void describe_target(const Request& request, const config::Interests& asks, config::Asked& asked) {
   asked.method = request.method_text;
-  asked.url.assign("http://").append(request.authority).append(request.path());
-  auto query =
-      asks.parameters.empty() ? std::string() : only_asked(request.query(), '&', asks.parameters);
-  if (!query.empty()) asked.url.append("?").append(query);
-  bool has_ip = exchange.client_address().family() != Address::Family::Unix;
-  asked.from = has_ip ? exchange.client_address().ip_text() : std::string();
+  asked.url.clear();
   asked.headers.clear();
-  for (const auto& name : asks.fields) {
-    auto value = request.headers.get(name);
-    if (!value.empty() && value.size() <= Sampler::kTextMax) {
-      asked.headers.push_back({name, std::string(value)});
+  bool is_path = request.target.starts_with('/');
+  if (is_path && !request.authority.empty()) {
+    asked.url.append("http://").append(request.authority);
+  } else if (!request.authority.empty()) {  // OPTIONS *
+    asked.headers.push_back({"Host", std::string(request.authority)});
+  }
+  asked.url.append(request.path());
+  auto query = asks.parameters.empty() ? std::string()
+                                       : only_asked_parameters(request.query(), asks.parameters);
+  if (!query.empty()) asked.url.append("?").append(query);
+}
+
+void describe_fields(const Request& request, Sample& sample) {
+  const auto& asks = *sample.kept;
+  auto& headers = sample.asked.headers;
+  for (const Field& field : request.headers) {
+    if (field.id == Name::Host || config::is_secret_field(field.name)) continue;
+    bool is_kept = field.id == Name::XForwardedFor || is_asked(asks.fields, field.name);
+    if (!is_kept) continue;
+    if (field.value.size() <= Sampler::kTextMax) {
+      headers.push_back({std::string(field.name), std::string(field.value)});
+    } else {
+      sample.left_out.push_back(base::lowered(field.name));
     }
   }
+  if (!request.upgrade.empty() && is_asked(asks.fields, "upgrade")) {
+    headers.push_back({"Connection", "upgrade"});
+    headers.push_back({"Upgrade", std::string(request.upgrade)});
+  }
   if (asks.cookies.empty()) return;
-  auto cookies = only_asked(request.headers.get(Name::Cookie), ';', asks.cookies);
-  if (!cookies.empty()) asked.headers.push_back({"Cookie", std::move(cookies)});
+  auto cookies = only_asked_cookies(request.headers, asks.cookies);
+  if (cookies.size() > Sampler::kTextMax) {
+    sample.left_out.emplace_back("cookie");
+  } else if (!cookies.empty()) {
+    headers.push_back({"Cookie", std::move(cookies)});
+  }
 }
 
 }  // namespace
 
-void Sampler::offer(const Exchange& exchange, std::string_view listener,
-                    const config::Interests& asks) {
+void Sampler::offer(const Exchange& exchange, const config::Blueprint& blueprint,
+                    const config::LanePlan& lane) {
   const auto& request = exchange.request;
   if (request.authority.size() + request.target.size() > kTextMax) return;
+  if (has_long_chain(request.headers)) return;
   // Whoever reads them does so rarely, and a request does not wait.
   std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return;
   if (ring_.size() < kKept) ring_.emplace_back();
   auto& sample = ring_[next_place_];
   next_place_ = (next_place_ + 1) % kKept;
-  sample.listener = listener;
-  describe(exchange, asks, sample.asked);
+  sample.listener = lane.name;
+  sample.kept = blueprint.interests;
+  sample.left_out.clear();
+  sample.asked.from = exchange.link.client.ip_text();
+  describe_target(request, *sample.kept, sample.asked);
+  describe_fields(request, sample);
+  auto facts = route::Facts::of(request, exchange.client_address());
+  config::judge_secrets(*lane.router, lane.secrets, facts, sample.secrets);
 }
 
 std::vector<Sample> Sampler::all() const {

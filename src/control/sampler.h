@@ -1,8 +1,9 @@
 #pragma once
 // The last requests, as far as routing has looked at them, so that another configuration can be
-// tried on them (`cirque plan`): method, host, path, the client's address, and those header fields,
-// parameters and cookies that the configuration in use asks for. Nothing else of a request is kept,
-// and it never leaves the memory but for this.
+// tried on them (`cirque plan`): method, host, path, who has connected and X-Forwarded-For, and
+// those header fields, parameters and cookies that the configuration in use asks for. Of fields
+// with secrets only what came of the routes' own tests: see config/secret_tests.h. Nothing else of
+// a request is kept, and it never leaves the memory but for this.
 #include <algorithm>
 #include <mutex>
 #include <string>
@@ -20,7 +21,8 @@ using config::Sample;
 class Sampler {
  public:
   static constexpr std::size_t kKept = 1000;
-  static constexpr std::size_t kTextMax = 512;  // longer hosts, paths and values are not kept
+  // Longer values are not kept, nor requests with a longer target or X-Forwarded-For.
+  static constexpr std::size_t kTextMax = 512;
   // A busy worker adds a hundred a second, a quiet one every request: it must cost nothing.
   static constexpr Duration kEvery = 10ms;
   static constexpr Duration kBurst = 1s;
@@ -32,7 +34,8 @@ class Sampler {
     return true;
   }
 
-  void offer(const Exchange& exchange, std::string_view listener, const config::Interests& asks);
+  void offer(const Exchange& exchange, const config::Blueprint& blueprint,
+             const config::LanePlan& lane);
 
   // The oldest first.
   std::vector<Sample> all() const;

@@ -6,13 +6,13 @@
 
 #include "base/text.h"
 #include "h1/scan.h"
+#include "http/forwarding.h"
 #include "http/target.h"
 
 namespace cirque::h1 {
 namespace {
 
-constexpr std::size_t kEmptyLinesMax = 2;  // in front of a request line (RFC 9112 2.2)
-constexpr std::size_t kMethodBytesMax = 32;
+constexpr std::size_t kEmptyLinesMax = 2;          // in front of a request line (RFC 9112 2.2)
 constexpr std::size_t kVersionBytes = 8;           // "HTTP/1.1"
 constexpr std::size_t kPartialNameBytesMax = 128;  // of an unfinished name, what is looked at
 
@@ -22,10 +22,6 @@ bool is_token_char(char c) noexcept {
 
 bool is_blank(char c) noexcept {
   return c == ' ' || c == '\t';
-}
-
-bool is_method_char(char c) noexcept {
-  return is_token_char(c) && !(c >= 'a' && c <= 'z');
 }
 
 }  // namespace
@@ -157,7 +153,7 @@ HeadParser::Got HeadParser::odd_line(std::string_view bytes, std::size_t end,
   Name id = name_of(name);
   if (id == Name::Other) {  // a known name is made of token characters, and has no underscore
     if (!base::is_token(name)) return refuse_name(text);
-    if (side_ == Side::Client && name.contains('_')) return skip_underscored();
+    if (side_ == Side::Client && http::is_dropped(name)) return skip_underscored();
   }
   if (++fields_ > limits_.fields) return too_large("too_many_headers");
   std::string_view value(text.data() + size + 1, text.size() - size - 1);
@@ -217,9 +213,7 @@ Result<std::size_t> RequestParser::parse(std::string_view bytes, Request& reques
 
 bool RequestParser::check_partial_method(std::string_view bytes) {
   auto method = bytes.substr(0, bytes.find(' '));
-  if (!std::ranges::all_of(method, is_method_char) || method.size() > kMethodBytesMax) {
-    return refuse("bad_method");
-  }
+  if (!method.empty() && !http::is_method(method)) return refuse("bad_method");
   bool fits = bytes.size() <= method.size() + 1 + limits_.target_bytes + 1 + kVersionBytes;
   return fits || refuse("target_too_long", 414);
 }
@@ -230,8 +224,7 @@ bool RequestParser::request_line(std::string_view text, Request& request) {
   request.method_text = method;
   request.method = method_of(method);
   bool odd = request.method == Method::Other;
-  if (odd && (method.empty() || method.size() > kMethodBytesMax ||
-              !std::ranges::all_of(method, is_method_char))) {
+  if (odd && !http::is_method(method)) {
     request.method_text = "-";  // not something to repeat
     return refuse("bad_method");
   }

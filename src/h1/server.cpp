@@ -73,7 +73,7 @@ Result<bool> ServerTurn::settle_head(std::size_t bytes) {
   in.consume(bytes);
   head_bytes_ = bytes;
   auto framing = TRY(http::judge_request(request));
-  connection_ = TRY(http::strip_hop_by_hop(request.headers));
+  connection_ = TRY(http::take_hop(request));
   in.begin_body(framing);
   if (framing.kind != http::Framing::Kind::None) request.body = Body::borrow(in);
   bool is_10 = request.version == Version::Http10;

@@ -1,7 +1,5 @@
 #include "http/forwarding.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 
@@ -119,15 +117,12 @@ void drop_spoofed(Headers& headers) noexcept {
   }
 }
 
-// With a port or without. What a listener for both families calls an IPv4 client (RFC 4291 2.5.5.2)
-// is that client, as with one of ours.
+// With a port or without.
 std::optional<Address> address_in(std::string_view element) {
   auto address = Address::parse_ip(element, 0);
   if (!address) address = Address::parse(element);
   if (!address || !address->is_ip()) return std::nullopt;
-  sockaddr_storage storage;
-  auto length = address->to(storage);
-  return Address::from(reinterpret_cast<sockaddr*>(&storage), length);
+  return address->unmapped();
 }
 
 }  // namespace
@@ -159,15 +154,37 @@ Result<Connection> strip_hop_by_hop(Headers& headers) {
   return connection;
 }
 
+Result<Connection> take_hop(Request& request) {
+  auto connection = TRY(strip_hop_by_hop(request.headers));
+  // RFC 9110 7.8: in HTTP/1.0 it means nothing.
+  if (connection.upgrade && request.version != Version::Http10) [[unlikely]] {
+    request.upgrade = connection.upgrade_protocol;
+  }
+  return connection;
+}
+
+bool is_kept(std::string_view name) noexcept {
+  Name id = name_of(name);
+  return id != Name::XCirqueExplain && !contains(kHopByHop, id) && !is_dropped(name);
+}
+
+bool is_in(std::span<const Network> networks, const Address& address) noexcept {
+  return std::ranges::any_of(networks, [&](const Network& n) { return n.contains(address); });
+}
+
+std::optional<Address> client_behind(const Address& peer, std::span<const Network> trusted,
+                                     const Headers& headers) {
+  if (!is_in(trusted, peer)) return std::nullopt;
+  return client_told_by(trusted, headers);
+}
+
 std::optional<Address> client_told_by(std::span<const Network> trusted, const Headers& headers) {
   std::optional<Address> client;
   for (const Field& field : headers) {
     if (field.id != Name::XForwardedFor) continue;
     base::for_each_element(field.value, [&](std::string_view element) {
       auto address = address_in(element);
-      bool is_proxy = address && std::ranges::any_of(trusted, [&](const Network& network) {
-                        return network.contains(*address);
-                      });
+      bool is_proxy = address && is_in(trusted, *address);
       if (!is_proxy || !client) client = std::move(address);
     });
   }

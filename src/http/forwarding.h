@@ -9,6 +9,11 @@
 
 namespace cirque::http {
 
+// Not taken from a client: CGI would make one of X_Id and X-Id, and take the one for the other.
+constexpr bool is_dropped(std::string_view name) noexcept {
+  return name.contains('_');
+}
+
 // What a message's Connection field asked for.
 struct Connection {
   bool close = false;
@@ -27,10 +32,29 @@ struct Connection {
 // take them away from the next hop.
 Result<Connection> strip_hop_by_hop(Headers& headers);
 
+// Of a request: what is its own hop's business goes, and the protocol that it wants to switch to is
+// kept in Request::upgrade. After this it has just what routes are asked with.
+Result<Connection> take_hop(Request& request);
+
+// A request may still have a field of that name after this, if nothing else names it.
+// X-Cirque-Explain is the proxy's own.
+bool is_kept(std::string_view name) noexcept;
+
+// Routes may ask for it: those, and Upgrade.
+inline bool reaches_routes(std::string_view name) noexcept {
+  return is_kept(name) || name_of(name) == Name::Upgrade;
+}
+
 // Whom proxies in front of us have met: the last address of X-Forwarded-For that is not one of
 // theirs, or the first when all are. Where something stands that is no address, nothing before it
 // counts. None: there is none. RFC 7239 8.1 is about whom to believe.
 std::optional<Address> client_told_by(std::span<const Network> trusted, const Headers& headers);
+
+bool is_in(std::span<const Network> networks, const Address& address) noexcept;
+
+// Who asks, where that is not `peer` itself: whom it tells of, if it is one of the trusted.
+std::optional<Address> client_behind(const Address& peer, std::span<const Network> trusted,
+                                     const Headers& headers);
 
 struct Hop {
   const Address& client;

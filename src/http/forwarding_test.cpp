@@ -246,6 +246,36 @@ TEST_CASE("a response says through whom it came") {
 
 TEST_SUITE_END();
 
+TEST_CASE("of its own hop a request keeps the protocol that it wants to switch to") {
+  auto upgrade_of = [](const Lines& before, Version version = Version::Http11) {
+    Arena arena;
+    Request request(arena);
+    request.version = version;
+    add(request.headers, before);
+    CHECK(http::take_hop(request));
+    CHECK_FALSE(request.headers.has(Name::Upgrade));
+    return std::string(request.upgrade);
+  };
+  CHECK(upgrade_of({{"Connection", "keep-alive, Upgrade"}, {"Upgrade", "websocket"}}) ==
+        "websocket");
+  CHECK(upgrade_of({{"Upgrade", "websocket"}}).empty());
+  CHECK(upgrade_of({{"Connection", "Upgrade"}}).empty());
+  CHECK(upgrade_of({{"Connection", "Upgrade"}, {"Upgrade", "websocket"}}, Version::Http10).empty());
+}
+
+TEST_CASE("no route can ask for what is taken off every request") {
+  for (auto name : {"Connection", "keep-alive", "TE", "Transfer-Encoding", "Proxy-Connection",
+                    "Proxy-Authorization", "HTTP2-Settings", "X-Cirque-Explain", "x_id"}) {
+    CAPTURE(name);
+    CHECK_FALSE(http::reaches_routes(name));
+  }
+  for (auto name : {"upgrade", "Host", "X-Id", "Authorization", "Cookie", "Content-Length"}) {
+    CAPTURE(name);
+    CHECK(http::reaches_routes(name));
+  }
+  CHECK_FALSE(http::is_kept("Upgrade"));
+}
+
 TEST_CASE("a client is whom the proxies that are trusted have met") {
   std::vector<Network> trusted = {*Network::parse("10.0.0.0/8"), *Network::parse("2001:db8::/32")};
   auto told = [&](const Lines& before) {

@@ -17,6 +17,11 @@ constexpr bool is_served(Method method) noexcept {
   return method != Method::Connect && method != Method::Trace;
 }
 
+// What a request line may have for a method: a token of at most kMethodBytesMax bytes without small
+// letters. Anything else gets 400 (bad_method).
+inline constexpr std::size_t kMethodBytesMax = 32;
+bool is_method(std::string_view text) noexcept;
+
 // The canonical path: dot segments resolved, empty segments merged, unreserved characters decoded,
 // hexadecimal digits in upper case. The query is kept byte for byte.
 // Refused with Side::Client, status 400, reason bad_target: a path above the root, %00, a bad

@@ -171,6 +171,19 @@ TEST_CASE("the asterisk is for OPTIONS alone") {
   CHECK(read("http://example.com?a", Method::Options) == "/?a");
 }
 
+TEST_CASE("a method is a token of at most 32 bytes without small letters") {
+  for (auto text : {"GET"sv, "M-SEARCH"sv, "X1!#$%&'*+-.^_`|~"sv, "TRACE"sv}) {
+    CAPTURE(text);
+    CHECK(http::is_method(text));
+  }
+  for (auto text : {""sv, "get"sv, "GEt"sv, "G T"sv, "G/T"sv, "G\0"sv, "\xc3\x84"sv}) {
+    CAPTURE(text);
+    CHECK_FALSE(http::is_method(text));
+  }
+  CHECK(http::is_method(std::string(32, 'A')));
+  CHECK_FALSE(http::is_method(std::string(33, 'A')));
+}
+
 TEST_CASE("an authority is a host and perhaps a port") {
   for (auto text : {"example.com"sv, "EXAMPLE.com:80"sv, "a"sv, "a.b.c."sv, "127.0.0.1"sv,
                     "127.0.0.1:65535"sv, "[::1]"sv, "[2001:db8::1]:443"sv, "my_host-1:0"sv,

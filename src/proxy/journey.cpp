@@ -9,8 +9,7 @@ void Journey::end_call() noexcept {
 }
 
 void Journey::find_client() {
-  if (!rules.trusts(link.client)) return;
-  auto told = http::client_told_by(rules.trusted, request.headers);
+  auto told = http::client_behind(link.client, rules.trusted, request.headers);
   if (told) client_ = &arena.make<Address>(std::move(*told));
 }
 

@@ -1,6 +1,5 @@
 // The settings of a process, cut into the pieces that its rooms take.
-#include <algorithm>
-
+#include "http/forwarding.h"
 #include "proxy/worker.h"
 
 namespace cirque::proxy {
@@ -36,7 +35,7 @@ Rules::Rules(const Timeouts& t, const Limits& l, std::string congestion_control,
 }
 
 bool Rules::trusts(const Address& address) const noexcept {
-  return std::ranges::any_of(trusted, [&](const Network& n) { return n.contains(address); });
+  return http::is_in(trusted, address);
 }
 
 }  // namespace cirque::proxy

@@ -11,7 +11,7 @@ namespace cirque::route {
 namespace {
 
 // Writes down what the walk does.
-struct Recorder {
+struct Recorder : AsksRequest {
   static constexpr bool kSeesAll = true;
 
   struct Tried {

@@ -19,10 +19,11 @@ struct Facts {
   std::string_view query = {};
   const Headers* headers = nullptr;  // null: no field is there
   const Address* source = nullptr;   // null: in no network
+  std::string_view upgrade = {};     // what the field Upgrade is for routes
 
   static Facts of(const Request& request, const Address& source) noexcept {
     return {request.authority, request.method, request.method_text, request.path(), request.query(),
-            &request.headers,  &source};
+            &request.headers,  &source,        request.upgrade};
   }
 };
 

@@ -56,6 +56,7 @@ bool Predicates::has_field(const Predicate& predicate, const Facts& facts) const
 }
 
 bool Predicates::has_header(const Predicate& predicate, const Facts& facts) const noexcept {
+  if (predicate.id == Name::Upgrade) return has_upgrade(predicate, facts);
   if (!facts.headers->may_have({&predicate.id, 1})) return false;
   std::string_view name = texts_[predicate.name];
   for (const Field& field : *facts.headers) {
@@ -64,6 +65,11 @@ bool Predicates::has_header(const Predicate& predicate, const Facts& facts) cons
     if (is_named && is_wanted(predicate, field.value)) return true;
   }
   return false;
+}
+
+// The line itself was for the hop before, and is not among the fields any more.
+bool Predicates::has_upgrade(const Predicate& predicate, const Facts& facts) const noexcept {
+  return !facts.upgrade.empty() && is_wanted(predicate, facts.upgrade);
 }
 
 bool Predicates::has_parameter(const Predicate& predicate, const Facts& facts) const noexcept {

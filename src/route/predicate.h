@@ -2,6 +2,7 @@
 // What a route asks of a request beside its host and path, compiled: method, source address, header
 // fields, parameters, cookies.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -46,6 +47,8 @@ class Predicates {
   const Predicate* first_failed(Span span, const Facts& facts) const noexcept;
   bool holds(const Predicate& predicate, const Facts& facts) const noexcept;
 
+  std::span<const Predicate> all() const noexcept { return all_; }
+
   const Predicate* begin_of(Span span) const noexcept { return all_.data() + span.first; }
 
   // What a route of one predicate would take is all taken by a route of the other.
@@ -75,6 +78,7 @@ class Predicates {
   bool has_method(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_field(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_header(const Predicate& predicate, const Facts& facts) const noexcept;
+  bool has_upgrade(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_parameter(const Predicate& predicate, const Facts& facts) const noexcept;
   bool has_cookie(const Predicate& predicate, const Facts& facts) const noexcept;
   bool is_wanted(const Predicate& predicate, std::string_view value) const noexcept;

@@ -14,18 +14,11 @@ constexpr std::string_view kSpaces = " \t";
 
 // Why no field can have that value; empty: some can.
 std::string_view impossible_value(Part part, const FieldSpec& field) {
-  if (part == Part::Query || (field.test != Test::Exact && field.test != Test::Prefix)) return {};
-  std::string_view text = field.text;
-  if (text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
-    return "never matches, because no field holds a line end or NUL";
-  }
-  if (part == Part::Cookie && text.contains(';')) {
+  if (part == Part::Query) return {};
+  if (part == Part::Cookie && field.test != Test::Regex && field.text.contains(';')) {
     return "never matches, because a semicolon ends a cookie";
   }
-  bool begins = !text.empty() && kSpaces.contains(text.front());
-  bool ends = field.test == Test::Exact && !text.empty() && kSpaces.contains(text.back());
-  if (begins || ends) return "never matches, because fields come without spaces around them";
-  return {};
+  return impossible_value(field.test, field.text);
 }
 
 // Why there is no field of that name; empty: there may be.
@@ -38,6 +31,18 @@ std::string_view impossible_name(Part part, std::string_view name) {
 }
 
 }  // namespace
+
+std::string_view impossible_value(Test test, std::string_view text) noexcept {
+  if (test != Test::Exact && test != Test::Prefix) return {};
+  auto ends_value = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  if (std::ranges::any_of(text, ends_value)) {
+    return "never matches, because no field holds a line end or NUL";
+  }
+  bool begins = !text.empty() && kSpaces.contains(text.front());
+  bool ends = test == Test::Exact && !text.empty() && kSpaces.contains(text.back());
+  if (begins || ends) return "never matches, because fields come without spaces around them";
+  return {};
+}
 
 Predicates::Span Predicates::add(const RouteSpec& route, Place place, Findings& findings) {
   return PredicateReader(*this, place, findings).read(route);

@@ -330,6 +330,27 @@ TEST_CASE("parameters of the matched pattern can be asked for") {
   CHECK(seen == "");
 }
 
+TEST_CASE("Upgrade is asked of what the request wants to switch to") {
+  Arena arena;
+  Request request(arena);
+  auto source = *Address::parse_ip("192.0.2.1", 1);
+  auto takes = [&](Test test, std::string text) {
+    RouteSpec spec;
+    spec.headers = {{"upgrade", test, std::move(text)}};
+    auto router = router_of({spec});
+    return bool(router->match(Facts::of(request, source)));
+  };
+  CHECK_FALSE(takes(Test::Present, ""));
+  CHECK(takes(Test::Absent, ""));
+  request.upgrade = "websocket";
+  CHECK(takes(Test::Present, ""));
+  CHECK_FALSE(takes(Test::Absent, ""));
+  CHECK(takes(Test::Exact, "websocket"));
+  CHECK_FALSE(takes(Test::Exact, "h2c"));
+  CHECK(takes(Test::Prefix, "web"));
+  CHECK(takes(Test::Regex, "(?i)WebSocket"));
+}
+
 TEST_CASE("the facts of a request are its own parts") {
   Arena arena;
   Request request(arena);

@@ -7,8 +7,16 @@
 
 namespace cirque::route {
 
+// The request itself says what holds.
+struct AsksRequest {
+  static const Predicate* first_failed(const Predicates& predicates, Predicates::Span span,
+                                       const Facts& facts) noexcept {
+    return predicates.first_failed(span, facts);
+  }
+};
+
 // Sees nothing and costs nothing.
-struct NoObserver {
+struct NoObserver : AsksRequest {
   // True: routes that could have taken the request, had no better one done so, are shown too.
   static constexpr bool kSeesAll = false;
 
@@ -75,7 +83,7 @@ class Walk {
   }
 
   bool try_route(const RoutePlan& route) noexcept {
-    const Predicate* failed = plan_.predicates.first_failed(route.predicates, facts_);
+    const Predicate* failed = observer_.first_failed(plan_.predicates, route.predicates, facts_);
     observer_.tried(route, failed);
     if (failed) return false;
     if (!match_) {

@@ -50,8 +50,9 @@ class Values {
   std::string text_;
 };
 
-std::string header_values(std::string_view name, const Facts& facts) {
+std::string header_values(const Predicate& predicate, std::string_view name, const Facts& facts) {
   Values values;
+  if (predicate.id == Name::Upgrade && !facts.upgrade.empty()) values.add(facts.upgrade);
   if (facts.headers) {
     for (const Field& field : *facts.headers) {
       if (base::equal_fold(field.name, name)) values.add(field.value);
@@ -92,7 +93,7 @@ std::string found_for(const Predicate& predicate, const Predicates& predicates,
     case Part::Source:
       return facts.source ? facts.source->ip_text() : "no address";
     case Part::Header:
-      return header_values(name, facts);
+      return header_values(predicate, name, facts);
     case Part::Query:
       return parameter_values(name, facts);
     case Part::Cookie:

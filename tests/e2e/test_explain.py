@@ -29,15 +29,16 @@ class Named:
 
 @pytest.fixture
 def start(origin, proxy):
-    """start({pool: settings}, route): a proxy with one route, and an origin for each pool."""
+    """start({pool: settings}, route): a proxy with one route, or a list, and an origin for each pool."""
     def run(pools, route, **sections):
+        routes = route if isinstance(route, list) else [{"name": "r", **route}]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             admin = f"127.0.0.1:{free.getsockname()[1]}"
         made = {name: Named(origin, name) for name in pools}
         quick = {"health_check": {"interval": "50ms", "timeout": "2s"}}
         front = proxy({}, listeners=[{"name": "web", "address": "127.0.0.1:0"}], metrics={"listen": admin},
-                      virtual_hosts=[{"name": "h", "hosts": ["*"], "routes": [{"name": "r", **route}]}],
+                      virtual_hosts=[{"name": "h", "hosts": ["*"], "routes": routes}],
                       pools=[{"name": name, "backends": [made[name].address], **quick, **settings}
                              for name, settings in pools.items()], **sections)
         front.origins = made
@@ -201,6 +202,76 @@ def test_a_question_has_the_host_that_a_client_would_send(tmp_path):
         assert f"\n  takes it     {route} (" in cirque("explain", "--config", path, *arguments).stdout, arguments
 
 
+HOP_ROUTES = [{"name": "socket", "headers": [{"name": "Upgrade", "value": "websocket"}], "respond": {"status": 201}},
+              {"name": "named", "headers": [{"name": "X-A"}], "respond": {"status": 202}},
+              {"name": "without", "headers": [{"name": "X-B", "present": False}], "respond": {"status": 203}},
+              {"name": "rest", "respond": {"status": 204}}]
+
+
+@pytest.mark.parametrize("fields,route", [
+    (["Connection: Upgrade", "Upgrade: websocket"], "socket"),
+    (["Connection: keep-alive, upgrade", "upgrade: websocket"], "socket"),
+    (["Upgrade: websocket"], "without"),
+    (["Connection: Upgrade", "Upgrade: WebSocket"], "without"),
+    (["X-A: 1"], "named"),
+    (["X-A: 1", "Connection: x-a"], "without"),
+    (["X-A: 1", "X-B: 1", "Connection: x-b, close"], "named"),
+    (["X-B: 1", "Connection: x-a"], "rest"),
+    (["X-B: 1", "X_A: 1"], "rest"),
+    (["X-B: 1", "Connection: x-b"], "without"),
+])
+def test_a_question_has_the_fields_that_routes_see(start, fields, route):
+    """What is for the next hop alone, and what Connection names, is gone before a route is looked for."""
+    status = next(one["respond"]["status"] for one in HOP_ROUTES if one["name"] == route)
+    headers = {name: value for name, value in (field.split(": ", 1) for field in fields)}
+    front = start({"p": {}}, HOP_ROUTES,
+                  tests=[{"url": "http://a.example/", "headers": headers, "expect": {"route": route}}])
+    with Client(front.port("web")) as one:
+        assert one.ask(request("/", *fields, host="a.example")).status == status
+    asked = [word for field in fields for word in ("-H", field)]
+    for how in ((), ("--live",)):
+        assert f"\n  takes it     {route} (" in explain(front, *how, *asked), how
+
+
+def test_a_question_has_the_client_that_a_trusted_proxy_tells_of(start):
+    routes = [{"name": "inside", "sources": ["10.0.0.0/8", "::1"], "respond": {"status": 201}},
+              {"name": "outside", "respond": {"status": 202}}]
+    tests = [{"url": "/", "headers": {"X-Forwarded-For": "::1"}, "expect": {"route": "inside"}},
+             {"url": "/", "headers": {"X-Forwarded-For": "::1"}, "from": "192.0.2.1", "expect": {"route": "outside"}},
+             {"url": "/", "expect": {"route": "outside"}}]
+    front = start({"p": {}}, routes, tests=tests,
+                  server={"trusted_proxies": ["::ffff:127.0.0.0/104"], "workers": 1})
+    for told, route, status in (("::1", "inside", 201), ("192.0.2.9, 10.1.1.1", "inside", 201),
+                                ("10.1.1.1, 192.0.2.9", "outside", 202), ("10.1.1.1, 127.0.0.3", "inside", 201)):
+        with Client(front.port("web")) as one:
+            assert one.ask(request("/", f"X-Forwarded-For: {told}", host="a.example")).status == status, told
+        for how in ((), ("--live",)):
+            text = explain(front, *how, "-H", f"X-Forwarded-For: {told}")
+            assert f"\n  takes it     {route} (" in text and ", told by 127.0.0.1\n" in text, (how, told)
+            text = explain(front, *how, "--from", "192.0.2.1", "-H", f"X-Forwarded-For: {told}")
+            assert "\n  takes it     outside (" in text and "from 192.0.2.1\n" in text, (how, told)
+
+
+def test_sources_of_ipv4_may_be_written_in_ipv6(start):
+    front = start({"p": {}}, {"sources": ["::ffff:127.0.0.0/104"], "respond": {"status": 201}})
+    assert ask(front)[0].status == 201
+    assert "\n  takes it     r (" in explain(front) and "\n  takes it     r (" in explain(front, "--from", "::ffff:127.9.9.9")
+
+
+@pytest.mark.parametrize("method", ["get", "Get", "A" * 33])
+def test_a_method_that_is_none_is_told_so(start, method):
+    expected = {"status": 400, "reason": "bad_method", "route": "none"}
+    tests = [{"method": method, "url": "http://a.example/", "expect": expected}]
+    front = start({"p": {}}, {"pool": "p"}, **({"tests": tests} if len(method) <= 32 else {}))
+    with Client(front.port("web")) as one:
+        answer = one.ask(request("/", host="a.example", method=method))
+        assert answer.status == 400 and b"bad_method" in answer.body
+    for how in ((), ("--live",)):
+        said = cirque("explain", "--config", front.config_path, *how, method, "http://a.example/")
+        assert said.returncode == 1 and said.stdout.endswith("outcome        answered here with 400: bad_method\n")
+        assert "pool" not in said.stdout
+
+
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE"])
 def test_a_method_that_is_not_served_is_told_so(start, method):
     front = start({"p": {}}, {"pool": "p"},
@@ -248,6 +319,24 @@ def test_explanations_tell_who_drains_and_who_stands_by(start, origin):
     eventually(lambda: not front.healthy(third.address))
     assert shown(explain(front, "--live"))[3] == (backup.address, "healthy: takes its turn; backup")
     assert {ask(front)[0].get("X-Origin") for _ in range(8)} == {"backup"}
+
+
+@pytest.mark.parametrize("method", ["round_robin", "least_requests", "latency", "random", "hash"])
+def test_a_backend_without_weight_gets_nothing_and_is_said_to(start, origin, method):
+    one, none = Named(origin, "one"), Named(origin, "none")
+    by = {"hash_by": "header:X-N"} if method == "hash" else {}
+    front = start({"p": {"backends": [], "tag": "t", "balance": {"method": method, **by}}}, {"pool": "p"},
+                  backends=[{"id": "one", "address": one.address, "tags": ["t"]},
+                            {"id": "none", "address": none.address, "tags": ["t"], "weight": 0}])
+    assert {ask(front, f"X-N: {n}")[0].get("X-Origin") for n in range(30)} == {"one"}
+    assert shown(explain(front, "--live")) == [
+        (one.address, "healthy: takes its turn; one, by its tag t"),
+        (none.address, "healthy: gets nothing for its weight; weight 0; none, by its tag t")]
+    one.origin.stop()
+    eventually(lambda: not front.healthy(one.address))
+    answer, told = ask(front)
+    assert (answer.status, told["reason"]) == (503, "no_healthy_backend")
+    assert "\noutcome        answered here with 503: no_healthy_backend\n" in explain(front, "--live")
 
 
 def test_explanations_tell_the_weights_of_a_split_and_its_header_the_side(start):

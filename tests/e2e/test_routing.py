@@ -108,12 +108,15 @@ def test_redirects_and_fixed_answers(routed):
         {"path": "/tls", "redirect": {"scheme": "https"}},
         {"path_prefix": "/old", "redirect": {"path": "/new", "status": 301}},
         {"path": "/away", "redirect": {"host": "b.example", "port": 8443, "scheme": "https", "status": 307}},
+        {"path": "/six", "redirect": {"host": "[2001:db8::1]", "path": "/n%C3%A9w?from=six"}},
         {"path": "/gone", "respond": {"status": 410, "body": "gone\nfishing\n", "content_type": "text/x"}}]}])
     with Client(front.port("web")) as one:
         for target, status, location in (
                 ("/tls?a=b", 308, "https://a.example/tls?a=b"),
                 ("/old/x?y", 301, "http://a.example:81/new?y"),
-                ("/away", 307, "https://b.example:8443/away")):
+                ("/away", 307, "https://b.example:8443/away"),
+                ("/six", 308, "http://[2001:db8::1]/n%C3%A9w?from=six"),
+                ("/six?a=b", 308, "http://[2001:db8::1]/n%C3%A9w?from=six&a=b")):
             answer = one.ask(request(target, host="a.example:81"))
             assert (answer.status, answer.get("Location")) == (status, location)
         answer = one.ask(request("/gone", host="a.example", method="POST", body=b"x" * 1000))

@@ -340,8 +340,13 @@ def test_a_plan_tells_what_would_go_elsewhere(shop):
     assert "virtual host shop: route api: pool a → b" in told.stdout
     assert "touches: backends that join: 127.0.0.1:1 (pool a)" in told.stdout
     assert "replay: 3 of the last 6 requests would go elsewhere" in told.stdout
-    assert "     2  pool a → pool b   such as GET http://shop.example/api/1" in told.stdout
-    assert "     1  pool b → pool a   such as GET http://shop.example/x" in told.stdout
+    assert ("       2  pool a → pool b\n"
+            "          1  GET http://shop.example/api/1\n"
+            "          1  GET http://shop.example/api/2\n"
+            "       1  pool b → answered with 410 or pool a\n"
+            "          1  GET http://shop.example/x\n"
+            "       2  cannot be judged: route shop/gone asks for header x-new, of which too little is kept\n"
+            in told.stdout)
     assert "header x-new is asked for newly" in told.stdout
     assert "secret" not in told.stdout
     assert asked(shop, "/api/1") == 200 and shop.metric("config_reloads_total") == 0
@@ -351,6 +356,29 @@ def test_a_plan_that_changes_nothing(shop):
     asked(shop, "/x")
     told = shop.planned(lambda config: None).stdout
     assert "touches: no listener and no backend" in told and "replay: 0 of the last 1 requests would go elsewhere" in told
+
+
+def test_a_plan_judges_by_secrets_that_nobody_keeps(shop):
+    """A route for those with a token moves: whoever has one goes with it, and the token is told to nobody."""
+    config = copy.deepcopy(shop.config)
+    token = {"name": "token", "headers": [{"name": "Authorization", "prefix": "Bearer "}], "pool": "a"}
+    config["virtual_hosts"][0]["routes"].insert(0, token)
+    shop.reload(config)
+    for fields in (["Authorization: Bearer secret"], ["Authorization: Basic secret"], []):
+        assert asked(shop, "/y", *fields) == 200
+
+    def planned(edit):
+        changed = copy.deepcopy(config)
+        edit(changed["virtual_hosts"][0]["routes"][0])
+        shop.config = changed
+        return shop.planned(lambda config: None).stdout
+    told = planned(lambda route: route.update(pool="b"))
+    assert ("replay: 1 of the last 3 requests would go elsewhere\n       1  pool a → pool b\n"
+            "          1  GET http://shop.example/y\n") in told and "judged" not in told
+    told = planned(lambda route: route.update(pool="b", headers=[{"name": "Authorization", "prefix": "Basic "}]))
+    assert "replay: 0 of the last 3 requests would go elsewhere\n" in told
+    assert "       2  cannot be judged: route shop/token asks for header authorization, of which too little is kept\n" in told
+    assert "secret" not in told
 
 
 def test_a_plan_of_a_listener_with_another_name(shop):
