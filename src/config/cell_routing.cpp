@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <ranges>
 
@@ -328,22 +329,29 @@ void preset(Model& model) {
   model.logging.access.format = AccessLog::Cells;
 }
 
-// A placement that is nothing but its URL.
-void tidy(Node& tree, std::string_view list) {
-  for (auto& [key, value] : tree.entries) {
-    if (key.text != list || value.kind != Node::Kind::Map) continue;
-    for (auto& [name, placement] : value.entries) {
-      if (placement.kind != Node::Kind::Scalar || placement.broken) continue;
-      Node map;
-      map.kind = Node::Kind::Map;
-      map.spot = placement.spot;
-      Node url = name;
-      url.text = "url";
-      url.spot = placement.spot;
-      map.entries.push_back({std::move(url), std::move(placement)});
-      placement = std::move(map);
-    }
-  }
+// Of a placement that is nothing but its URL, a map that has it.
+Entry tidied(const Entry& placement, TreeMemory& memory) {
+  const auto& [name, value] = placement;
+  if (value.kind != Node::Kind::Scalar || value.broken) return placement;
+  Node url = name;
+  url.text = "url";
+  url.spot = value.spot;
+  Node map;
+  map.kind = Node::Kind::Map;
+  map.spot = value.spot;
+  map.entries = memory.keep_all(std::array{Entry{url, value}});
+  return {name, map};
+}
+
+void tidy(Node& tree, std::string_view list, TreeMemory& memory) {
+  auto placement = [&](const Entry& entry) { return tidied(entry, memory); };
+  auto section = [&](Entry entry) {
+    bool is_list = entry.key.text == list && entry.value.kind == Node::Kind::Map;
+    auto& within = entry.value.entries;
+    if (is_list) within = memory.keep_all(within | std::views::transform(placement));
+    return entry;
+  };
+  tree.entries = memory.keep_all(tree.entries | std::views::transform(section));
 }
 
 bool has_any(const Node& tree, std::initializer_list<std::string_view> keys) {
@@ -363,7 +371,7 @@ const Dialect& cell_routing() {
                            {"routingTable", "cellEndpoints", "placements", "defaultPlacement"});
           },
       .preset = preset,
-      .tidy = [](Node& tree) { tidy(tree, "placements"); },
+      .tidy = [](Node& tree, TreeMemory& memory) { tidy(tree, "placements", memory); },
       .lower =
           [](void* record, const Reading& reading) {
             Lowering(*static_cast<File*>(record), "routingTable", "defaultPlacement", reading)
@@ -383,7 +391,7 @@ const Dialect& cell_routing_draft() {
                            {"customer_to_placement", "placement_to_endpoint", "default_placement"});
           },
       .preset = preset,
-      .tidy = [](Node& tree) { tidy(tree, "placement_to_endpoint"); },
+      .tidy = [](Node& tree, TreeMemory& memory) { tidy(tree, "placement_to_endpoint", memory); },
       .lower =
           [](void* record, const Reading& reading) {
             Lowering(*static_cast<File*>(record), "customer_to_placement", "default_placement",

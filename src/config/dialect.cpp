@@ -14,16 +14,17 @@ constexpr std::array<std::string_view, 7> kCommon = {"server",  "timeouts", "lim
                                                      "metrics", "admin",    "tests"};
 
 // Takes the common sections out of a tree.
-Node split_off(Node& tree, const Schema& schema) {
-  Node common = tree;
-  common.entries.clear();
+Node split_off(Node& tree, const Schema& schema, TreeMemory& memory) {
+  std::vector<Entry> sections;
   std::vector<Entry> rest;
-  for (auto& entry : tree.entries) {
+  for (const auto& entry : tree.entries) {
     bool is_common = std::ranges::find(kCommon, entry.key.text) != kCommon.end() &&
                      !schema.child("", entry.key.text);
-    (is_common ? common.entries : rest).push_back(std::move(entry));
+    (is_common ? sections : rest).push_back(entry);
   }
-  tree.entries = std::move(rest);
+  Node common = tree;
+  common.entries = memory.keep_all(sections);
+  tree.entries = memory.keep_all(rest);
   return common;
 }
 
@@ -38,11 +39,11 @@ const Dialect* dialect_of(const Node& tree) {
 }
 
 std::shared_ptr<void> read_dialect(const Dialect& dialect, Node tree, const Reading& reading) {
-  auto& [model, places, report, environment] = reading;
+  auto& [model, places, report, environment, memory] = reading;
   dialect.preset(model);
-  auto common = split_off(tree, dialect.schema);
+  auto common = split_off(tree, dialect.schema, memory);
   if (!common.entries.empty()) fill(&model, canonical(), common, places, report);
-  dialect.tidy(tree);
+  dialect.tidy(tree, memory);
   auto record = dialect.schema.make_root();
   fill(record.get(), dialect.schema, tree, places, report);
   dialect.lower(record.get(), reading);

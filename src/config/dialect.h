@@ -18,6 +18,7 @@ struct Reading {
   Places& places;
   Report& report;
   const Environment& environment;
+  TreeMemory& memory;  // of the tree
 };
 
 struct Dialect {
@@ -29,7 +30,7 @@ struct Dialect {
   // What the file leaves open, when that is not what it is elsewhere.
   void (*preset)(Model& model);
   // Before the file is read by the schema: an older form of it may be brought into the newer one.
-  void (*tidy)(Node& tree);
+  void (*tidy)(Node& tree, TreeMemory& memory);
   // From the record that the schema fills, which lives as long as the places are asked.
   void (*lower)(void* record, const Reading& reading);
 };

@@ -113,36 +113,36 @@ std::vector<Pair> pairs_of(const Items& before, const Items& after) {
 
 // --- What differs -------------------------------------------------------------------------------
 
-bool is_list_of_values(const Node& node) {
-  return node.kind == Node::Kind::List || node.kind == Node::Kind::Map;
+bool is_list_of_values(const DraftNode& node) {
+  return node.kind == DraftNode::Kind::List || node.kind == DraftNode::Kind::Map;
 }
 
 // A list's items, or a table's entries, as texts to be sorted by.
-std::vector<std::pair<std::string, Node>> parts_of(const Node& node) {
-  std::vector<std::pair<std::string, Node>> parts;
+std::vector<std::pair<std::string, DraftNode>> parts_of(const DraftNode& node) {
+  std::vector<std::pair<std::string, DraftNode>> parts;
   parts.reserve(node.items.size() + node.entries.size());
   for (const auto& item : node.items) parts.emplace_back(item.text, item);
   for (const auto& [key, value] : node.entries) {
     auto entry = map_node();
-    put(entry, key.text, value);
+    put(entry, key, value);
     parts.emplace_back(print(entry, Language::Json), std::move(entry));
   }
-  std::ranges::sort(parts, {}, &std::pair<std::string, Node>::first);
+  std::ranges::sort(parts, {}, &std::pair<std::string, DraftNode>::first);
   return parts;
 }
 
 // What `one` has and `other` has not. A text that stands twice counts twice.
-Node without(const Node& one, const Node& other) {
+DraftNode without(const DraftNode& one, const DraftNode& other) {
   auto mine = parts_of(one);
   auto theirs = parts_of(other);
-  Node node;
+  DraftNode node;
   node.kind = one.kind;
   auto at = theirs.begin();
   for (auto& [text, part] : mine) {
     while (at != theirs.end() && at->first < text) ++at;
     if (at != theirs.end() && at->first == text) {
       ++at;
-    } else if (one.kind == Node::Kind::List) {
+    } else if (one.kind == DraftNode::Kind::List) {
       node.items.push_back(std::move(part));
     } else {
       node.entries.push_back(std::move(part.entries.front()));
@@ -151,7 +151,7 @@ Node without(const Node& one, const Node& other) {
   return node;
 }
 
-bool is_empty(const Node& node) {
+bool is_empty(const DraftNode& node) {
   return node.items.empty() && node.entries.empty();
 }
 
@@ -205,7 +205,7 @@ class Differ {
     return false;
   }
 
-  static Node names_of(const std::vector<Pair>& pairs, const Items& after) {
+  static DraftNode names_of(const std::vector<Pair>& pairs, const Items& after) {
     auto names = list_node();
     for (auto [was, is, is_alone] : pairs) {
       if (is != kNone) names.items.push_back(text_node(item(after, is, is_alone).name));
@@ -236,13 +236,13 @@ class Differ {
   }
 
   // Null: not given, and there is no default.
-  static Node given(const Option& option, void* record) {
+  static DraftNode given(const Option& option, void* record) {
     auto node = tree_of(option, record);
-    bool is_scalar = node.kind == Node::Kind::Scalar;
-    return is_scalar && is_unset(option, node.text) ? Node{} : node;
+    bool is_scalar = node.kind == DraftNode::Kind::Scalar;
+    return is_scalar && is_unset(option, node.text) ? DraftNode{} : node;
   }
 
-  void add(Kind kind, std::string_view key, Node before, Node after) {
+  void add(Kind kind, std::string_view key, DraftNode before, DraftNode after) {
     changes_.push_back({kind, at_, std::string(key), std::move(before), std::move(after)});
   }
 
@@ -289,12 +289,12 @@ std::string shown(std::string_view text) {
   return (is_clear ? std::string(part) : in_quotes) + (part.size() < text.size() ? "..." : "");
 }
 
-std::string shown(const Node& scalar) {
-  return scalar.kind == Node::Kind::Null ? "not given" : shown(scalar.text);
+std::string shown(const DraftNode& scalar) {
+  return scalar.kind == DraftNode::Kind::Null ? "not given" : shown(scalar.text);
 }
 
 // Each of a list or a table, with `sign` before it.
-std::vector<std::string> shown_parts(const Node& node, std::string_view sign) {
+std::vector<std::string> shown_parts(const DraftNode& node, std::string_view sign) {
   std::vector<std::string> parts;
   parts.reserve(node.items.size() + node.entries.size());
   for (const auto& item : node.items) parts.push_back(fmt::format("{}{}", sign, shown(item)));
@@ -309,11 +309,11 @@ std::vector<std::string> shown_parts(const Node& node, std::string_view sign) {
   return parts;
 }
 
-void sum_up(std::string_view table, const Node& map, std::string_view name,
+void sum_up(std::string_view table, const DraftNode& map, std::string_view name,
             std::vector<std::string>& out) {
   for (const auto& [key, value] : map.entries) {
-    const auto* option = canonical().child(table, key.text);
-    if (!option || (value.kind == Node::Kind::Scalar && value.text == name)) continue;
+    const auto* option = canonical().child(table, key);
+    if (!option || (value.kind == DraftNode::Kind::Scalar && value.text == name)) continue;
     bool is_address = option->type == Type::Listen || option->type == Type::Target;
     if (option->type == Type::Map) {
       sum_up(option->path, value, {}, out);
@@ -397,14 +397,14 @@ std::vector<Unchanged> unchanged_of(std::span<const Change> changes, const Model
 
 // --- For programs -------------------------------------------------------------------------------
 
-Node place_node(const ChangedItem& item) {
+DraftNode place_node(const ChangedItem& item) {
   auto node = map_node();
   put(node, "list", text_node(item.list));
   put(node, "name", text_node(item.name));
   return node;
 }
 
-Node node_of(const Change& change) {
+DraftNode node_of(const Change& change) {
   constexpr std::string_view kKinds[] = {"added", "removed", "changed", "moved"};
   auto node = map_node();
   put(node, "kind", text_node(std::string(kKinds[static_cast<std::size_t>(change.kind)])));

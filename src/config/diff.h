@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "config/model.h"
-#include "config/reader.h"
+#include "config/print.h"
 
 namespace cirque::config {
 
@@ -29,8 +29,8 @@ struct Change {
   // Of a list whose order is another: `after` has all names or values in it. Of an item that is
   // added or removed, all that it says. Of a value, itself: Null for one that is
   // not given. Of a list or a table of values, only what has left, and what has come.
-  Node before;
-  Node after;
+  DraftNode before;
+  DraftNode after;
 };
 
 // Both are as loaded: short forms (lower.h) are compared as what they stand for. In the order of

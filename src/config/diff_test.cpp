@@ -58,12 +58,12 @@ std::string changes(std::string_view after) {
 }
 
 // What the option has in the first item of every list on the way.
-Node& node_at(Node& tree, const Option& option) {
+DraftNode& node_at(DraftNode& tree, const Option& option) {
   auto* node = &tree;
   std::string_view rest = option.path;
   while (true) {
     auto key = rest.substr(0, rest.find_first_of(".[{"));
-    auto found = std::ranges::find(node->entries, key, [](auto& e) { return e.key.text; });
+    auto found = std::ranges::find(node->entries, key, &DraftEntry::key);
     REQUIRE(found != node->entries.end());
     node = &found->value;
     rest.remove_prefix(key.size());
@@ -75,22 +75,22 @@ Node& node_at(Node& tree, const Option& option) {
 }
 
 // Of a choice between one thing and nothing.
-void leave_out(Node& tree, const Option& option) {
+void leave_out(DraftNode& tree, const Option& option) {
   auto list = option.parent();
   list.remove_suffix(std::string_view("[]").size());
   Option parent = option;
   parent.path = list;
   std::erase_if(node_at(tree, parent).items.front().entries,
-                [&](auto& e) { return e.key.text == option.key(); });
+                [&](auto& e) { return e.key == option.key(); });
 }
 
 // In no other order, too.
-bool is_other(const Node& one, const Node& other) {
-  auto parts = [](const Node& node) {
+bool is_other(const DraftNode& one, const DraftNode& other) {
+  auto parts = [](const DraftNode& node) {
     std::vector<std::string> texts = {node.text};
     for (const auto& item : node.items) texts.push_back(print(item, Language::Json));
     for (const auto& entry : node.entries) {
-      texts.push_back(quoted(entry.key.text, Language::Json) + print(entry.value, Language::Json));
+      texts.push_back(quoted(entry.key, Language::Json) + print(entry.value, Language::Json));
     }
     std::ranges::sort(texts);
     return texts;

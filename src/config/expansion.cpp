@@ -7,8 +7,7 @@ namespace {
 
 class Expansion {
  public:
-  Expansion(const Environment& environment, Report& report)
-      : environment_(environment), report_(report) {}
+  explicit Expansion(Intake& intake) : intake_(intake) {}
 
   void apply(Node& scalar) {
     if (!scalar.text.contains("${")) return;
@@ -25,7 +24,7 @@ class Expansion {
       rest.remove_prefix(replace(scalar, rest, out));
     }
     out.append(rest);
-    scalar.text = std::move(out);
+    scalar.text = intake_.memory.keep(out);
   }
 
  private:
@@ -47,7 +46,7 @@ class Expansion {
           "${NAME:-default}, with a default of its own words";
       return used;
     }
-    auto value = environment_(name);
+    auto value = intake_.environment(name);
     bool use_default = dash != inner.npos && (!value || value->empty());
     if (use_default) {
       out.append(inner.substr(dash + 2));
@@ -64,7 +63,7 @@ class Expansion {
 
   Finding& complain(Code code, Node& scalar, std::string message) {
     scalar.broken = true;
-    return report_.add(code, scalar.spot, {}, std::move(message));
+    return intake_.report.add(code, scalar.spot, {}, std::move(message));
   }
 
   static bool is_name(std::string_view name) {
@@ -73,14 +72,13 @@ class Expansion {
                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;
   }
 
-  const Environment& environment_;
-  Report& report_;
+  Intake& intake_;
 };
 
 }  // namespace
 
-void expand(Node& scalar, const Environment& environment, Report& report) {
-  Expansion(environment, report).apply(scalar);
+void expand(Node& scalar, Intake& intake) {
+  Expansion(intake).apply(scalar);
 }
 
 void refuse_hidden_controls(Node& scalar, Report& report) {

@@ -6,7 +6,7 @@
 namespace cirque::config {
 
 // Replaces ${NAME} and ${NAME:-default}; $${ is a literal ${.
-void expand(Node& scalar, const Environment& environment, Report& report);
+void expand(Node& scalar, Intake& intake);
 
 // "\u0000" and the environment bring in what the prefilter could not see.
 void refuse_hidden_controls(Node& scalar, Report& report);

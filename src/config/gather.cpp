@@ -55,11 +55,13 @@ bool is_test_file(const std::string& path) {
   return stem_of(path).ends_with(".test");
 }
 
-std::optional<Entry> take_include(Node& root) {
+std::optional<Entry> take_include(Node& root, TreeMemory& memory) {
   auto found = std::ranges::find(root.entries, kInclude, [](auto& e) { return e.key.text; });
   if (root.kind != Node::Kind::Map || found == root.entries.end()) return std::nullopt;
-  auto include = std::move(*found);
-  root.entries.erase(found);
+  auto include = *found;
+  std::vector<Entry> others(root.entries.begin(), found);
+  others.insert(others.end(), std::next(found), root.entries.end());
+  root.entries = memory.keep_all(others);
   return include;
 }
 
@@ -91,7 +93,9 @@ std::string path_at(const Report& report, const Spot& spot, const std::string& p
 }
 
 Gathering::Gathering(Report& report, const Environment& environment, const Files& files)
-    : report_(report), intake_{.environment = environment, .report = report}, files_(files) {}
+    : report_(report),
+      intake_{.environment = environment, .report = report, .memory = memory_},
+      files_(files) {}
 
 void Gathering::main_file(const std::string& path, std::string_view text) {
   seen_.insert(plain_form(path));
@@ -110,7 +114,7 @@ void Gathering::folder(const std::string& path) {
 
 Node Gathering::tree() {
   if (trees_.empty()) return {};
-  return merged(std::move(trees_), report_).value;
+  return merged(std::move(trees_), memory_, report_).value;
 }
 
 void Gathering::read(const std::string& path, std::string_view text, unsigned file) {
@@ -118,7 +122,7 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   // The reader gives nothing when it has found a mistake of syntax.
   bool is_broken = root.kind == Node::Kind::Null && report_.has_errors_in(file);
   if (is_broken) report_.lacks_a_file();
-  auto include = take_include(root);
+  auto include = take_include(root, memory_);
   read_pages(root, folder_of(path));
   read_secrets(root, folder_of(path));
   read_certificates(root, folder_of(path));
@@ -126,7 +130,7 @@ void Gathering::read(const std::string& path, std::string_view text, unsigned fi
   if (!is_main && root.kind != Node::Kind::Map && root.kind != Node::Kind::Null) {
     miss(Code::WrongType, root.spot, "an included file must be a map of keys and values");
   } else {
-    trees_.push_back({.key = {}, .value = std::move(root)});
+    trees_.push_back({.key = {}, .value = root});
   }
   bool is_map = trees_.empty() || trees_.back().value.kind != Node::Kind::Scalar;
   if (is_map) read_tests_beside(path);
@@ -158,7 +162,8 @@ void Gathering::read_pages_of(const Node& list, const std::string& folder) {
       const auto* text = find(page, language);
       const auto* file = text ? find(*text, "file") : nullptr;
       bool is_path = file && file->kind == Node::Kind::Scalar && !file->broken;
-      if (is_path && !file->text.empty()) read_page(path_from(folder, file->text), file->spot);
+      if (is_path && !file->text.empty())
+        read_page(path_from(folder, std::string(file->text)), file->spot);
     }
   }
 }
@@ -217,7 +222,7 @@ void Gathering::read_certificates(const Node& root, const std::string& folder) {
 
 void Gathering::read_pem(const Node* path, const std::string& folder) {
   if (!path || path->kind != Node::Kind::Scalar || path->broken || path->text.empty()) return;
-  keep_secret(path_from(folder, path->text), kPemBytesMax, path->spot);
+  keep_secret(path_from(folder, std::string(path->text)), kPemBytesMax, path->spot);
 }
 
 void Gathering::keep_secret(std::string path, std::size_t most, Spot from) {
@@ -287,7 +292,7 @@ void Gathering::read_tests(const Source& source, unsigned file) {
   auto is_other = [](const Entry& entry) { return entry.key.text != "tests"; };
   auto other = std::ranges::find_if(root.entries, is_other);
   if (root.kind == Node::Kind::Map && other == root.entries.end()) {
-    trees_.push_back({.key = {}, .value = std::move(root)});
+    trees_.push_back({.key = {}, .value = root});
     return;
   }
   auto spot = other == root.entries.end() ? root.spot : other->key.spot;
@@ -314,7 +319,7 @@ void Gathering::follow_path(const Node& include, const std::string& folder) {
     return;
   }
   auto base = include.text.starts_with('/') ? std::string() : folder;
-  auto path = path_from(folder, include.text);
+  auto path = path_from(folder, std::string(include.text));
   if (files_.is_directory(path)) {
     auto before = included_.size();
     all_of(path, include.spot);
@@ -323,7 +328,7 @@ void Gathering::follow_path(const Node& include, const std::string& folder) {
   }
   if (include.text.find_first_of(kWildcards) == path.npos) return this->include(path, include.spot);
   wanted_.folders.push_back(folder_of_pattern(path));
-  for (const auto& match : files_.glob(as_pattern(base) + include.text)) {
+  for (const auto& match : files_.glob(as_pattern(base).append(include.text))) {
     if (!is_test_file(match)) this->include(match, include.spot);
   }
 }

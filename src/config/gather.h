@@ -39,7 +39,10 @@ class Gathering {
   void main_file(const std::string& path, std::string_view text);
   void folder(const std::string& path);
 
+  // Of all files, once. It is in the memory, which lives as long as this or until it is given back.
   Node tree();
+
+  TreeMemory& memory() noexcept { return memory_; }
 
   // Of all files that were read.
   std::size_t nodes() const noexcept { return intake_.nodes; }
@@ -90,6 +93,7 @@ class Gathering {
   Finding& miss(Code code, Spot spot, std::string message);
 
   Report& report_;
+  TreeMemory memory_;
   Intake intake_;
   const Files& files_;
   std::vector<Entry> trees_;  // as values without a key, in the order of reading

@@ -23,27 +23,27 @@ constexpr std::string_view kNoControls = "^[^\\u0000-\\u001f\\u007f]*$";
 constexpr std::string_view kNoSpaces = "^[^\\u0000-\\u0020\\u007f]*$";
 constexpr std::string_view kLines = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$";
 
-void put_text(Node& map, std::string_view key, std::string_view text) {
+void put_text(DraftNode& map, std::string_view key, std::string_view text) {
   put(map, key, text_node(std::string(text)));
 }
 
-void put_number(Node& map, std::string_view key, std::uint64_t number) {
+void put_number(DraftNode& map, std::string_view key, std::uint64_t number) {
   put(map, key, plain_node(fmt::format("{}", number)));
 }
 
-Node of_type(std::string_view type) {
+DraftNode of_type(std::string_view type) {
   auto node = map_node();
   put_text(node, "type", type);
   return node;
 }
 
-Node text_like(std::string_view pattern) {
+DraftNode text_like(std::string_view pattern) {
   auto node = of_type("string");
   put_text(node, "pattern", pattern);
   return node;
 }
 
-Node integer(std::uint64_t min, std::uint64_t max) {
+DraftNode integer(std::uint64_t min, std::uint64_t max) {
   auto node = of_type("integer");
   put_number(node, "minimum", min);
   put_number(node, "maximum", max);
@@ -58,20 +58,20 @@ std::string statuses_of(const Option& option) {
 }
 
 // Lengths count in characters here and in bytes at the door: never too narrow.
-Node text_of(const Option& option, std::string_view pattern) {
+DraftNode text_of(const Option& option, std::string_view pattern) {
   auto node = text_like(pattern);
   put_number(node, "minLength", option.min);
   put_number(node, "maxLength", option.max);
   return node;
 }
 
-Node duration() {
+DraftNode duration() {
   auto node = text_like(kDuration);
   put_number(node, "minLength", kDurationMin);
   return node;
 }
 
-Node choice(const Option& option) {
+DraftNode choice(const Option& option) {
   constexpr std::uint64_t kNumberMax = 999;
   auto words = list_node();
   for (auto word : words_of(option.choices)) words.items.push_back(text_node(std::string(word)));
@@ -84,7 +84,7 @@ Node choice(const Option& option) {
   return node;
 }
 
-Node any_of(Node one, Node other) {
+DraftNode any_of(DraftNode one, DraftNode other) {
   auto both = list_node();
   both.items.push_back(std::move(one));
   both.items.push_back(std::move(other));
@@ -94,28 +94,28 @@ Node any_of(Node one, Node other) {
 }
 
 // The environment can fill any value, which then is a text in the file.
-Node or_variable(Node node) {
+DraftNode or_variable(DraftNode node) {
   auto variable = map_node();
   put_text(variable, "$ref", "#/$defs/variable");
   return any_of(std::move(node), std::move(variable));
 }
 
-Node list_of(Node item) {
+DraftNode list_of(DraftNode item) {
   auto node = of_type("array");
   put(node, "items", std::move(item));
   return node;
 }
 
-Node map_of(Node value) {
+DraftNode map_of(DraftNode value) {
   auto node = of_type("object");
   put(node, "additionalProperties", std::move(value));
   return node;
 }
 
-Node described(const Option& option);
+DraftNode described(const Option& option);
 
 // What may stand in a map, or in an item of a list.
-void put_keys(Node& node, std::string_view table) {
+void put_keys(DraftNode& node, std::string_view table) {
   auto properties = map_node();
   auto required = list_node();
   for (const auto* option : canonical().children_of(table)) {
@@ -129,14 +129,14 @@ void put_keys(Node& node, std::string_view table) {
   put(node, "additionalProperties", plain_node("false"));
 }
 
-Node object(std::string_view table) {
+DraftNode object(std::string_view table) {
   auto node = of_type("object");
   put_keys(node, table);
   return node;
 }
 
 // A map without a value has its defaults.
-Node map(const Option& option) {
+DraftNode map(const Option& option) {
   auto types = list_node();
   types.items = {text_node("object"), text_node("null")};
   auto node = map_node();
@@ -145,13 +145,13 @@ Node map(const Option& option) {
   return node;
 }
 
-Node list(const Option& option) {
+DraftNode list(const Option& option) {
   auto node = list_of(object(inside_of(option)));
   put_number(node, "minItems", 1);
   return node;
 }
 
-Node shape(const Option& option) {
+DraftNode shape(const Option& option) {
   switch (option.type) {
     case Type::Map:
       return map(option);
@@ -215,7 +215,7 @@ std::string description_of(const Option& option) {
   return fmt::format("{} ({})", option.doc, bounds_of(option));
 }
 
-Node described(const Option& option) {
+DraftNode described(const Option& option) {
   auto node = map_node();
   put_text(node, "description", description_of(option));
   auto preset = canonical().default_of(option);
@@ -227,7 +227,7 @@ Node described(const Option& option) {
   return node;
 }
 
-Node definitions() {
+DraftNode definitions() {
   auto variable = text_like("\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}");
   put_text(variable, "description", "With an environment variable: ${NAME} or ${NAME:-default}.");
   auto node = map_node();

@@ -37,18 +37,27 @@ struct World {
   const Surroundings* here = nullptr;
 };
 
+// Fills the model with what the trees say, and ends them: the compiler can have their memory. Keep
+// what is returned as long as the places, which tell of it.
+std::shared_ptr<void> use_up(Gathering& gathering, const Reading& reading) {
+  auto& [model, places, report, environment, memory] = reading;
+  auto tree = gathering.tree();
+  std::shared_ptr<void> written;
+  if (const auto* dialect = dialect_of(tree)) {
+    written = read_dialect(*dialect, tree, reading);
+  } else {
+    fill(&model, canonical(), tree, places, report);
+  }
+  memory.give_back();
+  return written;
+}
+
 // From the tree on, whatever the files were.
 Loaded judged(Gathering& gathering, Report& report, const World& world) {
   Loaded loaded;
-  auto tree = gathering.tree();
   Places places(gathering.nodes());
-  std::shared_ptr<void> written;  // that places tell of
-  if (const auto* dialect = dialect_of(tree)) {
-    written =
-        read_dialect(*dialect, std::move(tree), {loaded.model, places, report, world.environment});
-  } else {
-    fill(&loaded.model, canonical(), tree, places, report);
-  }
+  auto written =
+      use_up(gathering, {loaded.model, places, report, world.environment, gathering.memory()});
   read_error_pages(loaded.model, places, gathering, report);
   lower(loaded.model, places);
   check(loaded.model, places, report, world.here);

@@ -23,32 +23,33 @@ void complain(const Entry& first, const Entry& second, Report& report) {
       .expected = "every key in one file alone; lists and maps may be spread";
 }
 
-std::vector<Node> appended(std::vector<Entry>& lists) {
+std::vector<Node> appended(const std::vector<Entry>& lists) {
   std::vector<Node> items;
-  for (auto& list : lists) std::ranges::move(list.value.items, std::back_inserter(items));
+  for (const auto& list : lists) std::ranges::copy(list.value.items, std::back_inserter(items));
   return items;
 }
 
-std::vector<Entry> joined(std::vector<Entry>& maps, Report& report) {
+std::vector<Entry> joined(const std::vector<Entry>& maps, TreeMemory& memory, Report& report) {
   std::vector<std::vector<Entry>> by_key;
-  std::unordered_map<std::string, std::size_t> place;
-  for (auto& map : maps) {
-    for (auto& entry : map.value.entries) {
+  std::unordered_map<std::string_view, std::size_t> place;
+  for (const auto& map : maps) {
+    for (const auto& entry : map.value.entries) {
       auto [found, is_new] = place.emplace(entry.key.text, by_key.size());
       if (is_new) by_key.emplace_back();
-      by_key[found->second].push_back(std::move(entry));
+      by_key[found->second].push_back(entry);
     }
   }
   std::vector<Entry> entries;
-  for (auto& values : by_key) entries.push_back(merged(std::move(values), report));
+  entries.reserve(by_key.size());
+  for (auto& values : by_key) entries.push_back(merged(std::move(values), memory, report));
   return entries;
 }
 
 }  // namespace
 
-Entry merged(std::vector<Entry> values, Report& report) {
+Entry merged(std::vector<Entry> values, TreeMemory& memory, Report& report) {
   auto is_nothing = [](const Entry& entry) { return entry.value.kind == Kind::Null; };
-  if (std::ranges::all_of(values, is_nothing)) return std::move(values.front());
+  if (std::ranges::all_of(values, is_nothing)) return values.front();
   std::erase_if(values, is_nothing);
   for (std::size_t i = 1; i < values.size();) {
     if (can_join(values.front().value, values[i].value)) {
@@ -58,14 +59,13 @@ Entry merged(std::vector<Entry> values, Report& report) {
       values.erase(values.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
-  if (values.size() == 1) return std::move(values.front());
-
-  bool are_lists = values.front().value.kind == Kind::List;
-  auto items = are_lists ? appended(values) : std::vector<Node>();
-  auto entries = are_lists ? std::vector<Entry>() : joined(values, report);
-  auto one = std::move(values.front());
-  one.value.items = std::move(items);
-  one.value.entries = std::move(entries);
+  auto one = values.front();
+  if (values.size() == 1) return one;
+  if (one.value.kind == Kind::List) {
+    one.value.items = memory.keep_all(appended(values));
+  } else {
+    one.value.entries = memory.keep_all(joined(values, memory, report));
+  }
   return one;
 }
 

@@ -10,6 +10,6 @@ namespace cirque::config {
 
 // `values` are those that one key has, at least one. A key without a value says nothing against
 // one that has it.
-Entry merged(std::vector<Entry> values, Report& report);
+Entry merged(std::vector<Entry> values, TreeMemory& memory, Report& report);
 
 }  // namespace cirque::config

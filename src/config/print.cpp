@@ -63,18 +63,18 @@ std::string escape_of(std::uint32_t code, Language language) {
   return fmt::format("\\u{:04X}\\u{:04X}", 0xd800 + (beyond >> 10), 0xdc00 + (beyond & 0x3ff));
 }
 
-bool is_scalar(const Node& node) {
-  return node.kind == Node::Kind::Scalar || node.kind == Node::Kind::Null;
+bool is_scalar(const DraftNode& node) {
+  return node.kind == DraftNode::Kind::Scalar || node.kind == DraftNode::Kind::Null;
 }
 
 // Can it stand on one line?
-bool is_flat(const Node& node) {
-  return node.kind == Node::Kind::List && std::ranges::all_of(node.items, is_scalar);
+bool is_flat(const DraftNode& node) {
+  return node.kind == DraftNode::Kind::List && std::ranges::all_of(node.items, is_scalar);
 }
 
 // "[a, b]", with `print` for each.
 template <class Print>
-std::string on_one_line(const Node& list, Print print_item) {
+std::string on_one_line(const DraftNode& list, Print print_item) {
   std::string out = "[";
   for (const auto& item : list.items) {
     if (out.size() > 1) out += ", ";
@@ -126,8 +126,8 @@ bool is_plain_yaml(std::string_view text, Around around) {
   return !is_like_number(text) && !is_reserved(text);
 }
 
-std::string yaml_scalar(const Node& node, Around around) {
-  if (node.kind == Node::Kind::Null) return "null";
+std::string yaml_scalar(const DraftNode& node, Around around) {
+  if (node.kind == DraftNode::Kind::Null) return "null";
   if (node.plain) return node.text;
   if (has_hidden(node.text)) return quoted(node.text, Language::Yaml);
   if (is_plain_yaml(node.text, around)) return node.text;
@@ -140,8 +140,8 @@ std::string yaml_scalar(const Node& node, Around around) {
 
 class Yaml {
  public:
-  std::string top(const Node& tree) {
-    if (tree.kind == Node::Kind::Map && !tree.entries.empty()) {
+  std::string top(const DraftNode& tree) {
+    if (tree.kind == DraftNode::Kind::Map && !tree.entries.empty()) {
       map(tree, 0, false, "\n");
     } else {
       value(tree, 0);
@@ -152,13 +152,14 @@ class Yaml {
 
  private:
   // `is_begun`: the first entry goes on on the line of a dash.
-  void map(const Node& node, std::size_t indent, bool is_begun, std::string_view between = {}) {
+  void map(const DraftNode& node, std::size_t indent, bool is_begun,
+           std::string_view between = {}) {
     bool is_first = true;
     for (const auto& [key, child] : node.entries) {
       if (!is_first) out_ += between;
       if (!is_first || !is_begun) out_.append(indent, ' ');
       is_first = false;
-      auto name = yaml_scalar(text_node(key.text), Around::Block);
+      auto name = yaml_scalar(text_node(key), Around::Block);
       if (name.size() > kYamlKeyMax) {
         out_.append("? ").append(name).append("\n").append(indent, ' ');
         name.clear();
@@ -169,10 +170,10 @@ class Yaml {
   }
 
   // With the end of the line. `indent` is that of its key or dash.
-  void value(const Node& node, std::size_t indent) {
+  void value(const DraftNode& node, std::size_t indent) {
     if (is_scalar(node)) {
       out_.append(" ").append(yaml_scalar(node, Around::Block)).append("\n");
-    } else if (node.kind == Node::Kind::List) {
+    } else if (node.kind == DraftNode::Kind::List) {
       list(node, indent);
     } else if (node.entries.empty()) {
       out_ += " {}\n";
@@ -182,7 +183,7 @@ class Yaml {
     }
   }
 
-  void list(const Node& node, std::size_t indent) {
+  void list(const DraftNode& node, std::size_t indent) {
     if (is_flat(node)) {
       auto line = on_one_line(node, [](auto& item) { return yaml_scalar(item, Around::Flow); });
       if (column() + 1 + line.size() <= kColumnsMax) {
@@ -194,9 +195,9 @@ class Yaml {
     for (const auto& child : node.items) item(child, indent + kStep);
   }
 
-  void item(const Node& node, std::size_t indent) {
+  void item(const DraftNode& node, std::size_t indent) {
     out_.append(indent, ' ').append("-");
-    bool is_map = node.kind == Node::Kind::Map && !node.entries.empty();
+    bool is_map = node.kind == DraftNode::Kind::Map && !node.entries.empty();
     if (!is_map) return value(node, indent);
     out_ += ' ';
     map(node, indent + kStep, true);
@@ -213,41 +214,41 @@ class Yaml {
 
 // --- JSON ---------------------------------------------------------------------------------------
 
-std::string json_scalar(const Node& node) {
-  if (node.kind == Node::Kind::Null) return "null";
+std::string json_scalar(const DraftNode& node) {
+  if (node.kind == DraftNode::Kind::Null) return "null";
   return node.plain ? node.text : quoted(node.text, Language::Json);
 }
 
 class Json {
  public:
-  std::string top(const Node& tree) {
+  std::string top(const DraftNode& tree) {
     value(tree, 0);
     return std::move(out_) + "\n";
   }
 
  private:
-  void value(const Node& node, std::size_t indent) {
+  void value(const DraftNode& node, std::size_t indent) {
     if (is_scalar(node)) {
       out_ += json_scalar(node);
-    } else if (node.kind == Node::Kind::List) {
+    } else if (node.kind == DraftNode::Kind::List) {
       list(node, indent);
     } else {
       map(node, indent);
     }
   }
 
-  void map(const Node& node, std::size_t indent) {
+  void map(const DraftNode& node, std::size_t indent) {
     out_ += '{';
     for (const auto& entry : node.entries) {
       start(&entry != &node.entries.front(), indent + kStep);
-      out_.append(quoted(entry.key.text, Language::Json)).append(": ");
+      out_.append(quoted(entry.key, Language::Json)).append(": ");
       value(entry.value, indent + kStep);
     }
     end(node.entries.empty(), indent);
     out_ += '}';
   }
 
-  void list(const Node& node, std::size_t indent) {
+  void list(const DraftNode& node, std::size_t indent) {
     if (is_flat(node)) {
       auto line = on_one_line(node, json_scalar);
       if (out_.size() - out_.rfind('\n') + line.size() <= kColumnsMax) {
@@ -286,47 +287,47 @@ std::string toml_key(std::string_view key) {
   return is_bare ? std::string(key) : quoted(key, Language::Toml);
 }
 
-bool is_toml_tables(const Node& node) {
-  return node.kind == Node::Kind::List && !node.items.empty() &&
-         std::ranges::all_of(node.items, [](auto& item) { return item.kind == Node::Kind::Map; });
+bool is_toml_tables(const DraftNode& node) {
+  return node.kind == DraftNode::Kind::List && !node.items.empty() &&
+         std::ranges::all_of(node.items,
+                             [](auto& item) { return item.kind == DraftNode::Kind::Map; });
 }
 
 // Does it have a header of its own, rather than a place behind "key = "?
-bool has_header(const Node& node) {
-  return node.kind == Node::Kind::Map || is_toml_tables(node);
+bool has_header(const DraftNode& node) {
+  return node.kind == DraftNode::Kind::Map || is_toml_tables(node);
 }
 
 // TOML 1.0 has no nothing: an empty text, which no key takes for anything else, says so.
-std::string toml_inline(const Node& node) {
-  if (node.kind == Node::Kind::List) return on_one_line(node, toml_inline);
-  if (node.kind != Node::Kind::Map) {
+std::string toml_inline(const DraftNode& node) {
+  if (node.kind == DraftNode::Kind::List) return on_one_line(node, toml_inline);
+  if (node.kind != DraftNode::Kind::Map) {
     return node.plain ? node.text : quoted(node.text, Language::Toml);
   }
   std::string out = "{";
   for (const auto& [key, child] : node.entries) {
-    out += fmt::format("{} {} = {}", out.size() > 1 ? "," : "", toml_key(key.text),
-                       toml_inline(child));
+    out += fmt::format("{} {} = {}", out.size() > 1 ? "," : "", toml_key(key), toml_inline(child));
   }
   return out + " }";
 }
 
 class Toml {
  public:
-  std::string top(const Node& tree) {
+  std::string top(const DraftNode& tree) {
     table(tree, {});
     return std::move(out_);
   }
 
  private:
   // A value behind a header would belong to that, so values come first.
-  void table(const Node& node, const std::string& path) {
+  void table(const DraftNode& node, const std::string& path) {
     for (const auto& [key, child] : node.entries) {
-      if (!has_header(child)) value(toml_key(key.text), child);
+      if (!has_header(child)) value(toml_key(key), child);
     }
     for (const auto& [key, child] : node.entries) {
-      auto name = toml_key(key.text);
+      auto name = toml_key(key);
       auto below = path.empty() ? name : fmt::format("{}.{}", path, name);
-      if (child.kind == Node::Kind::Map) {
+      if (child.kind == DraftNode::Kind::Map) {
         if (!is_implied(child)) header("[", below, "]");
         table(child, below);
       } else if (has_header(child)) {
@@ -339,12 +340,12 @@ class Toml {
   }
 
   // [a.b] says that there is an a.
-  static bool is_implied(const Node& map) {
+  static bool is_implied(const DraftNode& map) {
     return !map.entries.empty() &&
            std::ranges::all_of(map.entries, [](auto& entry) { return has_header(entry.value); });
   }
 
-  void value(const std::string& key, const Node& node) {
+  void value(const std::string& key, const DraftNode& node) {
     auto line = fmt::format("{} = {}", key, toml_inline(node));
     if (!is_flat(node) || line.size() <= kColumnsMax) {
       out_.append(line).append("\n");
@@ -362,15 +363,15 @@ class Toml {
   std::string out_;
 };
 
-Node node_of(Node::Kind kind) {
-  Node node;
+DraftNode node_of(DraftNode::Kind kind) {
+  DraftNode node;
   node.kind = kind;
   return node;
 }
 
 }  // namespace
 
-std::string print(const Node& tree, Language language) {
+std::string print(const DraftNode& tree, Language language) {
   switch (language) {
     case Language::Json:
       return Json().top(tree);
@@ -398,28 +399,28 @@ std::string quoted(std::string_view text, Language language) {
   return out + "\"";
 }
 
-Node map_node() {
-  return node_of(Node::Kind::Map);
+DraftNode map_node() {
+  return node_of(DraftNode::Kind::Map);
 }
 
-Node list_node() {
-  return node_of(Node::Kind::List);
+DraftNode list_node() {
+  return node_of(DraftNode::Kind::List);
 }
 
-Node text_node(std::string text) {
-  auto node = node_of(Node::Kind::Scalar);
+DraftNode text_node(std::string text) {
+  auto node = node_of(DraftNode::Kind::Scalar);
   node.text = std::move(text);
   return node;
 }
 
-Node plain_node(std::string text) {
+DraftNode plain_node(std::string text) {
   auto node = text_node(std::move(text));
   node.plain = true;
   return node;
 }
 
-Node& put(Node& map, std::string_view key, Node value) {
-  return map.entries.emplace_back(text_node(std::string(key)), std::move(value)).value;
+DraftNode& put(DraftNode& map, std::string_view key, DraftNode value) {
+  return map.entries.emplace_back(std::string(key), std::move(value)).value;
 }
 
 }  // namespace cirque::config

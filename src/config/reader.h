@@ -1,19 +1,21 @@
 #pragma once
 // The text of a configuration file as a tree in which everything knows its place, whichever of
 // YAML, JSON and TOML it is written in. `${NAME}` is expanded, and what cannot be read is reported.
-// Nothing here knows what a key means.
+// Nothing here knows what a key means. What is to be written is a tree of another kind: print.h.
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "config/load.h"
 #include "config/report.h"
+#include "config/tree_memory.h"
 
 namespace cirque::config {
 
 struct Entry;
 
+// A view of what is kept in a TreeMemory, and good as long as that. A copy has the same things in
+// it, and nobody can change those: whoever wants others in it keeps a new list of them.
 struct Node {
   enum class Kind : std::uint8_t { Null, Scalar, List, Map };
   Kind kind = Kind::Null;
@@ -21,9 +23,9 @@ struct Node {
   bool expanded = false;  // the environment has filled it, or part of it
   bool broken = false;    // already reported: do not look at the value
   Spot spot;
-  std::string text;            // of a scalar
-  std::vector<Node> items;     // of a list
-  std::vector<Entry> entries;  // of a map, in the order of the file
+  std::string_view text;           // of a scalar
+  std::span<const Node> items;     // of a list
+  std::span<const Entry> entries;  // of a map, in the order of the file
 };
 
 struct Entry {
@@ -42,6 +44,7 @@ inline constexpr std::size_t kCopiedBytesMax = std::size_t{64} << 20;  // by anc
 struct Intake {
   const Environment& environment;
   Report& report;
+  TreeMemory& memory;     // where the trees are kept
   std::size_t bytes = 0;  // so far, of all files
   std::size_t nodes = 0;
 

@@ -17,7 +17,7 @@ struct Reading {
   explicit Reading(std::string_view text, Language language = Language::Yaml)
       : report("t.yaml", text) {
     const Environment environment = small_world;
-    Intake intake{.environment = environment, .report = report};
+    Intake intake{.environment = environment, .report = report, .memory = memory};
     root = read_tree(text, language, 0, intake);
     findings = report.take();
   }
@@ -32,6 +32,7 @@ struct Reading {
   }
 
   Report report;
+  TreeMemory memory;
   Node root;
   std::vector<Finding> findings;
 };
@@ -208,6 +209,9 @@ TEST_SUITE("config") {
     CHECK(value_of(value_of(r.root, "c"), "k").text == "2");
     CHECK(value_of(r.root, "c").entries.size() == 2);
     CHECK(value_of(value_of(r.root, "d"), "m").text == "4");
+    // Who brings its entries in has not taken them away, nor added to them.
+    CHECK(value_of(r.root, "a").entries.size() == 1);
+    CHECK(value_of(r.root, "b").entries.size() == 1);
   }
 
   TEST_CASE("an alias needs an anchor above it, and cannot stand in what it names") {

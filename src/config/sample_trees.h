@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <random>
+#include <ranges>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,7 @@ class SampleTrees {
   }
 
   // What stands at `table`. Some: what is required, and every second of the others.
-  Node map(std::string_view table, Amount amount) {
+  DraftNode map(std::string_view table, Amount amount) {
     auto node = map_node();
     for (const auto* option : canonical().children_of(table)) {
       bool is_said = option->need == Need::Required || amount == Amount::All || below(2) == 0;
@@ -43,7 +44,7 @@ class SampleTrees {
     return node;
   }
 
-  Node value(const Option& option, Amount amount = Amount::All) {
+  DraftNode value(const Option& option, Amount amount = Amount::All) {
     switch (option.type) {
       case Type::Map:
         return map(option.path, amount);
@@ -96,19 +97,19 @@ class SampleTrees {
   std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
 
   template <class Make>
-  Node list(Make make) {
+  DraftNode list(Make make) {
     auto node = list_node();
     for (auto size = 1 + below(3); size > 0; --size) node.items.push_back(make());
     return node;
   }
 
   template <class Make>
-  Node keyed(Make make) {
+  DraftNode keyed(Make make) {
     auto node = map_node();
     for (auto size = 1 + below(4); size > 0; --size) {
       auto key = pieces(4, below(2) == 0);
       if (below(16) == 0) key.append(2000, 'k');
-      auto is_same_key = [&](const Entry& entry) { return entry.key.text == key; };
+      auto is_same_key = [&](const DraftEntry& entry) { return entry.key == key; };
       if (std::ranges::none_of(node.entries, is_same_key)) put(node, key, make());
     }
     return node;
@@ -148,7 +149,7 @@ class SampleTrees {
     return out;
   }
 
-  Node statuses(const Option& option) {
+  DraftNode statuses(const Option& option) {
     auto text = option.min == kStatusMin
                     ? one_of(std::array{"200", "599", "2xx", "5xx", "200-399", "404-404"})
                     : one_of(std::array{"500", "599", "5xx", "502-504", "500-500"});
@@ -178,15 +179,32 @@ class SampleTrees {
   std::mt19937_64 random_;
 };
 
+// As it would be read, but for the places.
+inline Node read_of(const DraftNode& draft, TreeMemory& memory) {
+  auto entry = [&](const DraftEntry& e) {
+    return Entry{read_of(text_node(e.key), memory), read_of(e.value, memory)};
+  };
+  auto item = [&](const DraftNode& one) { return read_of(one, memory); };
+  Node node;
+  node.kind = draft.kind;
+  node.plain = draft.plain;
+  node.text = memory.keep(draft.text);
+  node.items = memory.keep_all(draft.items | std::views::transform(item));
+  node.entries = memory.keep_all(draft.entries | std::views::transform(entry));
+  return node;
+}
+
 // Filled and lowered, as a file that says this would be.
-inline Model model_of(const Node& tree) {
+inline Model model_of(const DraftNode& draft) {
+  TreeMemory memory;
+  auto tree = read_of(draft, memory);
   Model model;
   Report report("t", {});
   Places places;
   fill(&model, canonical(), tree, places, report);
   lower(model, places);
   auto findings = report.take();
-  INFO(print(tree, Language::Yaml));
+  INFO(print(draft, Language::Yaml));
   CHECK_MESSAGE(findings.empty(), render(findings));
   return model;
 }

@@ -60,20 +60,22 @@ class Tree {
     Node node;
     node.kind = Node::Kind::Map;
     if (!start(node, table.source(), depth)) return node;
-    node.entries.reserve(table.size());
+    std::vector<Entry> entries;
+    entries.reserve(table.size());
     for (auto&& [key, child] : table) {
       Node name;
       name.kind = Node::Kind::Scalar;
-      name.text = key.str();
+      name.text = intake_.memory.keep(key.str());
       if (!start(name, key.source(), 0)) return node;
       refuse_hidden_controls(name, intake_.report);
-      node.entries.push_back({std::move(name), value(child, depth + 1)});
+      entries.push_back({name, value(child, depth + 1)});
       if (too_big_) return node;
     }
     // toml++ keeps them by name.
-    std::ranges::sort(node.entries, {}, [](const Entry& entry) {
+    std::ranges::sort(entries, {}, [](const Entry& entry) {
       return std::pair(entry.key.spot.line, entry.key.spot.column);
     });
+    node.entries = intake_.memory.keep_all(entries);
     return node;
   }
 
@@ -81,11 +83,13 @@ class Tree {
     Node node;
     node.kind = Node::Kind::List;
     if (!start(node, array.source(), depth)) return node;
-    node.items.reserve(array.size());
+    std::vector<Node> items;
+    items.reserve(array.size());
     for (auto&& item : array) {
-      node.items.push_back(value(item, depth + 1));
+      items.push_back(value(item, depth + 1));
       if (too_big_) return node;
     }
+    node.items = intake_.memory.keep_all(items);
     return node;
   }
 
@@ -94,18 +98,19 @@ class Tree {
     node.kind = Node::Kind::Scalar;
     if (!start(node, from.source(), 0)) return node;
     if (const auto* text = from.as_string()) {
-      node.text = text->get();
-      expand(node, intake_.environment, intake_.report);
+      node.text = intake_.memory.keep(text->get());
+      expand(node, intake_);
       refuse_hidden_controls(node, intake_.report);
       return node;
     }
     node.plain = true;
     if (const auto* number = from.as_integer()) {
-      node.text = fmt::format("{}", number->get());  // 0xff and 1_000 are decimal from here on
+      // 0xff and 1_000 are decimal from here on.
+      node.text = intake_.memory.keep(fmt::format("{}", number->get()));
     } else if (const auto* flag = from.as_boolean()) {
       node.text = flag->get() ? "true" : "false";
     } else {
-      node.text = written(from.source());
+      node.text = intake_.memory.keep(written(from.source()));
     }
     return node;
   }
@@ -133,11 +138,11 @@ class Tree {
   }
 
   // Of a number with a fraction or a date: as the file has it.
-  std::string written(const toml::source_region& region) const {
+  std::string_view written(const toml::source_region& region) const {
     if (region.begin.line == 0 || region.begin.line > lines_.size()) return {};
     auto rest = text_.substr(lines_[region.begin.line - 1]);
     auto width = spot_of(region).width;  // all of it is ASCII
-    return std::string(rest.substr(byte_of(rest, region.begin.column), width));
+    return rest.substr(byte_of(rest, region.begin.column), width);
   }
 
   std::string_view text_;

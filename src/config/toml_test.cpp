@@ -16,7 +16,7 @@ struct Toml {
   explicit Toml(std::string_view text) {
     Report report("t.toml", text);
     const Environment environment = small_world;
-    Intake intake{.environment = environment, .report = report};
+    Intake intake{.environment = environment, .report = report, .memory = memory};
     root = read_tree(text, Language::Toml, 0, intake);
     findings = report.take();
   }
@@ -30,6 +30,7 @@ struct Toml {
     return out;
   }
 
+  TreeMemory memory;
   Node root;
   std::vector<Finding> findings;
 };
@@ -41,7 +42,7 @@ std::string shown(const Node& node) {
     case Node::Kind::Null:
       return "~";
     case Node::Kind::Scalar:
-      return node.plain ? node.text : fmt::format("'{}'", node.text);
+      return node.plain ? std::string(node.text) : fmt::format("'{}'", node.text);
     case Node::Kind::List:
       for (const auto& item : node.items) out += (out.empty() ? "" : ", ") + shown(item);
       return fmt::format("[{}]", out);

@@ -485,7 +485,7 @@ const Dialect& virtual_host_proxy() {
       .schema = schema,
       .is_spoken = [](const Node& tree) { return has(tree, "proxy") || has_domains(tree); },
       .preset = [](Model&) {},
-      .tidy = [](Node&) {},
+      .tidy = [](Node&, TreeMemory&) {},
       .lower = [](void* record,
                   const Reading& reading) { Lowering(*static_cast<File*>(record), reading).run(); },
   };

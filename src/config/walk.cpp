@@ -216,7 +216,7 @@ class Walk {
       }
       if (!is(Node::Kind::Scalar, option, target, here)) continue;
       if (!is_text(option, target, here)) continue;
-      auto& entry = entries.emplace_back(name.text, target.text);
+      auto& entry = entries.emplace_back(std::string(name.text), std::string(target.text));
       places_.put(&entry.key, name.spot, record_, option);
       places_.put(&entry.value, target.spot, record_, option);
     }
@@ -278,7 +278,7 @@ class Walk {
     bool is_id = option.type == Type::Members && !item.text.contains(':');
     if (is_id) {
       if (!is_text(option, item, trail)) return std::nullopt;
-      return HostPort{.text = item.text, .host = {}, .port = 0, .address = {}};
+      return HostPort{.text = std::string(item.text), .host = {}, .port = 0, .address = {}};
     }
     if (option.type != Type::NameServers) return host_port(option, item, trail, Use::Connect);
     auto server = parse_name_server(item.text);
@@ -443,7 +443,7 @@ class Walk {
 
   bool choice(const Option& option, const Node& value, const Trail& trail) {
     auto choices = words_of(option.choices);
-    auto found = std::ranges::find(choices, std::string_view(value.text));
+    auto found = std::ranges::find(choices, value.text);
     if (found == choices.end()) {
       auto& finding =
           complain(option, Code::BadChoice, value.spot, trail,
@@ -594,9 +594,11 @@ class Walk {
         break;
     }
     if (node.plain && looks_like_number(node.text)) return fmt::format("the number {}", node.text);
-    if (node.plain && (node.text == "true" || node.text == "false")) return node.text;
+    if (node.plain && (node.text == "true" || node.text == "false")) {
+      return std::string(node.text);
+    }
     constexpr std::size_t kShownMax = 60;
-    auto shown = std::string_view(node.text).substr(0, kShownMax);
+    auto shown = node.text.substr(0, kShownMax);
     return fmt::format("the text '{}{}'", shown, shown.size() < node.text.size() ? "..." : "");
   }
 

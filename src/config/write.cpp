@@ -18,7 +18,7 @@ std::string unexpanded(std::string_view text) {
   return out.append(text);
 }
 
-void keep_from_expansion(Node& node) {
+void keep_from_expansion(DraftNode& node) {
   if (!node.plain) node.text = unexpanded(node.text);
   for (auto& item : node.items) keep_from_expansion(item);
   for (auto& entry : node.entries) keep_from_expansion(entry.value);
@@ -29,7 +29,7 @@ class Writing {
   explicit Writing(const Schema& schema) : schema_(schema) {}
 
   // `table` is the path of the map, or of the items of the list, that the record is for.
-  Node map(std::string_view table, void* record) const {
+  DraftNode map(std::string_view table, void* record) const {
     auto node = map_node();
     for (const auto* option : schema_.children_of(table)) {
       bool is_said = option->need == Need::Required || !schema_.is_preset(*option, record);
@@ -38,15 +38,15 @@ class Writing {
     return node;
   }
 
-  Node value(const Option& option, void* record) const {
+  DraftNode value(const Option& option, void* record) const {
     if (option.type == Type::Map) return map(option.path, record);
     return std::visit([&](auto slot) { return said(option, slot, record); }, option.slot);
   }
 
  private:
-  Node said(const Option&, std::monostate, void*) const { return {}; }
+  DraftNode said(const Option&, std::monostate, void*) const { return {}; }
 
-  Node said(const Option& option, const Records& records, void* record) const {
+  DraftNode said(const Option& option, const Records& records, void* record) const {
     auto inside = inside_of(option);
     bool is_keyed = option.type == Type::Keyed;
     auto node = is_keyed ? map_node() : list_node();
@@ -62,13 +62,13 @@ class Writing {
     return node;
   }
 
-  Node said(const Option&, In<std::vector<HostPort>> slot, void* record) const {
+  DraftNode said(const Option&, In<std::vector<HostPort>> slot, void* record) const {
     auto node = list_node();
     for (const auto& address : slot(record)) node.items.push_back(text_node(address.text));
     return node;
   }
 
-  Node said(const Option& option, In<std::vector<std::string>> slot, void* record) const {
+  DraftNode said(const Option& option, In<std::vector<std::string>> slot, void* record) const {
     auto node = list_node();
     for (const auto& text : slot(record)) {
       node.items.push_back(is_plain(option, text) ? plain_node(text) : text_node(text));
@@ -76,14 +76,14 @@ class Writing {
     return node;
   }
 
-  Node said(const Option&, In<std::vector<TableEntry>> slot, void* record) const {
+  DraftNode said(const Option&, In<std::vector<TableEntry>> slot, void* record) const {
     auto node = map_node();
     for (const auto& entry : slot(record)) put(node, entry.key, text_node(entry.value));
     return node;
   }
 
   template <class T>
-  Node said(const Option& option, In<T>, void* record) const {
+  DraftNode said(const Option& option, In<T>, void* record) const {
     auto text = text_in(option, record);
     return is_plain(option, text) ? plain_node(std::move(text)) : text_node(std::move(text));
   }
@@ -93,11 +93,11 @@ class Writing {
 
 }  // namespace
 
-Node tree_of(std::string_view table, void* record) {
+DraftNode tree_of(std::string_view table, void* record) {
   return Writing(canonical()).map(table, record);
 }
 
-Node tree_of(const Option& option, void* record) {
+DraftNode tree_of(const Option& option, void* record) {
   return Writing(canonical()).value(option, record);
 }
 

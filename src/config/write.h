@@ -16,8 +16,8 @@ std::string write(const Model& model, Language language);
 
 // The same as a tree, of what stands at `table`: "" for the model, "pools[]" for a pool. `${` is
 // not yet written so that it stays as it is. The record is only read.
-Node tree_of(std::string_view table, void* record);
+DraftNode tree_of(std::string_view table, void* record);
 // What that record has for one option, even if it is the default.
-Node tree_of(const Option& option, void* record);
+DraftNode tree_of(const Option& option, void* record);
 
 }  // namespace cirque::config

@@ -46,7 +46,7 @@ void compare(std::string_view table, void* one, void* other, std::set<std::strin
   }
 }
 
-std::string yaml_of(const Node& tree) {
+std::string yaml_of(const DraftNode& tree) {
   return print(tree, Language::Yaml);
 }
 

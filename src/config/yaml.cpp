@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <libfyaml.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <memory>
+#include <ranges>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "config/expansion.h"
 
@@ -34,26 +37,26 @@ class Builder {
   // False: stop, the reason is in the report.
   bool take(const fy_event& event);
 
-  Node finish() { return std::move(root_); }
+  Node finish() const { return root_; }
 
  private:
   // A map or a list that is still being read: what is in it stands at the end of `parts_`, of a map
   // the keys and the values in turn, so that it can be given exactly the room that it takes.
   struct Open {
     Node node;
-    std::string anchor;
-    std::size_t first;                           // of its parts
-    std::unordered_map<std::string, Spot> seen;  // its keys, once they are many
+    std::string_view anchor;
+    std::size_t first;                                // of its parts
+    std::unordered_map<std::string_view, Spot> seen;  // its keys, once they are many
   };
 
   bool open(Node::Kind kind, fy_token* at, fy_token* anchor, fy_token* tag);
   bool scalar(fy_token* value, fy_token* anchor, fy_token* tag);
   bool alias(fy_token* anchor);
   bool close(fy_token* end);
-  bool complete(Node node, const std::string& anchor);
+  bool complete(const Node& node, std::string_view anchor);
   bool is_key_next() const;
   const Spot* first_of(const Node& key);
-  void take_value(Node value);
+  void take_value(const Node& value);
   void take_parts(Open& open);
   void merge(Node& map);
   bool copy_is_affordable(const Node& node);
@@ -67,7 +70,7 @@ class Builder {
 
   std::string_view written(fy_token* token) const;
   bool mend_quotes(Node& scalar, std::string_view written);
-  static std::string text_of(fy_token* token);
+  std::string_view text_of(fy_token* token);
   Spot spot_of(fy_token* token) const;
 
   std::string_view text_;
@@ -76,7 +79,7 @@ class Builder {
   Node root_;
   std::vector<Open> stack_;
   std::vector<Node> parts_;
-  std::map<std::string, Node> anchors_;
+  std::map<std::string_view, Node> anchors_;
   std::size_t copied_bytes_ = 0;
   unsigned documents_ = 0;
   Spot last_;
@@ -145,12 +148,12 @@ bool Builder::mend_quotes(Node& scalar, std::string_view written) {
     return refuse(Code::Unsupported, scalar.spot,
                   "two quotes in a row cannot be written so: put the text into double quotes");
   }
-  scalar.text.clear();
+  std::string text;
   for (auto at = written.find(kTwo); at != written.npos; at = written.find(kTwo)) {
-    scalar.text.append(written.substr(0, at + 1));
+    text.append(written.substr(0, at + 1));
     written.remove_prefix(at + kTwo.size());
   }
-  scalar.text.append(written);
+  scalar.text = intake_.memory.keep(text.append(written));
   return true;
 }
 
@@ -165,9 +168,9 @@ bool Builder::scalar(fy_token* value, fy_token* anchor, fy_token* tag) {
   static const std::set<std::string_view> kNulls = {"", "~", "null", "Null", "NULL"};
   bool is_null = node.plain && kNulls.contains(node.text);
   node.kind = is_null ? Node::Kind::Null : Node::Kind::Scalar;
-  if (!is_key_next()) expand(node, intake_.environment, report_);
+  if (!is_key_next()) expand(node, intake_);
   refuse_hidden_controls(node, report_);
-  return intake_.count(node.spot) && complete(std::move(node), text_of(anchor));
+  return intake_.count(node.spot) && complete(node, text_of(anchor));
 }
 
 bool Builder::alias(fy_token* anchor) {
@@ -190,17 +193,17 @@ bool Builder::close(fy_token*) {
   stack_.pop_back();
   take_parts(open);
   if (open.node.kind == Node::Kind::Map) merge(open.node);
-  return complete(std::move(open.node), open.anchor);
+  return complete(open.node, open.anchor);
 }
 
-bool Builder::complete(Node node, const std::string& anchor) {
+bool Builder::complete(const Node& node, std::string_view anchor) {
   last_ = node.spot;
   if (!anchor.empty()) {
     if (!copy_is_affordable(node)) return false;
     anchors_[anchor] = node;
   }
   if (stack_.empty()) {
-    root_ = std::move(node);
+    root_ = node;
     return true;
   }
   if (is_key_next() && node.kind != Node::Kind::Scalar) {
@@ -208,9 +211,9 @@ bool Builder::complete(Node node, const std::string& anchor) {
   }
   bool is_value = stack_.back().node.kind == Node::Kind::Map && !is_key_next();
   if (is_value) {
-    take_value(std::move(node));
+    take_value(node);
   } else {
-    parts_.push_back(std::move(node));
+    parts_.push_back(node);
   }
   return true;
 }
@@ -239,11 +242,11 @@ const Spot* Builder::first_of(const Node& key) {
   return found == map.seen.end() ? nullptr : &found->second;
 }
 
-void Builder::take_value(Node value) {
+void Builder::take_value(const Node& value) {
   const auto& key = parts_.back();
   const auto* first = first_of(key);
   if (!first) {
-    parts_.push_back(std::move(value));
+    parts_.push_back(value);
     return;
   }
   report_
@@ -255,46 +258,48 @@ void Builder::take_value(Node value) {
 }
 
 void Builder::take_parts(Open& open) {
-  auto first = parts_.begin() + static_cast<std::ptrdiff_t>(open.first);
-  auto size = parts_.size() - open.first;
+  auto parts = std::span(parts_).subspan(open.first);
   if (open.node.kind == Node::Kind::List) {
-    open.node.items.assign(std::move_iterator(first), std::move_iterator(parts_.end()));
+    open.node.items = intake_.memory.keep_all(parts);
   } else {
-    open.node.entries.reserve(size / 2);
-    for (auto at = first; at != parts_.end(); at += 2) {
-      open.node.entries.push_back({std::move(at[0]), std::move(at[1])});
-    }
+    auto entry = [&](std::size_t i) { return Entry{parts[2 * i], parts[2 * i + 1]}; };
+    auto places = std::views::iota(std::size_t{0}, parts.size() / 2);
+    open.node.entries = intake_.memory.keep_all(places | std::views::transform(entry));
   }
-  parts_.erase(first, parts_.end());
+  parts_.resize(open.first);
 }
 
 // `<<: *defaults` brings the entries of another map, or of several, unless the key is here already.
 void Builder::merge(Node& map) {
-  for (std::size_t i = 0; i < map.entries.size(); ++i) {
-    if (map.entries[i].key.text != "<<" || !map.entries[i].key.plain) continue;
-    auto source = std::move(map.entries[i].value);
-    map.entries.erase(map.entries.begin() + static_cast<std::ptrdiff_t>(i));
-    std::set<std::string, std::less<>> present;
-    for (const auto& entry : map.entries) present.insert(entry.key.text);
-    auto bring = [&](Node& from) {
-      if (from.kind != Node::Kind::Map) {
-        refuse(Code::BadAlias, from.spot, "'<<' takes a map, or a list of maps");
-      }
-      for (auto& entry : from.entries) {
-        if (present.insert(entry.key.text).second) map.entries.push_back(std::move(entry));
-      }
-    };
-    if (source.kind == Node::Kind::List) {
-      for (auto& item : source.items) bring(item);
-    } else {
-      bring(source);
+  auto is_merge = [](const Entry& entry) { return entry.key.plain && entry.key.text == "<<"; };
+  auto found = std::ranges::find_if(map.entries, is_merge);
+  if (found == map.entries.end()) return;
+  std::vector<Entry> entries(map.entries.begin(), found);
+  entries.insert(entries.end(), std::next(found), map.entries.end());
+  std::set<std::string_view> present;
+  for (const auto& entry : entries) present.insert(entry.key.text);
+  auto bring = [&](const Node& from) {
+    if (from.kind != Node::Kind::Map) {
+      refuse(Code::BadAlias, from.spot, "'<<' takes a map, or a list of maps");
     }
-    return;
+    for (const auto& entry : from.entries) {
+      if (present.insert(entry.key.text).second) entries.push_back(entry);
+    }
+  };
+  const auto& source = found->value;
+  if (source.kind == Node::Kind::List) {
+    for (const auto& item : source.items) bring(item);
+  } else {
+    bring(source);
   }
+  map.entries = intake_.memory.keep_all(entries);
 }
 
+// Of a copy. None is made, but whoever walks through the tree comes by all of it as often as it is
+// meant, and makes something of it each time.
 std::size_t bytes_of(const Node& node) {
-  std::size_t bytes = sizeof node + node.text.size();
+  constexpr std::size_t kBytesPerNode = 104;  // as when copies were made: the limit is the same
+  std::size_t bytes = kBytesPerNode + node.text.size();
   for (const auto& item : node.items) bytes += bytes_of(item);
   for (const auto& entry : node.entries) bytes += bytes_of(entry.key) + bytes_of(entry.value);
   return bytes;
@@ -312,10 +317,11 @@ bool Builder::refuse_tag(fy_token* tag) {
                 fmt::format("the tag '{}' is not supported", text_of(tag)));
 }
 
-std::string Builder::text_of(fy_token* token) {
+// A copy: the parser's own lives as long as the event.
+std::string_view Builder::text_of(fy_token* token) {
   std::size_t bytes = 0;
   const char* text = token ? fy_token_get_text(token, &bytes) : nullptr;
-  return text ? std::string(text, bytes) : std::string();
+  return text ? intake_.memory.keep({text, bytes}) : std::string_view();
 }
 
 // libfyaml counts from 0, and points behind the opening quote.
@@ -420,11 +426,11 @@ Attempt attempt(std::string_view text, YamlSubset subset, Brackets brackets, uns
 Node read_yaml(std::string_view text, YamlSubset subset, unsigned file, Intake& intake) {
   auto nodes = intake.nodes;
   auto made = attempt(text, subset, Brackets::Indented, file, intake);
-  if (!made.is_torn) return std::move(made.tree);
+  if (!made.is_torn) return made.tree;
   if (made.diag->is_of_indentation()) {
     intake.nodes = nodes;
     auto again = attempt(text, subset, Brackets::Anywhere, file, intake);
-    if (!again.is_torn) return std::move(again.tree);
+    if (!again.is_torn) return again.tree;
   }
   made.diag->tell(file, intake.report);
   return {};
