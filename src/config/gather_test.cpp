@@ -122,7 +122,7 @@ TEST_SUITE("config") {
     World w({{"main.yaml", "include: [a.yaml, b.yaml]\n"},
              {"a.yaml", "services: [\n"},
              {"b.yaml", "a: {b: *c}\n"}});
-    CHECK(w.told() == "CQ1003@a.yaml:2:1 CQ1006@b.yaml:1:9");
+    CHECK(w.told() == "CQ1003@a.yaml:2:1 CQ1203@b.yaml:1:1 CQ1006@b.yaml:1:9");
   }
 
   TEST_CASE("a file that is missing or broken hides no mistake of the others") {

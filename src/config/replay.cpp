@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <tuple>
 
@@ -206,12 +205,18 @@ class Replaying {
         move.count += count;
         move.requests.push_back({text, count});
       }
-      std::ranges::stable_sort(move.requests, std::greater(), &Replay::Requests::count);
+      std::ranges::sort(move.requests, [](auto& a, auto& b) {
+        return std::tie(b.count, a.text) < std::tie(a.count, b.text);
+      });
       result.moves.push_back(std::move(move));
     }
     for (auto& [why, count] : doubts_) result.doubts.push_back({why, count});
-    std::ranges::stable_sort(result.moves, std::greater(), &Replay::Move::count);
-    std::ranges::stable_sort(result.doubts, std::greater(), &Replay::Doubt::count);
+    std::ranges::sort(result.moves, [](auto& a, auto& b) {
+      return std::tie(b.count, a.from, a.to) < std::tie(a.count, b.from, b.to);
+    });
+    std::ranges::sort(result.doubts, [](auto& a, auto& b) {
+      return std::tie(b.count, a.why) < std::tie(a.count, b.why);
+    });
     return result;
   }
 

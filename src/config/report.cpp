@@ -24,6 +24,13 @@ bool may_have_secrets(std::string_view line) {
   return speaks_of_secrets(line) || line.contains("keys") || line.contains("sticky");
 }
 
+// "${" that no quotation mark has been opened for.
+bool has_open_variable(std::string_view line) {
+  auto before = line.substr(0, line.find("${"));
+  auto is_quote = [](char c) { return c == '"' || c == '\''; };
+  return before.size() < line.size() && std::ranges::count_if(before, is_quote) % 2 == 0;
+}
+
 // What it is about names nothing else, or names it well enough.
 bool names_nothing(Code code) noexcept {
   switch (code) {
@@ -90,6 +97,9 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
                   .hint = {},
                   .source = std::string(part.text),
                   .skipped = part.skipped};
+  if (code == Code::Syntax && has_open_variable(file.line(spot.line))) {
+    finding.hint = "a variable stands in quotes: \"${NAME}\"";
+  }
   return findings_.emplace_back(Placed{.finding = std::move(finding), .file = spot.file}).finding;
 }
 
@@ -109,6 +119,13 @@ void Report::attribute(Spot spot, std::string path) {
   }
   is_anywhere_ |= wrong_.size() >= 2 * kFindingsMax;
   if (!is_anywhere_) wrong_.insert(std::move(path));
+}
+
+bool Report::is_quote(Spot spot) {
+  if (spot.column == 0) return false;
+  auto line = files_.at(spot.file).line(spot.line);
+  auto byte = byte_of(line, spot.column - 1);
+  return byte < line.size() && (line[byte] == '"' || line[byte] == '\'');
 }
 
 bool Report::has_errors_in(unsigned file) const noexcept {

@@ -71,6 +71,9 @@ class Report {
   bool has_errors_under(std::string_view path, std::optional<unsigned> file = {},
                         std::span<const std::string_view> but = {}) const noexcept;
 
+  // Does a quotation mark stand there?
+  bool is_quote(Spot spot);
+
   const std::string& name_of(unsigned file) const { return files_.at(file).name; }
 
   // For a message about `from`: "on line 3", or "in conf.d/a.yaml:3" when that is another file.

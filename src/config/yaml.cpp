@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "config/expansion.h"
+#include "config/yaml_wording.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -61,7 +62,7 @@ class Builder {
   void merge(Node& map);
   bool copy_is_affordable(const Node& node);
   bool start_document(fy_token* at);
-  bool refuse_tag(fy_token* tag);
+  bool judge_tag(fy_token* tag);
 
   bool refuse(Code code, Spot spot, std::string message) {
     report_.add(code, spot, {}, std::move(message));
@@ -122,7 +123,8 @@ bool Builder::open(Node::Kind kind, fy_token* at, fy_token* anchor, fy_token* ta
   o.node.spot.width = 1;
   o.anchor = text_of(anchor);
   o.first = parts_.size();
-  if (!refuse_tag(tag) || !intake_.count(o.node.spot)) return false;
+  judge_tag(tag);  // which says nothing that its contents do not
+  if (!intake_.count(o.node.spot)) return false;
   last_ = o.node.spot;
   if (stack_.size() == kDepthMax) {
     return refuse(Code::TooBig, o.node.spot,
@@ -159,7 +161,7 @@ bool Builder::mend_quotes(Node& scalar, std::string_view written) {
 
 bool Builder::scalar(fy_token* value, fy_token* anchor, fy_token* tag) {
   Node node;
-  if (!refuse_tag(tag)) return false;
+  node.broken = !judge_tag(tag);
   auto style = value ? fy_token_scalar_style(value) : FYSS_PLAIN;
   node.text = text_of(value);
   node.plain = style == FYSS_PLAIN;
@@ -176,16 +178,19 @@ bool Builder::scalar(fy_token* value, fy_token* anchor, fy_token* tag) {
 bool Builder::alias(fy_token* anchor) {
   auto name = text_of(anchor);
   auto spot = spot_of(anchor);
-  auto found = anchors_.find(name);
-  if (found == anchors_.end()) {
-    for (const auto& open : stack_) {
-      if (open.anchor == name) {
-        return refuse(Code::BadAlias, spot, fmt::format("'*{}' stands inside what it names", name));
-      }
-    }
-    return refuse(Code::BadAlias, spot, fmt::format("nothing above is called '&{}'", name));
+  if (auto found = anchors_.find(name); found != anchors_.end()) {
+    return copy_is_affordable(found->second) && complete(found->second, {});
   }
-  return copy_is_affordable(found->second) && complete(found->second, {});
+  bool is_open = std::ranges::any_of(stack_, [&](auto& open) { return open.anchor == name; });
+  refuse(Code::BadAlias, spot,
+         is_open ? fmt::format("'*{}' stands inside what it names", name)
+                 : fmt::format("nothing above is called '&{}'", name));
+  if (is_key_next()) return false;
+  Node nothing;
+  nothing.kind = Node::Kind::Scalar;
+  nothing.spot = spot;
+  nothing.broken = true;
+  return complete(nothing, {});
 }
 
 bool Builder::close(fy_token*) {
@@ -279,7 +284,7 @@ void Builder::merge(Node& map) {
   std::set<std::string_view> present;
   for (const auto& entry : entries) present.insert(entry.key.text);
   auto bring = [&](const Node& from) {
-    if (from.kind != Node::Kind::Map) {
+    if (from.kind != Node::Kind::Map && !from.broken) {
       refuse(Code::BadAlias, from.spot, "'<<' takes a map, or a list of maps");
     }
     for (const auto& entry : from.entries) {
@@ -311,7 +316,7 @@ bool Builder::copy_is_affordable(const Node& node) {
   return refuse(Code::TooBig, node.spot, "anchors and aliases make too much of this file");
 }
 
-bool Builder::refuse_tag(fy_token* tag) {
+bool Builder::judge_tag(fy_token* tag) {
   if (!tag) return true;
   return refuse(Code::Unsupported, spot_of(tag),
                 fmt::format("the tag '{}' is not supported", text_of(tag)));
@@ -368,10 +373,14 @@ struct Diag {
     void* at = nullptr;
     bool told = false;
     while (const auto* e = fy_diag_errors_iterate(handle, &at)) {
+      auto wording = wording_of(e->msg ? e->msg : "cannot be read");
       Spot spot{.line = static_cast<unsigned>(std::max(0, e->line)),
                 .column = static_cast<unsigned>(std::max(0, e->column)),
                 .file = file};
-      report.add(Code::Syntax, spot, {}, e->msg ? e->msg : "cannot be read");
+      if (wording.is_behind_quote && report.is_quote({spot.line, spot.column - 1, 1, file})) {
+        --spot.column;
+      }
+      report.add(Code::Syntax, spot, {}, std::string(wording.message)).expected = wording.expected;
       told = true;
     }
     if (!told) report.add(Code::Syntax, {.file = file}, {}, "cannot be read");
@@ -414,8 +423,8 @@ Attempt attempt(std::string_view text, YamlSubset subset, Brackets brackets, uns
     going = builder.take(*event);
     fy_parser_event_free(parser.get(), event);
   }
-  if (!going) return made;  // the builder has said why
-  made.is_torn = fy_parser_get_stream_error(parser.get());
+  // Where the builder gave up, it has said why, and may have had a whole document before.
+  made.is_torn = going && fy_parser_get_stream_error(parser.get());
   if (!made.is_torn) made.tree = builder.finish();
   return made;
 }
