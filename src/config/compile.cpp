@@ -16,8 +16,10 @@
 #include "config/pool_reader.h"
 #include "config/rate_reader.h"
 #include "config/redirect_circle.h"
+#include "config/route_findings.h"
 #include "config/route_reader.h"
 #include "config/secrets.h"
+#include "config/unused.h"
 #include "http/forwarding.h"
 #include "route/name_index.h"
 #include "route/predicate_reader.h"
@@ -54,7 +56,7 @@ class Compiler : Critic {
     read_tables();
     read_hosts();
     read_lanes();
-    warn_of_what_is_unused();
+    tell_unused(model_, plan_, std::move(uses_), places_, report_);
     warn_of_circles();
     read_error_pages();
     read_trusted_proxies();
@@ -71,7 +73,6 @@ class Compiler : Critic {
   }
 
   void read_names() {
-    named_backends_.resize(model_.backends.size());
     for (const auto& backend : model_.backends) {
       auto number = static_cast<std::uint32_t>(backends_.size());
       auto [first, is_new] = backends_.emplace(backend.id, number);
@@ -123,7 +124,6 @@ class Compiler : Critic {
       plan.untagged = plan.origins.size();
       if (!pool.tag.empty()) add_tagged(plan, pool.tag, &pool.tag);
     }
-    asked_.resize(model_.pools.size());
   }
 
   void read_rates() {
@@ -135,7 +135,6 @@ class Compiler : Critic {
       plan_.rates.push_back(rate_plan_of(limit, places_, report_));
       check_entries(limit, entries += plan_.rates.back().entries);
     }
-    named_rates_.resize(model_.rate_limits.size());
   }
 
   // Their memory is taken at once.
@@ -157,7 +156,7 @@ class Compiler : Critic {
       unknown("rate limit", name, rates_, &name);
       return kNone;
     }
-    named_rates_[*found] = true;
+    uses_.rates[*found] = true;
     return *found;
   }
 
@@ -197,30 +196,6 @@ class Compiler : Critic {
     }
   }
 
-  // May a mistake be why nothing leads somewhere? Those in these sections name nothing.
-  bool hides_uses() const {
-    static constexpr std::string_view kSections[] = {"server", "timeouts", "limits",  "logging",
-                                                     "admin",  "metrics",  "version", "backends"};
-    return report_.has_errors_but_in(kSections);
-  }
-
-  void warn_of_what_is_unused() {
-    ask_for_fallbacks();
-    if (hides_uses()) return;
-    warn_of_unused_pools();
-    warn_of_unused_rates();
-    warn_of_unused_tables();
-    warn_of_unused_backends();
-  }
-
-  void warn_of_unused_rates() {
-    for (std::size_t i = 0; i < named_rates_.size(); ++i) {
-      const auto& name = model_.rate_limits[i].name;
-      if (named_rates_[i] || !places_.at(&name)) continue;
-      add(Code::UnusedRateLimit, &name, fmt::format("nothing names the rate limit '{}'", name));
-    }
-  }
-
   // Their pools come last: see lower.cpp.
   std::size_t first_of_services() const { return model_.pools.size() - model_.services.size(); }
 
@@ -240,7 +215,7 @@ class Compiler : Critic {
     bool is_id = member.port == 0 && !member.address;
     if (!is_id) return add_origin(plan, member);
     if (const auto* found = backends_.find(member.text)) {
-      named_backends_[*found] = true;
+      uses_.backends[*found] = true;
       return add_origin(plan, model_.backends[*found]);
     }
     unknown("backend", member.text, backends_, &member);
@@ -263,7 +238,7 @@ class Compiler : Critic {
   }
 
   void add_tagged(PoolPlan& plan, const std::string& tag, const void* field) {
-    asks_for_tags_ = true;
+    uses_.are_tags_asked_for = true;
     plan.tag = tag;
     if (!tags_.contains(tag)) {
       unknown("backend with the tag", tag, tags_, field);
@@ -274,7 +249,7 @@ class Compiler : Critic {
     for (std::size_t i = 0; i < model_.backends.size(); ++i) {
       const auto& backend = model_.backends[i];
       if (std::ranges::find(backend.tags, tag) == backend.tags.end()) continue;
-      named_backends_[i] = true;
+      uses_.backends[i] = true;
       if (there.insert(backend.address.text).second) add_origin(plan, backend);
     }
   }
@@ -310,7 +285,7 @@ class Compiler : Critic {
   // And it has something to do.
   std::uint32_t pool_of(const std::string& name, const void* field) {
     auto pool = find_pool(name, field);
-    if (pool < asked_.size()) asked_[pool] = true;
+    if (pool < uses_.pools.size()) uses_.pools[pool] = true;
     return pool;
   }
 
@@ -334,7 +309,6 @@ class Compiler : Critic {
   }
 
   void read_tables() {
-    named_tables_.resize(model_.routing_tables.size());
     for (std::uint32_t i = 0; i < model_.routing_tables.size(); ++i) {
       const auto& table = model_.routing_tables[i];
       auto [first, is_new] = tables_.emplace(table.name, i);
@@ -524,7 +498,7 @@ class Compiler : Critic {
 
   std::uint32_t table_of(const Route& route) {
     if (const auto* found = tables_.find(route.routing_table)) {
-      named_tables_[*found] = true;
+      uses_.tables[*found] = true;
       return *found;
     }
     unknown("routing table", route.routing_table, tables_, &route.routing_table);
@@ -563,7 +537,7 @@ class Compiler : Critic {
     std::map<std::vector<std::uint32_t>, std::shared_ptr<const route::Router>> routers;
     std::unordered_map<const route::Router*, std::vector<SecretTest>> secrets;
     auto hosts = hosts_by_listener();
-    bool may_be_used = hides_uses();
+    bool may_be_used = may_hide_uses(report_);
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const auto& listener = model_.listeners[i];
       if (hosts[i].empty() && places_.at_record(&listener) && !may_be_used) {
@@ -601,7 +575,7 @@ class Compiler : Critic {
     std::vector<const route::VirtualHostSpec*> specs;
     for (auto host : hosts) specs.push_back(&specs_[host]);
     auto compiled = route::Router::compile_selected(specs);
-    for (const auto& finding : compiled.findings) tell(finding, hosts);
+    tell_findings(compiled.findings, model_, hosts, places_, report_);
     return std::move(compiled.router);
   }
 
@@ -638,80 +612,6 @@ class Compiler : Critic {
     return is_plain ? spec.target : kNone;
   }
 
-  void tell(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {
-    using Kind = route::Finding::Kind;
-    auto code = finding.kind == Kind::Invalid         ? Code::BadRoute
-                : finding.kind == Kind::DuplicateHost ? Code::DuplicateHost
-                                                      : Code::DeadRoute;
-    // A name that is missing is told as that.
-    if (finding.at.is_name && !places_.at(text_at(finding.at, hosts))) return;
-    auto [field, spot] = place_of(finding.at, hosts);
-    std::string message = fmt::format("{} {}", subject_of(finding, hosts), finding.what);
-    if (const auto* other = place_of(finding.other, hosts).second;
-        other && finding.other.host != kNone && other != spot) {
-      message += fmt::format(" ({})", report_.where(*other, spot ? *spot : Spot{}));
-    }
-    auto path = places_.at(field) ? places_.path(field) : places_.path_of_record(field);
-    report_.add(code, spot ? *spot : Spot{}, std::move(path), std::move(message));
-  }
-
-  // What a finding is about, quoted.
-  std::string subject_of(const route::Finding& finding, const std::vector<std::uint32_t>& hosts) {
-    const auto* text = text_at(finding.at, hosts);
-    if (text) return fmt::format("'{}'", *text);
-    if (finding.at.route == kNone) return "the host";
-    const auto& route = model_.virtual_hosts[hosts[finding.at.host]].routes[finding.at.route];
-    return route.name.empty() ? std::string("the route")
-                              : fmt::format("the route '{}'", route.name);
-  }
-
-  const std::string* text_at(const route::Place& at, const std::vector<std::uint32_t>& hosts) {
-    const auto& host = model_.virtual_hosts[hosts[at.host]];
-    if (at.part == route::Part::Name)
-      return at.item < host.hosts.size() ? &host.hosts[at.item] : nullptr;
-    if (at.route == kNone) return nullptr;
-    const auto& route = host.routes[at.route];
-    auto of_field = [&](const std::vector<FieldTest>& tests) -> const std::string* {
-      if (at.item >= tests.size()) return nullptr;
-      const auto& test = tests[at.item];
-      if (at.is_name) return &test.name;
-      if (!test.regex.empty()) return &test.regex;
-      if (!test.prefix.empty()) return &test.prefix;
-      return !test.value.empty() ? &test.value : &test.name;
-    };
-    switch (at.part) {
-      case route::Part::Path:
-        if (!route.path.empty()) return &route.path;
-        if (!route.path_prefix.empty()) return &route.path_prefix;
-        return !route.path_pattern.empty() ? &route.path_pattern : &route.path_regex;
-      case route::Part::Method:
-        return at.item < route.methods.size() ? &route.methods[at.item] : nullptr;
-      case route::Part::Source:
-        return at.item < route.sources.size() ? &route.sources[at.item] : nullptr;
-      case route::Part::Header:
-        return of_field(route.headers);
-      case route::Part::Query:
-        return of_field(route.query);
-      case route::Part::Cookie:
-        return of_field(route.cookies);
-      default:
-        return nullptr;
-    }
-  }
-
-  // The value that is meant, or its record, and where that stands.
-  std::pair<const void*, const Spot*> place_of(const route::Place& at,
-                                               const std::vector<std::uint32_t>& hosts) {
-    if (at.host == kNone) return {nullptr, nullptr};
-    if (const auto* text = text_at(at, hosts)) {
-      if (const auto* spot = places_.at(text)) return {text, spot};
-    }
-    const auto& host = model_.virtual_hosts[hosts[at.host]];
-    const void* record =
-        at.route == kNone ? static_cast<const void*>(&host) : &host.routes[at.route];
-    return {record, places_.at_record(record)};
-  }
-
   void read_error_pages() {
     plan_.error_pages = error_pages_of(model_.error_pages);
     bool has_own = std::ranges::any_of(model_.virtual_hosts,
@@ -719,45 +619,6 @@ class Compiler : Critic {
     if (!has_own) return;
     for (const auto& host : model_.virtual_hosts)
       plan_.host_error_pages.push_back(error_pages_of(host.error_pages));
-  }
-
-  // Who stands in for a pool that has something to do has it, too.
-  void ask_for_fallbacks() {
-    for (std::size_t i = 0; i < asked_.size(); ++i) {
-      if (!asked_[i]) continue;
-      auto next = plan_.pools[i].fallback;
-      for (; next < asked_.size() && !asked_[next]; next = plan_.pools[next].fallback) {
-        asked_[next] = true;
-      }
-    }
-  }
-
-  void warn_of_unused_pools() {
-    for (std::size_t i = 0; i < asked_.size(); ++i) {
-      const auto& pool = model_.pools[i];
-      if (asked_[i] || !places_.at(&pool.name)) continue;
-      add(Code::UnusedPool, &pool.name, fmt::format("no route leads to the pool '{}'", pool.name));
-    }
-  }
-
-  void warn_of_unused_tables() {
-    for (std::size_t i = 0; i < model_.routing_tables.size(); ++i) {
-      const auto& name = model_.routing_tables[i].name;
-      if (named_tables_[i] || !places_.at(&name)) continue;
-      add(Code::UnusedTable, &name, fmt::format("no route uses the routing table '{}'", name));
-    }
-  }
-
-  // What carries a tag may stand by for the day when that tag is the one that is asked for.
-  void warn_of_unused_backends() {
-    for (std::size_t i = 0; i < model_.backends.size(); ++i) {
-      const auto& backend = model_.backends[i];
-      bool stands_by = asks_for_tags_ && !backend.tags.empty();
-      bool is_told = !places_.at(&backend.id) || is_spoiled(&backend);
-      if (named_backends_[i] || stands_by || is_told) continue;
-      add(Code::UnusedBackend, &backend.id,
-          fmt::format("nothing uses the backend '{}'", backend.id));
-    }
   }
 
   void warn_of_circles() {
@@ -797,12 +658,9 @@ class Compiler : Critic {
   Interests interests_;
   std::size_t unknown_ = 0;
   Index backends_, tags_, listeners_, pools_, tables_, rates_;
-  // By number in the model: a pool or a route has it.
-  std::vector<bool> named_rates_, named_tables_, named_backends_;
-  bool asks_for_tags_ = false;
+  Uses uses_{model_};
   std::map<std::string, std::uint32_t> tag_pools_;
   upstream::HealthPolicy tag_health_;
-  std::vector<bool> asked_;                    // by pool of the model: a route leads there
   std::vector<route::VirtualHostSpec> specs_;  // of the hosts
   std::vector<bool> is_twin_;                  // by host: another has its name
 };

@@ -178,12 +178,12 @@ Result<Target> read_target(Method method, std::string_view raw, Arena& arena) {
   return read_absolute(method, raw, arena);
 }
 
-// A name in DNS has at most 253 characters (RFC 1035 2.3.4), ":65535" six.
 bool is_method(std::string_view text) noexcept {
   bool has_small_letters = std::ranges::any_of(text, [](char c) { return c >= 'a' && c <= 'z'; });
   return text.size() <= kMethodBytesMax && base::is_token(text) && !has_small_letters;
 }
 
+// A name in DNS has at most 253 characters (RFC 1035 2.3.4), ":65535" six.
 constexpr std::size_t kAuthorityBytesMax = 260;
 
 // RFC 3986 3.2.2: reg-name, without percent encodings.
