@@ -69,6 +69,18 @@ def test_exactly_the_burst_passes_whatever_the_workers_do(limited, workers):
     assert front.metric("rate_limited_total", limit="limit0") == connections * each - burst
 
 
+def test_a_hundred_in_ten_seconds_and_not_one_more(limited):
+    """Ten more a second come back, of which those may pass for which there was the time."""
+    front = limited({"requests": 100, "per": "10s", "key": ["address"], "entries": 100_000})
+    with Client(front.port("web")) as one:
+        began = time.monotonic()
+        seen = []
+        while not seen or seen[-1] == 200:
+            seen.append(one.ask(request("/")).status)
+        took = time.monotonic() - began
+    assert seen[-1] == 429 and 100 <= len(seen) - 1 <= 100 + 10 * took + 1
+
+
 @pytest.mark.tsan
 def test_two_limits_under_pressure_are_both_exact(limited):
     """Nothing leaks from the wide one into refusals of the narrow ones."""
