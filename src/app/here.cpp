@@ -1,13 +1,18 @@
 #include "app/here.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "app/ask.h"
 #include "app/listeners.h"
@@ -27,12 +32,30 @@ std::string why_not_write(const std::string& path) {
   return ::access(folder.c_str(), W_OK | X_OK) == 0 ? "" : strerrordesc_np(errno);
 }
 
+// Where the process that is to reload this may answer.
+std::vector<config::HostPort> doors_of(const config::Model& model) {
+  std::vector<config::HostPort> doors;
+  if (model.admin.is_apart()) doors.push_back(model.admin.listen);
+  if (model.metrics.enabled) doors.push_back(model.metrics.listen);
+  return doors;
+}
+
+// Asked once: somebody who says nothing is waited for.
+bool answers(const std::vector<config::HostPort>& doors) {
+  static std::map<std::string, bool> known;
+  return std::ranges::any_of(doors, [](const auto& door) {
+    auto [found, is_new] = known.try_emplace(door.text, false);
+    auto address = address_of(door);
+    if (is_new && address) found->second = is_admin(*address);
+    return found->second;
+  });
+}
+
 // The process that is to reload this is not in the way of it.
 std::string unless_ours(const std::string& why, const config::Model& model) {
-  auto address = address_of(asked_at(model));
-  bool may_be_asked = address && (model.admin.is_apart() || model.metrics.enabled);
-  if (!may_be_asked || is_admin(*address)) return {};
-  return fmt::format("{}, and no cirque answers at {}", why, asked_at(model).text);
+  auto doors = doors_of(model);
+  if (doors.empty() || answers(doors)) return {};
+  return fmt::format("{}, and no cirque answers at {}", why, doors.front().text);
 }
 
 // The file of a socket without a process is replaced: see net/socket.h.
@@ -44,9 +67,10 @@ std::string why_no_socket(const Address& at, const config::Model& model) {
   if (!S_ISSOCK(status.st_mode)) return "the path is taken by something else than a socket";
   sockaddr_storage storage;
   auto length = at.to(storage);
-  net::Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  bool lives = ::connect(probe.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0;
-  return lives ? unless_ours(strerrordesc_np(EADDRINUSE), model) : std::string();
+  net::Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  bool is_dead = ::connect(probe.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0 &&
+                 errno == ECONNREFUSED;  // where the backlog is full, somebody is there
+  return is_dead ? std::string() : unless_ours(strerrordesc_np(EADDRINUSE), model);
 }
 
 // 0, or the errno. Nobody can connect meanwhile, as it does not listen.
@@ -57,6 +81,9 @@ int bind_trial(const Address& at, bool shares) {
   if (!fd) return errno;
   int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (at.family() == Address::Family::V6) {
+    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  }
   if (shares) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   return ::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0 ? 0 : errno;
 }

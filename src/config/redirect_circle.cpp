@@ -11,9 +11,9 @@
 namespace cirque::config {
 namespace {
 
-// As it is matched, without a query; none: nobody can ask for it.
+// As it is matched; none: nobody can ask for it, or with a query, by which other routes may go.
 std::optional<std::string> canonical(std::string_view path) {
-  if (!path.starts_with('/') || path.contains('#')) return std::nullopt;
+  if (!path.starts_with('/') || path.find_first_of("?#") != path.npos) return std::nullopt;
   auto question =
       Question::of({.method = "GET", .url = std::string(path), .headers = {}, .from = {}});
   if (!question) return std::nullopt;

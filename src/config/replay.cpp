@@ -185,6 +185,8 @@ class Replaying {
     auto is = Attempt(after_, is_lane, sample, chance).run();
     if (was.empty() || is.empty()) return;
     ++tried_;
+    bool is_vague = std::max(was.size(), is.size()) > route::kPossibleMax;
+    if (is_vague) return doubt(was, is);
     auto from = outcomes_of(was);
     auto to = outcomes_of(is);
     bool is_by_key = has(from, kByKey) || has(to, kByKey);

@@ -70,6 +70,23 @@ TEST_SUITE("config") {
     CHECK(told.ends_with("\n          3  others, of 3 kinds\n"));
   }
 
+  TEST_CASE("of which too much is unknown is not guessed, of however many routes it may be") {
+    std::string routes;
+    for (int i = 0; i < 2'000; ++i) {
+      routes +=
+          fmt::format("{{name: r{0}, headers: [{{name: X-{0}}}], respond: {{status: 200}}}}, ", i);
+    }
+    auto before = plan_of("{pool: a}");
+    auto after = plan_of(routes + "{pool: a}");
+    std::vector<Sample> samples(100, taken(*before, "http://h/"));
+    auto told = replay(samples, *before, *after);
+    CHECK(told.tried == 100);
+    CHECK(told.moves.empty());
+    REQUIRE(told.doubts.size() == 1);
+    CHECK(told.doubts[0].count == 100);
+    CHECK(told.doubts[0].why.contains("header X-0"));
+  }
+
   TEST_CASE("what a secret field says decides, though nobody keeps it") {
     auto before = plan_of(fmt::format("{}pool: a}}, {{pool: a}}", kSecret));
     auto after = plan_of(fmt::format("{}pool: b}}, {{pool: a}}", kSecret));

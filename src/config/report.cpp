@@ -19,6 +19,11 @@ std::vector<std::size_t> line_starts_of(std::string_view text) {
   return starts;
 }
 
+// Of a certificate or of its own, in the file itself (PEM).
+bool is_key(std::string_view line) {
+  return line.contains("-----BEGIN");
+}
+
 // A line of which nobody knows what it means. Keys are also those of sticky sessions.
 bool may_have_secrets(std::string_view line) {
   return speaks_of_secrets(line) || line.contains("keys") || line.contains("sticky");
@@ -83,8 +88,9 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
   ++taken;
   if (severity_of(code) == Severity::Error) note(spot, path);
   const auto& file = files_.at(spot.file);
-  if (code == Code::Syntax && may_have_secrets(file.line(spot.line))) hide(spot);
-  auto part = excerpt(file.line(spot.line), spot.column);
+  auto line = file.line(spot.line);
+  if (is_key(line) || (code == Code::Syntax && may_have_secrets(line))) hide(spot);
+  auto part = excerpt(line, spot.column);
   Finding finding{.severity = severity_of(code),
                   .code = code,
                   .file = file.name,
@@ -97,7 +103,7 @@ Finding& Report::add(Code code, Spot spot, std::string path, std::string message
                   .hint = {},
                   .source = std::string(part.text),
                   .skipped = part.skipped};
-  if (code == Code::Syntax && has_open_variable(file.line(spot.line))) {
+  if (code == Code::Syntax && has_open_variable(line)) {
     finding.hint = "a variable stands in quotes: \"${NAME}\"";
   }
   return findings_.emplace_back(Placed{.finding = std::move(finding), .file = spot.file}).finding;

@@ -62,6 +62,7 @@ std::optional<Complaint> common_slip(std::string_view text, Use use) {
   if (auto scheme = text.find("://"); scheme != text.npos) {
     auto rest = text.substr(scheme + 3);
     auto host = rest.substr(0, rest.find('/'));
+    host = host.substr(host.rfind('@') + 1);  // npos + 1 is 0
     bool has_port = host.rfind(':') != host.npos && !host.ends_with(']');
     auto port = has_port ? "" : text.starts_with("https") ? ":443" : ":80";
     return Complaint{"is a URL", fmt::format("write {}{}", host, port)};

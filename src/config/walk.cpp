@@ -44,6 +44,7 @@ class Walk {
           "services: and a list of them";
       return;
     }
+    if (root.broken) return;
     if (root.kind != Node::Kind::Map) {
       report_
           .add(Code::WrongType, root.spot, {}, fmt::format("the file cannot be {}", what_is(root)))
@@ -88,7 +89,7 @@ class Walk {
   }
 
   void entry(const Option& option, const Node& key, const Node& value, const Trail& trail) {
-    if (value.broken) return report_.attribute(value.spot, trail.text());
+    if (value.broken) return broken(option, value, trail);
     if (option.type == Type::Map && value.kind == Node::Kind::Null) return;  // all defaults
     if (option.type == Type::Connect && value.kind == Node::Kind::Null) {
       // The same as an empty list: see check.cpp.
@@ -123,6 +124,11 @@ class Walk {
       default:
         if (is(Node::Kind::Scalar, option, value, trail)) scalar(option, value, trail);
     }
+  }
+
+  void broken(const Option& option, const Node& value, const Trail& trail) {
+    report_.attribute(value.spot, trail.text());
+    if (option.is_secret) report_.hide(value.spot);
   }
 
   void list(const Option& option, const Node& key, const Node& value, const Trail& trail) {
@@ -231,7 +237,7 @@ class Walk {
       const auto& item = value.items[i];
       Trail here{trail.up, trail.key, i};
       const void* field = nullptr;
-      if (item.broken) report_.attribute(item.spot, here.text());
+      if (item.broken) broken(option, item, here);
       if (!item.broken && is(Node::Kind::Scalar, option, item, here)) {
         field = element(option, item, here);
       }
@@ -481,6 +487,12 @@ class Walk {
     return std::nullopt;
   }
 
+  bool leads_to_secrets(const Option* option) const {
+    if (!option || option->is_secret) return option != nullptr;
+    return is_group(*option) &&
+           std::ranges::any_of(schema_.children_of(inside_of(*option)), &Option::is_secret);
+  }
+
   // The key that was probably meant.
   std::string unknown_key(const Node& key, std::string_view table, const Trail& trail) {
     const auto* later = &schema_ == &canonical() ? reserved_at(table, key.text) : nullptr;
@@ -495,8 +507,11 @@ class Walk {
     auto where = shown.empty() ? std::string("at the top level") : fmt::format("in {}", shown);
     auto& finding = report_.add(Code::UnknownKey, key.spot, Trail{&trail, key.text}.text(),
                                 fmt::format("unknown key '{}' {}", key.text, where));
-    if (speaks_of_secrets(key.text)) report_.hide(key.spot);
-    auto nearest = schema_.nearest_key(table, key.text);
+    // All keys are looked at for a hint: too long for every line of a large file that is wrong.
+    auto nearest = ++unknown_ > kHintsMax ? "" : schema_.nearest_key(table, key.text);
+    if (speaks_of_secrets(key.text) || leads_to_secrets(schema_.child(table, nearest))) {
+      report_.hide(key.spot);
+    }
     if (nearest == key.text) {
       finding.hint = fmt::format("'{}' stands at the top level", nearest);
     } else if (!nearest.empty()) {
@@ -536,8 +551,11 @@ class Walk {
 
   bool complain(const Option& option, Code code, const Node& value, const Trail& trail,
                 const Complaint& complaint) {
-    auto& finding = complain(option, code, value.spot, trail,
-                             fmt::format("'{}' {}", value.text, complaint.message));
+    bool has_user = code == Code::BadAddress && value.text.contains('@');  // and his password
+    auto shown = has_user ? std::string("the address") : fmt::format("'{}'", value.text);
+    auto& finding =
+        complain(option, code, value.spot, trail, fmt::format("{} {}", shown, complaint.message));
+    if (has_user) report_.hide(value.spot);
     finding.expected = expected_item_of(option);
     finding.hint = complaint.hint;
     return false;
@@ -602,10 +620,13 @@ class Walk {
     return fmt::format("the text '{}{}'", shown, shown.size() < node.text.size() ? "..." : "");
   }
 
+  static constexpr std::size_t kHintsMax = 1000;
+
   const Schema& schema_;
   Places& places_;
   Report& report_;
   void* record_;
+  std::size_t unknown_ = 0;  // keys
 };
 
 }  // namespace

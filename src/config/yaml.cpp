@@ -254,6 +254,7 @@ void Builder::take_value(const Node& value) {
     parts_.push_back(value);
     return;
   }
+  if (speaks_of_secrets(key.text)) report_.hide(key.spot);
   report_
       .add(Code::DuplicateKey, key.spot, {},
            fmt::format("'{}' stands here a second time; the first is on line {}", key.text,

@@ -65,17 +65,26 @@ void describe_target(const Request& request, const config::Interests& asks, conf
   if (!query.empty()) asked.url.append("?").append(query);
 }
 
+void leave_out(Sample& sample, std::string_view name) {
+  auto lowered = base::lowered(name);
+  auto& names = sample.left_out;
+  if (std::ranges::find(names, lowered) == names.end()) names.push_back(std::move(lowered));
+}
+
 void describe_fields(const Request& request, Sample& sample) {
   const auto& asks = *sample.kept;
   auto& headers = sample.asked.headers;
+  std::size_t bytes = 0;
   for (const Field& field : request.headers) {
     if (field.id == Name::Host || config::is_secret_field(field.name)) continue;
-    bool is_kept = field.id == Name::XForwardedFor || is_asked(asks.fields, field.name);
-    if (!is_kept) continue;
-    if (field.value.size() <= Sampler::kTextMax) {
+    bool is_chain = field.id == Name::XForwardedFor;  // bounded: see has_long_chain()
+    if (!is_chain && !is_asked(asks.fields, field.name)) continue;
+    bytes += sizeof(config::TableEntry) + field.name.size() + field.value.size();
+    bool fits = field.value.size() <= Sampler::kTextMax && bytes <= Sampler::kFieldsMax;
+    if (fits) {
       headers.push_back({std::string(field.name), std::string(field.value)});
     } else {
-      sample.left_out.push_back(base::lowered(field.name));
+      leave_out(sample, field.name);
     }
   }
   if (!request.upgrade.empty() && is_asked(asks.fields, "upgrade")) {

@@ -23,6 +23,9 @@ class Sampler {
   static constexpr std::size_t kKept = 1000;
   // Longer values are not kept, nor requests with a longer target or X-Forwarded-For.
   static constexpr std::size_t kTextMax = 512;
+  // Of all kept fields of a request, with what it takes to keep them; clients send as many as they
+  // like. What is beyond is left out.
+  static constexpr std::size_t kFieldsMax = 4096;
   // A busy worker adds a hundred a second, a quiet one every request: it must cost nothing.
   static constexpr Duration kEvery = 10ms;
   static constexpr Duration kBurst = 1s;

@@ -25,7 +25,7 @@ struct Doubter {
   void found_host(HostTable::Found found) { host = found.host; }
 
   void tried(const RoutePlan& route, const Predicate*) {
-    if (unknown.empty()) return;
+    if (unknown.empty() || possible.size() == kPossibleMax) return;
     Match match{.host = host, .route = route.in_host, .target = route.target};
     possible.push_back({match, std::move(unknown)});
   }

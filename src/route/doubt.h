@@ -20,8 +20,12 @@ struct Possibility {
   std::vector<const Predicate*> unknown;
 };
 
-// In the order in which the router tries them. Of the last, which takes the request if no other
-// does, everything is known. Host, method and path are those of the facts.
+// Of whom there are more, so little is known that nobody wants to hear the rest.
+inline constexpr std::size_t kPossibleMax = 32;
+
+// In the order in which the router tries them, the first kPossibleMax. Of the one behind them,
+// which takes the request if no other does, everything is known. Host, method and path are those of
+// the facts.
 std::vector<Possibility> possible_matches(const Router& router, const Facts& facts,
                                           const Judge& judge);
 

@@ -85,7 +85,7 @@ def test_a_drained_backend_finishes_what_it_has_and_gets_nothing_new(front):
     assert names(front) == {"b1"}
     assert running.poll() is None
     explained = told(front, "explain", "--live", "http://a/").stdout
-    assert f"{address} (drains: gets nothing new, 1 connection left)" in explained
+    assert f"{address} (drains: gets nothing new, 1 connection left; b0, by its tag t)" in explained
     front.backends[0].gate.set()
     assert one.answer().get("X-Origin") == "b0"
     assert running.communicate(timeout=30) == ("drained\n", None) and running.returncode == 0

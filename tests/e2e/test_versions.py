@@ -352,6 +352,15 @@ def test_a_plan_tells_what_would_go_elsewhere(shop):
     assert asked(shop, "/api/1") == 200 and shop.metric("config_reloads_total") == 0
 
 
+def test_so_much_is_kept_of_a_request_and_no_more(shop):
+    """Of fields that are asked for a client may send as many as it likes, of which not all are kept."""
+    assert asked(shop, "/x", *[f"X-Env: {n}{'e' * 400}" for n in range(20)]) == 200
+    assert asked(shop, "/x", *[f"X-Env: {n}{'e' * 100}" for n in range(20)], "X-Env: beta") == 200
+    told = shop.planned(lambda config: config["virtual_hosts"][0]["routes"][1].update(pool="a")).stdout
+    assert "       1  pool b → pool a\n          1  GET http://shop.example/x\n" in told
+    assert "       1  cannot be judged: route shop/beta asks for header x-env, of which too little is kept\n" in told
+
+
 def test_a_plan_that_changes_nothing(shop):
     asked(shop, "/x")
     told = shop.planned(lambda config: None).stdout
